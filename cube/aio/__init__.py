@@ -1,0 +1,1 @@
+"""The pieces asyncio lacks, one per file, unaware of each other."""

@@ -1,0 +1,26 @@
+"""Many reasons to wake, one waking."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Wakeup:
+    """Set by anyone, waited for by one loop; settings in between are one."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Wake the waiter, now or when it next waits."""
+        self._event.set()
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Wait until set or `seconds` are over; True when set. Clears it. Cancellation loses no setting."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True

@@ -1,0 +1,91 @@
+"""What a decision of the manager's core asks of its shell: what to record, and what to send once it is recorded."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cube.model.allocation import Allocation
+from cube.model.event import TaskEvent
+from cube.model.ids import AllocationId, NodeId, TaskId
+from cube.model.node import Node
+from cube.model.orders import Order
+from cube.model.task import Task
+
+
+class Writes(msgspec.Struct, kw_only=True):
+    """One transaction: the records as they are now, the records that are no more, the events of the change.
+
+    Empty means nothing changed that a restarted manager must know.
+    """
+
+    tasks: dict[TaskId, Task | None] = {}  # None: deleted
+    allocations: dict[AllocationId, Allocation | None] = {}
+    nodes: dict[NodeId, Node | None] = {}
+    events: list[TaskEvent] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.allocations or self.nodes or self.events)
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The user's change was taken. `created`: the task is new or was started again; `changed`: anything happened."""
+
+    task: Task
+    created: bool
+    changed: bool
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The change contradicts what is there; nothing happened. `code` is that of a class in `cube.errors`."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Welcomed(msgspec.Struct, frozen=True):
+    """The worker's session is open. Its first orders are in `Effects.orders` under its node id."""
+
+    epoch: int
+    heartbeat: float
+    lease: float
+
+
+class TurnedAway(msgspec.Struct, frozen=True):
+    """The worker is not let in. `final`: trying again is of no use."""
+
+    reason: str
+    final: bool = False
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Whether the message came from the node's present session. If not, that session is to be closed."""
+
+    current: bool
+
+
+Answer = Accepted | Rejected | Welcomed | TurnedAway | Held | None
+
+
+class Effects(msgspec.Struct, kw_only=True):
+    """The whole consequence of one event. The shell commits `writes`, then gives the answer and sends `orders`.
+
+    `look_again_at` is the monotonic second at which the core wants a `Tick` even if nothing happens; None: never.
+    `more` asks for a `Tick` at once: the core stopped planning to let others run.
+    """
+
+    answer: Answer = None
+    writes: Writes
+    orders: dict[NodeId, list[Order]] = {}
+    look_again_at: float | None = None
+    more: bool = False
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """Everything the ledger holds that decisions need: what a core is built from."""
+
+    cluster_id: str
+    revision: int = 0  # of the newest event
+    tasks: list[Task] = []
+    allocations: list[Allocation] = []
+    nodes: list[Node] = []

@@ -1,0 +1,115 @@
+"""Everything the manager's core can be told. One `handle(input, now)` takes them all, so that a recorded list of
+inputs replays a history.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from cube.model.allocation import Observed
+from cube.model.ids import AllocationId, NodeId, TaskId
+from cube.model.node import Availability, Facts, Usage
+from cube.model.orders import Holding
+from cube.model.spec import TaskSpec
+
+
+class Submit(msgspec.Struct, frozen=True, tag=True):
+    """Create the task, or start again the stopped one with this id. Same id and spec as a running one: no change."""
+
+    task_id: TaskId
+    spec: TaskSpec
+
+
+class Apply(msgspec.Struct, frozen=True, tag=True):
+    """Make the task named in the spec be as the spec says; `task_id` is for the case that there is none yet."""
+
+    task_id: TaskId
+    spec: TaskSpec
+    if_revision: int | None = None
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """Stop the task and remove its containers. Stopping what is stopped is success."""
+
+    task_id: TaskId
+    why: str = "stopped by the user"
+
+
+class Scale(msgspec.Struct, frozen=True, tag=True):
+    """Change the number of replicas only."""
+
+    task_id: TaskId
+    replicas: int
+
+
+class Restart(msgspec.Struct, frozen=True, tag=True):
+    """Replace every container of the task, one after the other."""
+
+    task_id: TaskId
+
+
+class SetAvailability(msgspec.Struct, frozen=True, tag=True):
+    """Cordon, drain or reopen a node."""
+
+    node_id: NodeId
+    availability: Availability
+
+
+class RemoveNode(msgspec.Struct, frozen=True, tag=True):
+    """Forget a node that is lost or empty."""
+
+    node_id: NodeId
+
+
+class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """A worker said hello."""
+
+    node_id: NodeId
+    cluster_id: str
+    facts: Facts
+    holding: tuple[Holding, ...] = ()
+    runtime_error: str = ""
+
+
+class Disconnect(msgspec.Struct, frozen=True, tag=True):
+    """The session's connection closed. No verdict on the node: its lease decides."""
+
+    node_id: NodeId
+    epoch: int
+
+
+class Renew(msgspec.Struct, frozen=True, tag=True):
+    """A lease was received."""
+
+    node_id: NodeId
+    epoch: int
+    runtime_error: str = ""
+    usage: Usage | None = None
+
+
+class Observe(msgspec.Struct, frozen=True, tag=True):
+    """Observations were received."""
+
+    node_id: NodeId
+    epoch: int
+    reports: tuple[tuple[AllocationId, Observed], ...]
+
+
+class Tick(msgspec.Struct, frozen=True, tag=True):
+    """Time has passed, or the core asked to go on planning."""
+
+
+Input = (
+    Submit
+    | Apply
+    | Stop
+    | Scale
+    | Restart
+    | SetAvailability
+    | RemoveNode
+    | Connect
+    | Disconnect
+    | Renew
+    | Observe
+    | Tick
+)

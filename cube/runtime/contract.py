@@ -1,0 +1,178 @@
+"""The contract between a worker and what runs its containers.
+
+Every verb ends within its own time limit, raises only `RuntimeFailure`, may be cancelled, and may be repeated:
+asking again for what is already so is success. An answer that was lost on the way therefore costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from cube.errors import CubeError
+from cube.model.allocation import Exit, Failure, FailureKind, PortBinding
+from cube.model.ids import AllocationId, NodeId
+from cube.model.resources import Resources
+from cube.model.spec import TaskSpec
+
+
+class RuntimeFailure(CubeError):
+    """The runtime could not do what was asked; `failure` is the named fact."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+    @property
+    def kind(self) -> FailureKind:
+        """The name of the fact."""
+        return self.failure.kind
+
+
+class RunLabel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Whose container this is, as its labels say. (allocation, restart) is never used for two containers."""
+
+    cluster_id: str
+    node_id: NodeId
+    allocation_id: AllocationId
+    restart: int
+    spec: TaskSpec
+
+
+class ContainerState(StrEnum):
+    """The engine's word for what a container does, reduced to what cube distinguishes."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    EXITED = "exited"
+
+
+class ContainerSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One of this worker's containers, as the engine shows it."""
+
+    id: str
+    label: RunLabel
+    state: ContainerState
+    address: str = ""  # its first network address; empty where it has none
+    ports: tuple[PortBinding, ...] = ()
+    exit: Exit | None = None  # EXITED only
+    started_ms: int = 0
+    finished_ms: int = 0
+
+
+class ContainerEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Something happened to one of this worker's containers. A reason to look, never a fact to rely on."""
+
+    container_id: str
+    action: str  # the engine's: "die", "oom", "destroy", "pause", "start", …
+    at_ms: int
+
+
+class Resync(msgspec.Struct, frozen=True, gc=False):
+    """Events may have been lost (the stream was opened anew): compare everything."""
+
+
+class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine says of itself and its machine."""
+
+    version: str
+    platform: str  # "linux/amd64"
+    capacity: Resources
+
+
+class LogLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One line a container wrote. Longer than 16 KiB: cut, with `partial` set on all but the last piece."""
+
+    at_ns: int
+    stream: str  # "stdout" | "stderr"
+    text: str
+    partial: bool = False
+
+
+class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines of a container's log."""
+
+    follow: bool = False
+    tail: int | None = None  # None: all
+    since_ns: int = 0
+    until_ns: int = 0
+    stdout: bool = True
+    stderr: bool = True
+
+
+class PullProgress(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How far a pull has come. `total_bytes` is 0 until the registry has told."""
+
+    done_bytes: int = 0
+    total_bytes: int = 0
+    status: str = ""
+
+
+class CommandResult(msgspec.Struct, frozen=True, gc=False):
+    """What a command run inside a container said, cut at 4 KiB."""
+
+    code: int
+    output: str
+
+
+class Runtime(Protocol):
+    """What a worker asks of a container engine. One instance serves one worker: it sees only containers whose
+    labels name that worker's node id, and never touches another."""
+
+    async def facts(self) -> EngineFacts:
+        """Ask the engine who it is. Also the way to learn whether it answers at all."""
+
+    async def containers(self) -> list[ContainerSeen]:
+        """All containers of this worker, running or not, in no order."""
+
+    async def inspect(self, container_id: str) -> ContainerSeen | None:
+        """One container of this worker, or None when there is no such."""
+
+    async def pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
+        """Fetch the image whatever is there already. One pull per image at a time; later callers join it.
+
+        Fails with IMAGE_MISSING, REGISTRY_DENIED, REGISTRY_AWAY or NO_SPACE; ENGINE_SLOW after 60 s without
+        progress. Cancelling the last caller cancels the pull.
+        """
+
+    async def create(self, label: RunLabel) -> ContainerSeen:
+        """Make the container of this run, or find the one already made. Does not pull: IMAGE_MISSING.
+
+        A stranger's container of the same name is left alone: another name is taken.
+        """
+
+    async def start(self, container_id: str) -> ContainerSeen:
+        """Start it and return how it then looks; it may have exited already. Fails with PORT_TAKEN,
+        COMMAND_NOT_FOUND, BAD_SPEC, REMOVED_OUTSIDE."""
+
+    async def stop(self, container_id: str, signal: str, grace_ms: int) -> ContainerSeen | None:
+        """Signal it (empty: its own stop signal), kill it after the grace, return how it ended.
+
+        None when there is no such container. A paused one is resumed so that it can hear the signal.
+        """
+
+    async def remove(self, container_id: str) -> None:
+        """Remove it with its anonymous volumes, by force when it still runs. Absent already: fine."""
+
+    async def run_command(
+        self, container_id: str, command: tuple[str, ...], timeout_ms: int
+    ) -> CommandResult:
+        """Run a command inside it and wait. ENGINE_SLOW when it takes longer than `timeout_ms`."""
+
+    def events(self) -> AsyncIterator[ContainerEvent | Resync]:
+        """Follow what happens to this worker's containers, for ever; the first item is a Resync.
+
+        Survives a restart of the engine: reconnects with backoff and yields a Resync each time.
+        Leaving the iteration frees the connection.
+        """
+
+    def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[LogLine]:
+        """The container's output in order. Ends when the container has ended and all was told, or, without
+        `follow`, at the present end. Leaving the iteration frees the connection."""
+
+    async def close(self) -> None:
+        """Let go of all connections. Containers are left as they are."""

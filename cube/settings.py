@@ -1,0 +1,53 @@
+"""What a manager and a worker can be told at their start; every default with its reason.
+
+Precedence: flag > `CUBE_*` > default. The command reads flags and environment; nothing else does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from cube.model.timing import DEFAULT_TIMING, Timing
+
+DEFAULT_DATA = Path("/var/lib/cube")  # where a service keeps its state on Linux (FHS 5.8)
+
+
+class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one manager runs."""
+
+    host: str = "127.0.0.1"  # closed by default: only this machine reaches it
+    port: int = 5555
+    data: Path = DEFAULT_DATA / "manager"
+    strategy: str = "spread"  # a machine that dies takes the least with it
+    timing: Timing = DEFAULT_TIMING
+
+    body_limit: int = 64 * 1024  # a task file is a few kB
+    bulk_body_limit: int = 8 * 1024 * 1024  # 10,000 tasks in one request
+    body_seconds: float = 10.0
+    connections: int = 2000  # 50 workers, their streams, and people
+    streams: int = 200  # logs being followed at once
+    feed_queue: int = 1000  # events a follower may lag behind before it is dropped
+    requests_kept: float = 24 * 3600.0  # how long an idempotency key is remembered
+    events_kept: int = 1_000_000  # about 300 MB of history
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one worker runs."""
+
+    manager_host: str = "127.0.0.1"
+    manager_port: int = 5555
+    host: str = "127.0.0.1"  # its own API, for people and probes on this machine
+    port: int = 5556  # 0: any free one
+    data: Path = DEFAULT_DATA / "worker"
+    name: str = ""  # empty: the host's name
+    labels: dict[str, str] = {}
+    docker: str = ""  # the engine's address; empty: DOCKER_HOST, else /var/run/docker.sock
+    cpu_millis: int = 0  # what cube may hand out here; 0: all the machine has
+    memory_bytes: int = 0
+    timing: Timing = DEFAULT_TIMING
+
+    parallel_starts: int = 4  # an engine is bound by cpu; more in flight only wait longer (docs/reference/performance.md)
+    streams: int = 64
+    report_every: float = 0.005  # gathers the observations of a burst into one message

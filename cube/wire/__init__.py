@@ -1,0 +1,1 @@
+"""What crosses a socket: messages, the strict codec, problems, paths, task files."""

@@ -1,0 +1,119 @@
+"""What a worker and its manager say to each other over the session's WebSocket, as MessagePack.
+
+The worker dials, says Hello and is answered Welcome or Refuse. Then, each at its own pace:
+
+    worker   Lease     every heartbeat                     manager  LeaseHeld    the same number back
+    worker   Observe   what it saw, until acknowledged     manager  Acknowledge  once it is in the ledger
+                                                           manager  Instruct     orders, numbered without gaps
+                                                           manager  OpenStream   carry this stream to me
+
+A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
+everything it should run and an explicit Remove for everything it should not.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from cube.model.allocation import Observed
+from cube.model.ids import AllocationId, NodeId
+from cube.model.node import Facts, Usage
+from cube.model.orders import Holding, Order
+
+PROTOCOL = 1
+"""Grows when an old peer would misunderstand a new one."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello", kw_only=True):
+    """The worker introduces itself and tells what it holds. `cluster_id` is empty on the very first."""
+
+    protocol: int
+    node_id: NodeId
+    cluster_id: str
+    facts: Facts
+    holding: tuple[Holding, ...] = ()
+    runtime_error: str = ""
+
+
+class Lease(msgspec.Struct, frozen=True, tag="lease", kw_only=True):
+    """I am alive. `number` grows by one; the worker counts its lease from when it sent this."""
+
+    number: int
+    usage: Usage | None = None
+    runtime_error: str = ""
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """The newest observation of one allocation."""
+
+    id: AllocationId
+    observed: Observed
+
+
+class Observe(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
+    """What the worker saw. Kept and sent again until acknowledged."""
+
+    number: int
+    reports: tuple[Report, ...]
+
+
+class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=True):
+    """The worker cannot carry the stream, and why."""
+
+    stream_id: str
+    reason: str
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
+    """The manager takes the worker in. Seconds."""
+
+    cluster_id: str
+    epoch: int
+    heartbeat: float
+    lease: float
+
+
+class Refuse(msgspec.Struct, frozen=True, tag="refuse", kw_only=True):
+    """The manager does not take the worker in. `final`: trying again is of no use."""
+
+    reason: str
+    final: bool = False
+
+
+class LeaseHeld(msgspec.Struct, frozen=True, tag="lease_held", kw_only=True):
+    """The lease of that number was received."""
+
+    number: int
+
+
+class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge", kw_only=True):
+    """All observations up to this number are recorded."""
+
+    number: int
+
+
+class Instruct(msgspec.Struct, frozen=True, tag="instruct", kw_only=True):
+    """Orders. `number` counts from 1 in each session without gaps; number 1 answers the Hello in full."""
+
+    number: int
+    orders: tuple[Order, ...]
+
+
+class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
+    """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`)."""
+
+    stream_id: str
+    id: AllocationId
+    follow: bool = False
+    tail: int | None = None
+    since_ns: int = 0
+    until_ns: int = 0
+    stdout: bool = True
+    stderr: bool = True
+
+
+FromWorker = Hello | Lease | Observe | StreamRefused
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""A message beyond this closes the session; both sides split what they send well below it."""

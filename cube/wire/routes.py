@@ -1,0 +1,14 @@
+"""The paths of the manager's and the worker's HTTP API, written once."""
+
+TASKS = ("/task", "/tasks")
+NODES = ("/node", "/nodes")
+EVENTS = "/event"
+HEALTHZ = "/healthz"
+READYZ = "/readyz"
+VERSION = "/version"
+STATS = "/stats"
+SESSION = "/worker/session"
+STREAM = "/worker/stream/{stream_id}"
+
+DEFAULT_MANAGER_PORT = 5555
+DEFAULT_WORKER_PORT = 5556
