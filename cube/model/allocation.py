@@ -103,9 +103,12 @@ class Exit(msgspec.Struct, frozen=True, gc=False):
         """Return the words for a table: `exit 137 (out of memory)`."""
         if self.out_of_memory:
             return f"exit {self.code} (out of memory)"
-        if self.code > 128 and (name := _SIGNALS.get(self.code - 128)):
-            return f"exit {self.code} ({name})"
-        return f"exit {self.code}"
+        return f"exit {self.code} ({self.signal})" if self.signal else f"exit {self.code}"
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that ended it; None when none did."""
+        return _SIGNALS.get(self.code - 128)
 
 
 _SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE"} | {

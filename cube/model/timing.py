@@ -22,6 +22,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     restart_stable: float = 60.0  # a run this long was no failure to start
     move_after_failures: int = 5
     avoid_node: float = 60.0  # after a failure that another node may do better
+    avoid_failing: float = 600.0  # after failing there again and again: longer than one round of the others
     temporary_first: float = 1.0  # engine or registry away: ask again, gently
     temporary_longest: float = 30.0
 

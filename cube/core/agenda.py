@@ -1,0 +1,103 @@
+"""What the manager's core has yet to look at: the slots that changed, the tasks that wait, the nodes with new room.
+
+Everything here is rebuilt from whole state at start; afterwards changes only mark what they touch, so that the
+cost of a decision is that of the change and not of the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cube.core.changes import (
+    Assign,
+    Change,
+    ForgetTask,
+    PutNode,
+    PutTask,
+    Record,
+    Unassign,
+    WriteOff,
+)
+from cube.core.cluster import Cluster
+from cube.model.allocation import Allocation, Phase
+from cube.model.ids import NodeId, TaskId
+from cube.model.node import Availability, Condition, Node
+
+
+class Agenda:
+    """Marks made by changes, taken by the planning that follows."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.slots: dict[TaskId, set[int]] = {}
+        self.rolling: set[TaskId] = set()  # tasks whose next move may be due
+        self.waiting: dict[
+            TaskId, set[int]
+        ] = {}  # refused by every node, in order of their refusal
+        self.freed: set[NodeId] = set()
+        self.touched: set[TaskId] = set()  # tasks whose derived state may have changed
+        for task in cluster.tasks.values():
+            self.mark(task.id, cluster.rosters[task.id].slots)
+            self.rolling.add(task.id)
+
+    @property
+    def due(self) -> bool:
+        """Whether there is anything to plan."""
+        return bool(self.slots or self.rolling or (self.freed and self.waiting))
+
+    def mark(self, task_id: TaskId, numbers: Iterable[int]) -> None:
+        """These slots are to be looked at."""
+        self.slots.setdefault(task_id, set()).update(numbers)
+
+    def note(self, change: Change, cluster: Cluster) -> None:
+        """Mark what a change that was just applied makes worth looking at."""
+        match change:
+            case PutTask(task=task):
+                self.mark(task.id, cluster.rosters[task.id].slots)
+                self.rolling.add(task.id)
+                self.touched.add(task.id)
+            case ForgetTask(task_id=task_id):
+                self._forget(task_id)
+            case Assign(allocation=allocation):
+                self.touched.add(allocation.task_id)
+            case Unassign(allocation_id=allocation_id) | WriteOff(allocation_id=allocation_id):
+                self._note_ending(cluster.allocations[allocation_id])
+            case Record(allocation=allocation):
+                self._note_report(allocation, cluster)
+            case PutNode(node=node):
+                self._note_node(node, cluster)
+
+    def _forget(self, task_id: TaskId) -> None:
+        for marks in (self.slots, self.waiting):
+            marks.pop(task_id, None)
+        self.rolling.discard(task_id)
+        self.touched.discard(task_id)
+
+    def _note_ending(self, allocation: Allocation) -> None:
+        self.touched.add(allocation.task_id)
+        if allocation.ended:
+            self.mark(allocation.task_id, (allocation.slot,))
+
+    def _note_report(self, allocation: Allocation, cluster: Cluster) -> None:
+        self.touched.add(allocation.task_id)
+        roster = cluster.rosters[allocation.task_id]
+        phase = allocation.observed.phase
+        if phase.ended or phase is Phase.EXITED:
+            self.mark(allocation.task_id, (allocation.slot,))
+            self.freed.add(allocation.node_id)
+        if roster.outdated or cluster.draining:
+            self.rolling.add(allocation.task_id)
+
+    def _note_node(self, node: Node, cluster: Cluster) -> None:
+        if _takes_work(node):
+            self.freed.add(node.id)
+        if node.availability is Availability.DRAINING:
+            for allocation_id in cluster.on_node(node.id):
+                self.rolling.add(cluster.allocations[allocation_id].task_id)
+
+
+def _takes_work(node: Node) -> bool:
+    return (
+        node.condition is Condition.READY
+        and node.availability is Availability.ACTIVE
+        and not node.runtime_error
+    )

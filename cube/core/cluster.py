@@ -1,0 +1,234 @@
+"""The state of the cluster at one revision, with the indexes that decisions need.
+
+Invariants (asserted by `core.invariants`):
+- `apply` is the only writer; every change is in `writes` until it is taken, with its events;
+- an index never disagrees with the records it is made from;
+- the numbers of a `Candidate` are the sum over the allocations that reserve on its node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
+from cube.core import story
+from cube.core.changes import (
+    Announce,
+    Assign,
+    Avoid,
+    Change,
+    ForgetAllocation,
+    ForgetNode,
+    ForgetTask,
+    PutNode,
+    PutTask,
+    Record,
+    Unassign,
+    Wait,
+    WriteOff,
+)
+from cube.core.effects import Snapshot, Writes
+from cube.core.lifecycle import noteworthy
+from cube.core.roster import Roster, Slot
+from cube.core.scheduler.candidate import Candidate
+from cube.model.allocation import Allocation, Wanted
+from cube.model.event import TaskEvent
+from cube.model.ids import AllocationId, NodeId, TaskId
+from cube.model.node import Availability, Node
+from cube.model.resources import Resources
+from cube.model.task import Goal, Task
+
+
+class Cluster:
+    """Tasks, allocations and nodes, and what follows from them."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.id = snapshot.cluster_id
+        self.revision = snapshot.revision
+        self.tasks: dict[TaskId, Task] = {}
+        self.nodes: dict[NodeId, Node] = {}
+        self.allocations: dict[AllocationId, Allocation] = {}
+        self.rosters: dict[TaskId, Roster] = {}
+        self.candidates: dict[NodeId, Candidate] = {}
+        self.draining: set[NodeId] = set()  # the nodes that are to be emptied
+        self._on_node: dict[NodeId, set[AllocationId]] = {}
+        self._names: dict[str, TaskId] = {}
+        self._writes = Writes()
+        for node in snapshot.nodes:
+            self._put_node(node)
+        for task in sorted(snapshot.tasks, key=lambda task: (task.created_ms, task.id)):
+            self._put_task(task)
+        for allocation in sorted(snapshot.allocations, key=lambda one: one.generation):
+            self._put_allocation(allocation)
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def named(self, name: str) -> Task | None:
+        """Return the task of that name: the one that is to run, else the one stopped last."""
+        task_id = self._names.get(name)
+        return self.tasks[task_id] if task_id else None
+
+    def slots(self, task_id: TaskId) -> dict[int, Slot]:
+        """Return the slots of a task by number; also those scaled away, whose numbers must not start anew."""
+        return self.rosters[task_id].slots
+
+    def on_node(self, node_id: NodeId) -> Collection[AllocationId]:
+        """Return the allocations placed on the node of which something may be left there."""
+        return self._on_node[node_id]
+
+    def reserved(self, node_id: NodeId) -> Resources:
+        """Return what is reserved on the node."""
+        candidate = self.candidates[node_id]
+        return Resources(candidate.cpu_millis, candidate.memory_bytes, candidate.disk_bytes)
+
+    def take_writes(self) -> Writes:
+        """Return what changed since the last call, as one transaction."""
+        writes, self._writes = self._writes, Writes()
+        return writes
+
+    # -- writing ----------------------------------------------------------------------------------------------
+
+    def apply(self, change: Change, wall_ms: int) -> None:
+        """Make the change, its record and its event."""
+        match change:
+            case PutTask(task=task):
+                self._put_task(task)
+                self._writes.tasks[task.id] = task
+            case Assign(allocation=allocation):
+                self._put_allocation(allocation)
+                self._writes.allocations[allocation.id] = allocation
+                self.candidates[allocation.node_id].last_placed = self.revision + 1
+            case Unassign(allocation_id=allocation_id, why=why):
+                before = self.allocations[allocation_id]
+                self._rewrite(replace(before, wanted=Wanted.REMOVE, why_removed=why))
+            case WriteOff(allocation_id=allocation_id, why=why):
+                self._rewrite(replace(self.allocations[allocation_id], lost=True, why_removed=why))
+            case Record(allocation=allocation, before=before):
+                self._put_allocation(allocation)
+                if noteworthy(before, allocation.observed):
+                    self._writes.allocations[allocation.id] = allocation
+            case ForgetAllocation(allocation_id=allocation_id):
+                self._drop_allocation(allocation_id)
+                self._writes.allocations[allocation_id] = None
+            case Wait(task_id=task_id, slots=numbers, why=why):
+                for number in numbers:
+                    self.rosters[task_id].slot(number).waiting = why
+            case Avoid():
+                self.rosters[change.task_id].slot(change.slot).avoid[change.node_id] = (
+                    change.until,
+                    change.why,
+                )
+            case PutNode(node=node):
+                self._put_node(node)
+                self._writes.nodes[node.id] = node
+            case ForgetNode(node_id=node_id):
+                self._drop_node(node_id)
+                self._writes.nodes[node_id] = None
+            case ForgetTask(task_id=task_id):
+                self._drop_task(task_id)
+                self._writes.tasks[task_id] = None
+            case Announce():
+                pass
+        if event := story.tell(change, self, wall_ms):
+            self._append(event)
+
+    def _append(self, event: TaskEvent) -> None:
+        self.revision += 1
+        self._writes.events.append(replace(event, revision=self.revision))
+
+    def _rewrite(self, allocation: Allocation) -> None:
+        self._put_allocation(allocation)
+        self._writes.allocations[allocation.id] = allocation
+
+    def _put_task(self, task: Task) -> None:
+        self.tasks[task.id] = task
+        holder = self.named(task.name)
+        if holder is None or holder.goal is Goal.STOP or task.goal is Goal.RUN:
+            self._names[task.name] = task.id
+        roster = self.rosters.setdefault(task.id, Roster())
+        for number in range(1, task.wanted_slots + 1):
+            roster.slot(number)
+        for slot in roster.slots.values():
+            roster.recount(slot, task)
+
+    def _drop_task(self, task_id: TaskId) -> None:
+        for slot in self.rosters[task_id].slots.values():
+            for allocation_id in [*slot.leaving, *([slot.latest.id] if slot.latest else [])]:
+                self._unlink(self.allocations.pop(allocation_id))
+                self._writes.allocations[allocation_id] = None
+        del self.rosters[task_id]
+        task = self.tasks.pop(task_id)
+        if self._names.get(task.name) == task_id:
+            del self._names[task.name]
+
+    def _put_node(self, node: Node) -> None:
+        self.nodes[node.id] = node
+        if node.availability is Availability.DRAINING:
+            self.draining.add(node.id)
+        else:
+            self.draining.discard(node.id)
+        candidate = self.candidates.get(node.id)
+        if candidate is None:
+            self.candidates[node.id] = Candidate(node)
+            self._on_node[node.id] = set()
+        else:
+            candidate.node = node
+
+    def _drop_node(self, node_id: NodeId) -> None:
+        self.draining.discard(node_id)
+        del self.nodes[node_id], self.candidates[node_id], self._on_node[node_id]
+
+    def _put_allocation(self, allocation: Allocation) -> None:
+        """Replace the record and move every index from how it stood to how it stands."""
+        before = self.allocations.get(allocation.id)
+        if (
+            before is None
+            or before.reserves != allocation.reserves
+            or before.gone != allocation.gone
+        ):
+            if before is not None:
+                self._unlink(before)
+            self._link(allocation)
+        self.allocations[allocation.id] = allocation
+        roster = self.rosters[allocation.task_id]
+        roster.present += _present(allocation) - (before is not None and _present(before))
+        slot = roster.slot(allocation.slot)
+        latest = slot.latest
+        if latest is None or allocation.generation >= latest.generation:
+            if latest is not None and latest.id != allocation.id:
+                slot.leaving[latest.id] = latest
+            slot.latest = allocation
+            roster.recount(slot, self.tasks[allocation.task_id])
+        else:
+            slot.leaving[allocation.id] = allocation
+
+    def _link(self, allocation: Allocation) -> None:
+        if allocation.node_id not in self.candidates:
+            return  # the node was forgotten; only the record of a former stay is left
+        if not allocation.gone:
+            self._on_node[allocation.node_id].add(allocation.id)
+        if allocation.reserves:
+            self.candidates[allocation.node_id].hold(
+                allocation.task_id, allocation.demand, allocation.host_ports
+            )
+
+    def _unlink(self, allocation: Allocation) -> None:
+        if allocation.node_id not in self.candidates:
+            return
+        self._on_node[allocation.node_id].discard(allocation.id)
+        if allocation.reserves:
+            self.candidates[allocation.node_id].let_go(
+                allocation.task_id, allocation.demand, allocation.host_ports
+            )
+
+    def _drop_allocation(self, allocation_id: AllocationId) -> None:
+        allocation = self.allocations.pop(allocation_id)
+        self._unlink(allocation)
+        roster = self.rosters[allocation.task_id]
+        roster.present -= _present(allocation)
+        roster.slots[allocation.slot].leaving.pop(allocation_id, None)
+
+
+def _present(allocation: Allocation) -> bool:
+    return not allocation.gone and not allocation.lost

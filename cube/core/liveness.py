@@ -1,0 +1,113 @@
+"""Judging nodes by the age of their lease. Knows nothing of heartbeats or sockets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+from cube.model.ids import NodeId
+from cube.model.node import Condition
+from cube.model.timing import Timing
+
+
+class Leases:
+    """When each node was last heard, by the manager's monotonic clock, oldest first.
+
+    Renewing and asking for the oldest cost the same for 5 nodes and 5,000. Kept in memory only: after a manager's
+    start every node counts as just heard, so that its own absence is held against nobody.
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._heard: OrderedDict[NodeId, float] = OrderedDict()
+        self._pace = 1.0
+
+    @property
+    def heartbeat(self) -> float:
+        """Seconds between two heartbeats of one node, so that the manager hears a bounded number of them."""
+        return self._timing.heartbeat * self._pace
+
+    @property
+    def suspect_after(self) -> float:
+        """Seconds of silence after which a node gets nothing new."""
+        return self._timing.suspect_after * self._pace
+
+    @property
+    def lost_after(self) -> float:
+        """Seconds of silence after which a node's slots are placed elsewhere."""
+        return self._timing.lost_after * self._pace
+
+    def renew(self, node_id: NodeId, at: float) -> None:
+        """The node was heard."""
+        self._heard[node_id] = at
+        self._heard.move_to_end(node_id)
+        # The pace only grows: a node that was told to beat slowly must not be judged by a quicker one.
+        beats = len(self._heard) / self._timing.heartbeat
+        self._pace = max(self._pace, beats / self._timing.heartbeats_per_second)
+
+    def drop(self, node_id: NodeId) -> None:
+        """The node is given up or forgotten: no verdict is due any more."""
+        self._heard.pop(node_id, None)
+
+    def heard(self, node_id: NodeId) -> float | None:
+        """When the node was last heard; None for one that is not watched."""
+        return self._heard.get(node_id)
+
+    def judge(self, node_id: NodeId, at: float) -> Condition:
+        """Return the verdict on a watched node at this time."""
+        silence = at - self._heard[node_id]
+        if silence >= self.lost_after:
+            return Condition.LOST
+        return Condition.SUSPECT if silence >= self.suspect_after else Condition.READY
+
+    def overdue(self, at: float) -> list[NodeId]:
+        """Return the nodes silent for long enough to be at least suspect, the longest silent first."""
+        late: list[NodeId] = []
+        for node_id, heard in self._heard.items():
+            if at - heard < self.suspect_after:
+                break
+            late.append(node_id)
+        return late
+
+    def next_verdict(self, at: float) -> float | None:
+        """Return the next moment at which a verdict changes if nobody is heard; None without nodes."""
+        due: float | None = None
+        for heard in self._heard.values():
+            if at < heard + self.suspect_after:
+                verdict = heard + self.suspect_after
+                return verdict if due is None else min(due, verdict)
+            if at < heard + self.lost_after:
+                due = heard + self.lost_after if due is None else min(due, heard + self.lost_after)
+        return due
+
+
+class Brake:
+    """Holds back verdicts when too many nodes fall silent at once: then the manager's own network is the
+    likelier fault, and moving everything would be the greater harm."""
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._lost_at: deque[float] = deque()
+        self.held_until = 0.0
+
+    def holds(self, at: float) -> bool:
+        """Whether no node may be given up now."""
+        return at < self.held_until
+
+    def check(self, losing: int, nodes: int, at: float) -> bool:
+        """Return whether giving up `losing` more of `nodes` is too much; if so, hold from now on.
+
+        A hold that has run out is not renewed for the same nodes: after it the verdict stands.
+        """
+        timing = self._timing
+        while self._lost_at and self._lost_at[0] <= at - timing.brake_window:
+            self._lost_at.popleft()
+        if self.held_until and at >= self.held_until:
+            self.held_until = 0.0
+            self._lost_at.clear()
+            return False
+        many = len(self._lost_at) + losing
+        if many >= timing.brake_least and many > nodes * timing.brake_share:
+            self.held_until = at + timing.brake_hold
+            return True
+        self._lost_at.extend([at] * losing)
+        return False

@@ -1,0 +1,170 @@
+"""What workers say, turned into changes and orders. A worker's word is taken only for its own allocations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from cube.core.changes import Change, PutNode, Record, WriteOff
+from cube.core.cluster import Cluster
+from cube.core.effects import TurnedAway
+from cube.core.inputs import Connect, Observe
+from cube.core.lifecycle import observe
+from cube.core.words import seconds
+from cube.model.allocation import Allocation, Observed, Phase, Wanted
+from cube.model.event import EventKind
+from cube.model.ids import AllocationId, NodeId
+from cube.model.node import Condition, Facts, Node
+from cube.model.orders import Order, Remove, Run
+from cube.model.timing import Instant
+
+
+def admit(cluster: Cluster, hello: Connect, now: Instant) -> Node | TurnedAway:
+    """Return the node as it stands with its new session, or why it is not let in."""
+    if hello.cluster_id and hello.cluster_id != cluster.id:
+        return TurnedAway(
+            f"this worker belongs to cluster {hello.cluster_id}, not to {cluster.id}: "
+            "give it a data directory of its own",
+            final=True,
+        )
+    known = cluster.nodes.get(hello.node_id)
+    facts = _with_free_name(cluster, hello.node_id, hello.facts)
+    if known is None:
+        return Node(
+            id=hello.node_id,
+            facts=facts,
+            epoch=1,
+            runtime_error=hello.runtime_error,
+            joined_ms=now.wall_ms,
+            changed_ms=now.wall_ms,
+        )
+    return replace(
+        known,
+        facts=facts,
+        epoch=known.epoch + 1,
+        condition=Condition.READY,
+        runtime_error=hello.runtime_error,
+        changed_ms=now.wall_ms,
+    )
+
+
+def joined(known: Node | None, node: Node) -> PutNode:
+    """Return the change that takes the node in, told according to how it was before."""
+    if known is None:
+        return PutNode(node, EventKind.NODE_JOINED, node.runtime_error)
+    if known.condition is Condition.LOST:
+        return PutNode(node, EventKind.NODE_RETURNED, node.runtime_error)
+    if known.runtime_error != node.runtime_error:
+        return runtime_changed(node, node.runtime_error)
+    return PutNode(node, None)
+
+
+def _with_free_name(cluster: Cluster, node_id: NodeId, facts: Facts) -> Facts:
+    """Names are for people: a second machine of the same name gets a number."""
+    taken = {node.name for node in cluster.nodes.values() if node.id != node_id}
+    name, number = facts.name, 2
+    while name in taken:
+        name, number = f"{facts.name}-{number}", number + 1
+    return replace(facts, name=name)
+
+
+def full_orders(cluster: Cluster, hello: Connect) -> list[Order]:
+    """Return what a worker that just connected must run, and what it must remove.
+
+    Complete on both sides, so that nothing follows from what is left out: an allocation on record is ordered to run
+    or to be removed, and one that the worker holds without being on record is ordered away by name.
+    """
+    orders: list[Order] = []
+    for allocation_id in sorted(cluster.on_node(hello.node_id)):
+        if order := order_for(cluster, cluster.allocations[allocation_id]):
+            orders.append(order)
+    for held in hello.holding:
+        if held.id in cluster.on_node(hello.node_id):
+            continue
+        orders.append(Remove(id=held.id, reason=_why_strange(cluster, held.id)))
+    return orders
+
+
+def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
+    """Return the order that an allocation needs now; None for one that ended and is kept for its logs."""
+    if allocation.gone:
+        return None
+    if allocation.wanted is Wanted.REMOVE or allocation.lost:
+        return Remove(id=allocation.id, reason=allocation.why_removed)
+    if allocation.observed.phase.ended:
+        return None
+    return Run(
+        id=allocation.id,
+        task_id=allocation.task_id,
+        slot=allocation.slot,
+        generation=allocation.generation,
+        spec=cluster.tasks[allocation.task_id].spec,
+    )
+
+
+def _why_strange(cluster: Cluster, allocation_id: AllocationId) -> str:
+    if allocation_id in cluster.allocations:
+        return "it was placed on another node since"
+    return "no such allocation is on record"
+
+
+def news(cluster: Cluster, said: Observe) -> tuple[list[Record], list[Remove]]:
+    """Return the reports that bring something new, and orders for what should not be there.
+
+    A report about an allocation that is not on record, not this node's, or has ended, can only be answered by
+    ordering it away.
+    """
+    records: list[Record] = []
+    strays: list[Remove] = []
+    for allocation_id, observed in said.reports:
+        allocation = cluster.allocations.get(allocation_id)
+        if allocation is None or allocation.node_id != said.node_id:
+            if observed.phase is not Phase.REMOVED:
+                strays.append(Remove(id=allocation_id, reason=_why_strange(cluster, allocation_id)))
+            continue
+        after = observe(allocation, replace(observed, epoch=said.epoch))
+        if after is not allocation:
+            records.append(Record(after, allocation.observed))
+        elif allocation.ended and not observed.phase.ended and not allocation.gone:
+            strays.append(Remove(id=allocation_id, reason="it has ended on record"))
+    return records, strays
+
+
+def runtime_changed(node: Node, error: str) -> PutNode:
+    """Return the change that notes whether the node's engine answers."""
+    if error:
+        return PutNode(node, EventKind.NODE_RUNTIME_DOWN, error)
+    return PutNode(node, EventKind.NODE_RUNTIME_UP)
+
+
+def heard_again(node: Node, runtime_error: str, now: Instant) -> list[Change]:
+    """Return the changes of a lease that came from a suspected node, or with other news of its engine."""
+    changes: list[Change] = []
+    if node.condition is not Condition.READY:
+        node = replace(node, condition=Condition.READY, changed_ms=now.wall_ms)
+        changes.append(PutNode(node, EventKind.NODE_RETURNED, "heard again"))
+    if node.runtime_error != runtime_error:
+        node = replace(node, runtime_error=runtime_error, changed_ms=now.wall_ms)
+        changes.append(runtime_changed(node, runtime_error))
+    return changes
+
+
+def as_gone(allocation: Allocation) -> Allocation:
+    """Return the allocation as if its worker had said that nothing of it is left."""
+    return observe(allocation, Observed(phase=Phase.REMOVED, restart=allocation.observed.restart))
+
+
+def silent(node: Node, condition: Condition, silence: float, now: Instant) -> PutNode:
+    """Return the change that judges a node by its silence (seconds)."""
+    kind = EventKind.NODE_LOST if condition is Condition.LOST else EventKind.NODE_SUSPECT
+    words = f"not heard for {seconds(silence * 1000)}"
+    return PutNode(replace(node, condition=condition, changed_ms=now.wall_ms), kind, words)
+
+
+def write_offs(cluster: Cluster, node: Node) -> Iterable[Change]:
+    """Return the changes that give up everything that a lost node still ran."""
+    for allocation_id in sorted(cluster.on_node(node.id)):
+        allocation = cluster.allocations[allocation_id]
+        if not allocation.ended:
+            yield WriteOff(allocation_id, f"node {node.name} was lost")

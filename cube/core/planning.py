@@ -1,0 +1,155 @@
+"""Which planner looks at what, in which order: the slots that changed, then the tasks that wait for the room that
+was freed, then the next moves of rolling replacements.
+"""
+
+from __future__ import annotations
+
+from cube.core.agenda import Agenda
+from cube.core.changes import Change, Wait
+from cube.core.cluster import Cluster
+from cube.core.reconcile.slots import (
+    SlotsPlan,
+    plan_flight,
+    plan_moves,
+    plan_slots,
+    refused,
+)
+from cube.core.scheduler.place import demand_of, why_not
+from cube.core.scheduler.strategies import STRATEGIES, Strategy
+from cube.model.ids import TaskId
+from cube.model.task import Goal, Task
+from cube.model.timing import Instant, Timing
+
+
+class Planning:
+    """Takes marks from the agenda and returns plans. Remembers only when a refusal runs out by itself."""
+
+    def __init__(self, cluster: Cluster, agenda: Agenda, timing: Timing, strategy: str) -> None:
+        self._cluster = cluster
+        self._agenda = agenda
+        self._timing = timing
+        self._strategy = strategy
+        self._runs_out: dict[TaskId, float] = {}
+
+    @property
+    def look_again_at(self) -> float | None:
+        """The monotonic second at which an avoided node may be tried again; None: no slot avoids one."""
+        return min(self._runs_out.values(), default=None)
+
+    def step(self, now: Instant, room: int) -> list[Change]:
+        """Plan one task and return the changes, at most about `room` of them; apply them before the next step."""
+        agenda = self._agenda
+        if agenda.slots:
+            return self._plan_slots(*self._take_slots(room), now)
+        if agenda.freed:
+            return self._retry(now)
+        return self._move(agenda.rolling.pop(), now)
+
+    def _take_slots(self, most: int) -> tuple[TaskId, set[int]]:
+        task_id, numbers = next(iter(self._agenda.slots.items()))
+        if len(numbers) <= most:
+            return task_id, self._agenda.slots.pop(task_id)
+        some = set(sorted(numbers)[:most])
+        numbers -= some
+        return task_id, some
+
+    def wake(self, now: Instant) -> None:
+        """Mark the tasks whose avoided nodes may be tried again by now."""
+        for task_id in [one for one, due in self._runs_out.items() if due <= now.monotonic]:
+            del self._runs_out[task_id]
+            self._agenda.mark(task_id, self._agenda.waiting.pop(task_id, ()))
+
+    def _plan_slots(self, task_id: TaskId, numbers: set[int], now: Instant) -> list[Change]:
+        task = self._cluster.tasks.get(task_id)
+        if task is None:
+            return []
+        self._stop_waiting(task_id, numbers)
+        strategy = self._strategy_of(task)
+        plan = plan_slots(
+            self._cluster, task, numbers, strategy=strategy, timing=self._timing, now=now
+        )
+        changes = plan.changes + self._wait(task, plan)
+        for number in sorted(numbers):
+            if slot := self._cluster.rosters[task_id].slots.get(number):
+                changes += plan_flight(
+                    self._cluster, task, slot, strategy=strategy, timing=self._timing, now=now
+                )
+        return changes
+
+    def _retry(self, now: Instant) -> list[Change]:
+        """Offer freed nodes to every waiting task in turn; tasks that take nothing cost one look per freed node."""
+        freed = frozenset(self._agenda.freed)
+        self._agenda.freed = set()
+        changes: list[Change] = []
+        for task_id, numbers in list(self._agenda.waiting.items()):
+            task = self._cluster.tasks[task_id]
+            plan = plan_slots(
+                self._cluster,
+                task,
+                numbers,
+                strategy=self._strategy_of(task),
+                timing=self._timing,
+                now=now,
+                only=freed,
+            )
+            if plan.changes:
+                # What is placed changes the nodes for those behind: look at them again after it is applied.
+                self._agenda.freed = set(freed)
+                numbers.difference_update(set(numbers) - set(plan.unplaced))
+                if not numbers:
+                    del self._agenda.waiting[task_id]
+                return plan.changes
+            changes += self._reword(task, numbers)
+        return changes
+
+    def _reword(self, task: Task, numbers: set[int]) -> list[Change]:
+        """Say anew why a task waits, where that costs little, so that the reason on the screen is true."""
+        if len(self._cluster.nodes) > _REWORD_NODES:
+            return []
+        slots = self._cluster.rosters[task.id].slots
+        slot = slots[min(numbers)]
+        avoid = {node: why for node, (_, why) in slot.avoid.items()}
+        words = why_not(demand_of(task, avoid=avoid), self._cluster.candidates)
+        if words is None or words.sentence() == slot.waiting:
+            return []
+        return [refused(task, sorted(numbers), words)]
+
+    def _move(self, task_id: TaskId, now: Instant) -> list[Change]:
+        task = self._cluster.tasks.get(task_id)
+        if task is None or task.goal is Goal.STOP:
+            return []
+        return plan_moves(
+            self._cluster,
+            task,
+            strategy=self._strategy_of(task),
+            draining=self._cluster.draining,
+        )
+
+    def _wait(self, task: Task, plan: SlotsPlan) -> list[Change]:
+        if plan.look_again_at is not None:
+            due = self._runs_out.get(task.id, plan.look_again_at)
+            self._runs_out[task.id] = min(due, plan.look_again_at)
+        if not plan.unplaced or plan.refusal is None:
+            return []
+        self._agenda.waiting.setdefault(task.id, set()).update(plan.unplaced)
+        words = plan.refusal.sentence()
+        slots = self._cluster.rosters[task.id].slots
+        if all(slots[number].waiting == words for number in plan.unplaced):
+            return []
+        wait: Wait = refused(task, plan.unplaced, plan.refusal)
+        return [wait]
+
+    def _stop_waiting(self, task_id: TaskId, numbers: set[int]) -> None:
+        waiting = self._agenda.waiting.get(task_id)
+        if waiting:
+            waiting -= numbers
+            if not waiting:
+                del self._agenda.waiting[task_id]
+
+    def _strategy_of(self, task: Task) -> Strategy:
+        return STRATEGIES[task.spec.strategy or self._strategy]
+
+
+_REWORD_NODES = (
+    100  # beyond, the reason of a waiting task is worded anew only when it is looked at again
+)

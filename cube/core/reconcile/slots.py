@@ -1,0 +1,205 @@
+"""The manager's planner of one task: which of its slots need what. Looks at the slots it is given, not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
+from cube.core.cluster import Cluster
+from cube.core.roster import Slot, Standing
+from cube.core.scheduler.place import Unplaceable, demand_of, place
+from cube.core.scheduler.strategies import Strategy
+from cube.model.allocation import Allocation, Phase, Wanted
+from cube.model.ids import NodeId, allocation_id
+from cube.model.task import Goal, Task
+from cube.model.timing import Instant, Timing
+
+
+class SlotsPlan(msgspec.Struct, kw_only=True):
+    """What to change, which slots found no place and why, and when a refusal runs out by itself."""
+
+    changes: list[Change] = []
+    unplaced: list[int] = []
+    refusal: Unplaceable | None = None
+    look_again_at: float | None = None
+
+
+def plan_slots(
+    cluster: Cluster,
+    task: Task,
+    numbers: Iterable[int],
+    *,
+    strategy: Strategy,
+    timing: Timing,
+    now: Instant,
+    only: frozenset[NodeId] | None = None,
+) -> SlotsPlan:
+    """Return what these slots need: containers ordered away, a place for those without one.
+
+    Applying the plan and planning again asks for nothing more, as long as nothing else happens. `only` looks for
+    places on those nodes alone: for slots that were refused by all others before.
+    """
+    plan = SlotsPlan()
+    vacant: list[Slot] = []
+    for number in sorted(numbers):
+        slot = cluster.rosters[task.id].slots.get(number)
+        if slot is None:
+            continue
+        plan.changes += _clear(slot, task, timing, now)
+        if slot.standing is Standing.VACANT and not _leaving(slot.latest):
+            vacant.append(slot)
+    _place(plan, cluster, task, vacant, strategy=strategy, now=now, only=only)
+    return plan
+
+
+def _clear(slot: Slot, task: Task, timing: Timing, now: Instant) -> list[Change]:
+    """Order away what should no longer be there."""
+    latest = slot.latest
+    if latest is None or latest.wanted is Wanted.REMOVE or latest.lost or latest.gone:
+        return []
+    if slot.standing is Standing.UNWANTED:
+        why = "stopped by the user" if task.goal is Goal.STOP else "scaled down"
+        return [Unassign(latest.id, why)]
+    if slot.standing is not Standing.VACANT:
+        return []
+    if latest.template_revision < task.template_revision:
+        return [Unassign(latest.id, f"replaced by revision {task.template_revision}")]
+    failure = latest.observed.failure
+    if failure and failure.kind.local:
+        until = now.monotonic + timing.avoid_node
+        return [
+            Avoid(task.id, slot.number, latest.node_id, until, failure.message),
+            Unassign(latest.id, failure.message),
+        ]
+    return []
+
+
+def _leaving(latest: Allocation | None) -> bool:
+    """Whether the slot's container is on its way out: its successor waits, so that there are never two."""
+    return latest is not None and latest.wanted is Wanted.REMOVE and not latest.ended
+
+
+def _place(
+    plan: SlotsPlan,
+    cluster: Cluster,
+    task: Task,
+    vacant: list[Slot],
+    *,
+    strategy: Strategy,
+    now: Instant,
+    only: frozenset[NodeId] | None,
+) -> None:
+    """Place identical slots in one go; a slot that avoids nodes of its own is placed by itself."""
+    avoided = {slot.number: slot.avoided(now.monotonic) for slot in vacant}
+    for change in plan.changes:
+        if isinstance(change, Avoid):
+            avoided[change.slot][change.node_id] = (change.until, change.why)
+    alike = [slot for slot in vacant if not avoided[slot.number]]
+    groups = ([alike] if alike else []) + [[slot] for slot in vacant if avoided[slot.number]]
+    for group in groups:
+        entries = avoided[group[0].number]
+        demand = demand_of(task, avoid={node: why for node, (_, why) in entries.items()})
+        placement = place(demand, len(group), cluster.candidates, strategy, only=only)
+        for slot, node_id in zip(group, placement.nodes, strict=False):
+            plan.changes.append(Assign(_next(slot, task, node_id, now)))
+        unplaced = [slot.number for slot in group[len(placement.nodes) :]]
+        if unplaced:
+            plan.unplaced += unplaced
+            plan.refusal = placement.refusal
+            plan.look_again_at = min(
+                [until for until, _ in entries.values()]
+                + ([] if plan.look_again_at is None else [plan.look_again_at]),
+                default=None,
+            )
+
+
+def _next(slot: Slot, task: Task, node_id: NodeId, now: Instant) -> Allocation:
+    generation = slot.generation + 1
+    return Allocation(
+        id=allocation_id(task.id, slot.number, generation),
+        task_id=task.id,
+        slot=slot.number,
+        generation=generation,
+        node_id=node_id,
+        template_revision=task.template_revision,
+        demand=task.spec.demand,
+        host_ports=task.spec.host_ports,
+        assigned_ms=now.wall_ms,
+    )
+
+
+def refused(task: Task, unplaced: list[int], refusal: Unplaceable) -> Wait:
+    """Return the change that says why these slots wait."""
+    return Wait(task.id, tuple(unplaced), refusal.sentence(), tuple(refusal.codes()))
+
+
+def plan_moves(
+    cluster: Cluster,
+    task: Task,
+    *,
+    strategy: Strategy,
+    draining: Collection[NodeId],
+) -> list[Change]:
+    """Return the one next step of a rolling replacement: of outdated allocations, and of those on draining nodes.
+
+    What does not work is replaced at once; what works is replaced one at a time, and only while all others work,
+    so that a bad revision costs one replica and no more.
+    """
+    roster = cluster.rosters[task.id]
+    moving = set(roster.outdated)
+    if draining:
+        moving |= {
+            number
+            for number, slot in roster.slots.items()
+            if slot.latest and slot.latest.live and slot.latest.node_id in draining
+        }
+    broken = [
+        number for number in sorted(moving) if roster.slots[number].standing is not Standing.READY
+    ]
+    changes: list[Change] = []
+    for number in broken or sorted(moving):
+        latest = roster.slots[number].latest
+        if latest is None or not latest.live:
+            continue
+        if not broken and roster.count(Standing.READY) < task.wanted_slots:
+            break
+        if number in roster.outdated:
+            changes.append(Unassign(latest.id, f"replaced by revision {task.template_revision}"))
+        elif _place_elsewhere(cluster, task, {latest.node_id: "draining"}, strategy):
+            changes.append(Unassign(latest.id, "its node is draining"))
+        if changes and not broken:
+            break
+    return changes
+
+
+def plan_flight(
+    cluster: Cluster,
+    task: Task,
+    slot: Slot,
+    *,
+    strategy: Strategy,
+    timing: Timing,
+    now: Instant,
+) -> list[Change]:
+    """Return the order to leave a node where the slot fails again and again, if another node would take it."""
+    latest = slot.latest
+    if latest is None or not latest.live or latest.observed.phase is not Phase.EXITED:
+        return []
+    if latest.observed.failures_in_row < timing.move_after_failures:
+        return []
+    node = cluster.nodes[latest.node_id]
+    why = f"failed {latest.observed.failures_in_row} times in a row on {node.name}"
+    avoid = {node_id: reason for node_id, (_, reason) in slot.avoided(now.monotonic).items()}
+    avoid[latest.node_id] = why
+    if not _place_elsewhere(cluster, task, avoid, strategy):
+        return []
+    until = now.monotonic + timing.avoid_failing
+    return [Avoid(task.id, slot.number, latest.node_id, until, why), Unassign(latest.id, why)]
+
+
+def _place_elsewhere(
+    cluster: Cluster, task: Task, avoid: dict[NodeId, str], strategy: Strategy
+) -> bool:
+    return bool(place(demand_of(task, avoid=avoid), 1, cluster.candidates, strategy).nodes)

@@ -1,0 +1,178 @@
+"""What people read about a change: the TaskEvent that goes into the same transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cube.core.changes import (
+    Announce,
+    Assign,
+    Change,
+    PutNode,
+    PutTask,
+    Record,
+    Unassign,
+    Wait,
+    WriteOff,
+)
+from cube.core.words import plural, seconds
+from cube.model.allocation import Allocation, Health, Observed, Phase
+from cube.model.event import EventKind, TaskEvent
+
+if TYPE_CHECKING:  # the story is told of a cluster and by it
+    from cube.core.cluster import Cluster
+
+
+def tell(change: Change, cluster: Cluster, wall_ms: int) -> TaskEvent | None:
+    """Return the event of a change that was just applied, with revision 0; None where there is nothing to tell."""
+    match change:
+        case PutTask(task=task, kind=kind, message=message):
+            return TaskEvent(
+                revision=0,
+                at_ms=wall_ms,
+                kind=kind,
+                task_id=task.id,
+                task=task.name,
+                message=message,
+            )
+        case Assign(allocation=allocation):
+            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster, wall_ms, "")
+        case Unassign(allocation_id=allocation_id, why=why):
+            return _of(
+                cluster.allocations[allocation_id],
+                EventKind.ALLOCATION_STOPPING,
+                cluster,
+                wall_ms,
+                why,
+            )
+        case WriteOff(allocation_id=allocation_id, why=why):
+            return _of(
+                cluster.allocations[allocation_id], EventKind.ALLOCATION_LOST, cluster, wall_ms, why
+            )
+        case Record(allocation=allocation, before=before):
+            return _seen(allocation, before, cluster, wall_ms)
+        case Wait(task_id=task_id, slots=slots, why=why, codes=codes):
+            many = "" if len(slots) == 1 else f"{plural(len(slots), 'slot')}: "
+            return TaskEvent(
+                revision=0,
+                at_ms=wall_ms,
+                kind=EventKind.SLOT_WAITING,
+                task_id=task_id,
+                task=cluster.tasks[task_id].name,
+                slot=slots[0],
+                message=many + why,
+                code=",".join(codes),
+            )
+        case PutNode(node=node, kind=EventKind() as kind, message=message):
+            return TaskEvent(
+                revision=0,
+                at_ms=wall_ms,
+                kind=kind,
+                node_id=node.id,
+                node=node.name,
+                message=message,
+            )
+        case Announce(kind=kind, message=message, task_id=task_id, code=code):
+            name = cluster.tasks[task_id].name if task_id else ""
+            return TaskEvent(
+                revision=0,
+                at_ms=wall_ms,
+                kind=kind,
+                task_id=task_id,
+                task=name,
+                message=message,
+                code=code,
+            )
+    return None
+
+
+def _of(
+    allocation: Allocation,
+    kind: EventKind,
+    cluster: Cluster,
+    wall_ms: int,
+    message: str,
+    code: str = "",
+) -> TaskEvent:
+    node = cluster.nodes.get(allocation.node_id)
+    return TaskEvent(
+        revision=0,
+        at_ms=wall_ms,
+        kind=kind,
+        task_id=allocation.task_id,
+        task=cluster.tasks[allocation.task_id].name,
+        slot=allocation.slot,
+        generation=allocation.generation,
+        node_id=allocation.node_id,
+        node=node.name if node else "",
+        message=message,
+        code=code,
+    )
+
+
+def _seen(
+    allocation: Allocation, before: Observed, cluster: Cluster, wall_ms: int
+) -> TaskEvent | None:
+    """The event of an observation: one for each phase people can see, and for each change of health."""
+    seen = allocation.observed
+    same_run = seen.restart == before.restart
+    if same_run and seen.phase is before.phase:
+        if seen.phase is not Phase.RUNNING or seen.health is before.health:
+            return None
+        words = seen.health.value + (f": {seen.message}" if seen.message else "")
+        return _of(
+            allocation, EventKind.ALLOCATION_HEALTH, cluster, wall_ms, words, seen.health.value
+        )
+    kind = _KINDS.get(seen.phase)
+    if kind is None:
+        return None
+    return _of(allocation, kind, cluster, wall_ms, _phase_words(seen), _code(seen))
+
+
+_KINDS = {
+    Phase.PULLING: EventKind.ALLOCATION_PULLING,
+    Phase.RUNNING: EventKind.ALLOCATION_RUNNING,
+    Phase.EXITED: EventKind.ALLOCATION_EXITED,
+    Phase.COMPLETED: EventKind.ALLOCATION_COMPLETED,
+    Phase.FAILED: EventKind.ALLOCATION_FAILED,
+    Phase.REMOVED: EventKind.ALLOCATION_REMOVED,
+}
+
+
+def _code(seen: Observed) -> str:
+    return seen.failure.kind.value if seen.failure and seen.phase is not Phase.RUNNING else ""
+
+
+def _phase_words(seen: Observed) -> str:
+    match seen.phase:
+        case Phase.PULLING:
+            return seen.message
+        case Phase.RUNNING:
+            return _running_words(seen)
+        case Phase.EXITED:
+            return (
+                f"{how_it_ended(seen)}; restart {seen.restart + 1} in {seconds(seen.retry_in_ms)}"
+            )
+        case Phase.COMPLETED | Phase.FAILED | Phase.REMOVED:
+            return how_it_ended(seen)
+    return ""
+
+
+def _running_words(seen: Observed) -> str:
+    words = [f"restart {seen.restart}"] if seen.restart else []
+    if seen.timings:
+        steps = seen.timings
+        named = (("pull", steps.pull_ms), ("create", steps.create_ms), ("start", steps.start_ms))
+        words += [f"{name} {seconds(length)}" for name, length in named if length]
+    if seen.health is not Health.NONE:
+        words.append(f"health {seen.health.value}")
+    return ", ".join(words)
+
+
+def how_it_ended(seen: Observed) -> str:
+    """Return why a run ended or could not start, in one phrase: `exit 137 (out of memory)`."""
+    if seen.failure and seen.exit:
+        return f"{seen.failure.message} ({seen.exit.describe()})"
+    if seen.failure:
+        return seen.failure.message
+    return seen.exit.describe() if seen.exit else ""

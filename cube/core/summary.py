@@ -1,0 +1,104 @@
+"""What people see of a task: one of five states, and a one-line reason. Derived, never stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cube.core.cluster import Cluster
+from cube.core.roster import Roster, Slot, Standing, settled
+from cube.core.story import how_it_ended
+from cube.core.words import plural, seconds
+from cube.model.allocation import Allocation, Health, Phase, Wanted
+from cube.model.ids import slot_name
+from cube.model.task import Goal, Task, TaskState
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A task in one line."""
+
+    state: TaskState
+    reason: str
+    ready: int
+    restarts: int
+
+
+def summarise(task: Task, cluster: Cluster, now_ms: int) -> Summary:
+    """Return how the task stands. The state is that of the slot that most needs attention."""
+    roster = cluster.rosters[task.id]
+    restarts = sum(slot.latest.observed.restart for slot in roster.slots.values() if slot.latest)
+    return Summary(
+        state_of(task, roster),
+        _reason(task, roster, now_ms),
+        roster.count(Standing.READY),
+        restarts,
+    )
+
+
+def state_of(task: Task, roster: Roster) -> TaskState:
+    """Return the derived state, from the roster's counts alone."""
+    if task.goal is Goal.STOP:
+        return TaskState.COMPLETED if settled(task, roster) else TaskState.RUNNING
+    if roster.count(Standing.FAILED):
+        return TaskState.FAILED
+    if roster.count(Standing.VACANT):
+        return TaskState.PENDING
+    if roster.count(Standing.ASSIGNED):
+        return TaskState.SCHEDULED
+    if roster.count(Standing.READY, Standing.UNREADY):
+        return TaskState.RUNNING
+    return TaskState.COMPLETED
+
+
+def describe(allocation: Allocation, now_ms: int) -> str:
+    """Return the one line for an allocation: what it does, or why it does not."""
+    seen = allocation.observed
+    if allocation.gone:
+        return allocation.why_removed or how_it_ended(seen)
+    if allocation.lost:
+        return allocation.why_removed
+    if allocation.wanted is Wanted.REMOVE:
+        return _with_trouble(f"stopping: {allocation.why_removed}", allocation)
+    match seen.phase:
+        case Phase.ASSIGNED:
+            return "waiting for its worker"
+        case Phase.PULLING | Phase.CREATING | Phase.STARTING:
+            return seen.message or seen.phase.name.lower()
+        case Phase.RUNNING:
+            if seen.health in (Health.NONE, Health.HEALTHY):
+                return ""
+            return f"{seen.health.value}: {seen.message}" if seen.message else seen.health.value
+        case Phase.EXITED:
+            left = max(0, seen.at_ms + seen.retry_in_ms - now_ms)
+            return f"restart {seen.restart + 1} in {seconds(left)}, {how_it_ended(seen)}"
+    return how_it_ended(seen)
+
+
+def _with_trouble(words: str, allocation: Allocation) -> str:
+    return f"{words}; {allocation.observed.message}" if allocation.observed.message else words
+
+
+def _reason(task: Task, roster: Roster, now_ms: int) -> str:
+    if task.goal is Goal.STOP:
+        left = roster.present
+        return f"stopping, {plural(left, 'container')} left" if left else "stopped"
+    worst = min(
+        (slot for slot in roster.slots.values() if slot.standing is not Standing.UNWANTED),
+        key=lambda slot: (slot.standing, slot.number),
+        default=None,
+    )
+    if worst is None:
+        return "scaled to 0"
+    words = _slot_reason(worst, now_ms)
+    if not words or task.spec.replicas == 1:
+        return words
+    return f"{slot_name(task.name, worst.number)}: {words}"
+
+
+def _slot_reason(slot: Slot, now_ms: int) -> str:
+    if slot.standing is Standing.VACANT:
+        if slot.waiting:
+            return slot.waiting
+        if slot.latest and slot.latest.wanted is Wanted.REMOVE and not slot.latest.ended:
+            return describe(slot.latest, now_ms)
+        return "waiting to be placed"
+    return describe(slot.latest, now_ms) if slot.latest else ""

@@ -1,0 +1,19 @@
+"""Amounts and lengths of time as people read them."""
+
+from __future__ import annotations
+
+
+def seconds(milliseconds: float) -> str:
+    """Return `340 ms`, `12 s`, `3 min`, `2 h`: two figures are enough to decide whether to wait."""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    if milliseconds < 120_000:
+        return f"{milliseconds / 1_000:.0f} s"
+    if milliseconds < 7_200_000:
+        return f"{milliseconds / 60_000:.0f} min"
+    return f"{milliseconds / 3_600_000:.0f} h"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 container`, `2 containers`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,43 @@
+"""A container as its engine shows it, and the label that says whose it is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from cube.model.allocation import Exit, PortBinding
+from cube.model.ids import AllocationId, NodeId
+from cube.model.spec import TaskSpec
+
+
+class RunLabel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Whose container this is, as its labels say. (allocation, restart) is never used for two containers."""
+
+    cluster_id: str
+    node_id: NodeId
+    allocation_id: AllocationId
+    restart: int
+    spec: TaskSpec
+
+
+class ContainerState(StrEnum):
+    """The engine's word for what a container does, reduced to what cube distinguishes."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    EXITED = "exited"
+
+
+class ContainerSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One of this worker's containers, as the engine shows it."""
+
+    id: str
+    label: RunLabel
+    state: ContainerState
+    address: str = ""  # its first network address; empty where it has none
+    ports: tuple[PortBinding, ...] = ()
+    exit: Exit | None = None  # EXITED only
+    started_ms: int = 0
+    finished_ms: int = 0

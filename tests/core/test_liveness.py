@@ -1,0 +1,92 @@
+"""Nodes are judged by how long they were silent, and by nothing else."""
+
+from __future__ import annotations
+
+from cube.core.liveness import Brake, Leases
+from cube.model.node import Condition
+from cube.model.timing import DEFAULT_TIMING
+from tests.builders import node_id
+
+W1, W2 = node_id("w1"), node_id("w2")
+
+
+def test_silence_makes_a_node_suspect_and_then_lost() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    leases.renew(W1, 100.0)
+    assert leases.judge(W1, 101.9) is Condition.READY
+    assert leases.judge(W1, 102.0) is Condition.SUSPECT
+    assert leases.judge(W1, 104.0) is Condition.LOST
+
+
+def test_overdue_nodes_come_longest_silent_first() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    leases.renew(W1, 100.0)
+    leases.renew(W2, 100.5)
+    leases.renew(W1, 101.0)
+    assert leases.overdue(102.4) == []
+    assert leases.overdue(102.5) == [W2]
+    assert leases.overdue(103.0) == [W2, W1]
+
+
+def test_the_next_verdict_is_the_earliest_of_both_kinds() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    assert leases.next_verdict(0.0) is None
+    leases.renew(W1, 100.0)
+    leases.renew(W2, 101.5)
+    assert leases.next_verdict(101.0) == 102.0
+    assert leases.next_verdict(102.5) == 103.5
+    assert leases.next_verdict(103.7) == 104.0
+
+
+def test_a_node_that_was_given_up_is_not_judged_again() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    leases.renew(W1, 100.0)
+    leases.drop(W1)
+    assert leases.overdue(1_000.0) == []
+    assert leases.heard(W1) is None
+
+
+def test_large_clusters_beat_slower_and_are_judged_slower() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    for number in range(2_000):
+        leases.renew(node_id(f"w{number}"), 100.0)
+    assert leases.heartbeat == 4.0
+    assert leases.judge(node_id("w0"), 104.0) is Condition.READY
+    assert leases.lost_after == 16.0
+
+
+def test_the_pace_never_quickens_under_a_node_that_was_told_to_beat_slowly() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    for number in range(1_000):
+        leases.renew(node_id(f"w{number}"), 100.0)
+    for number in range(1, 1_000):
+        leases.drop(node_id(f"w{number}"))
+    leases.renew(node_id("w0"), 101.0)
+    assert leases.heartbeat == 2.0
+
+
+def test_the_brake_ignores_single_losses_and_small_clusters() -> None:
+    brake = Brake(DEFAULT_TIMING)
+    assert not brake.check(1, 50, at=0.0)
+    assert not brake.check(2, 2, at=20.0)
+    assert not brake.holds(20.0)
+
+
+def test_the_brake_holds_when_too_many_are_lost_within_its_window() -> None:
+    brake = Brake(DEFAULT_TIMING)
+    assert not brake.check(2, 6, at=0.0)
+    assert brake.check(1, 6, at=9.0)
+    assert brake.holds(68.9)
+    assert not brake.holds(69.0)
+
+
+def test_losses_far_apart_do_not_add_up() -> None:
+    brake = Brake(DEFAULT_TIMING)
+    assert not brake.check(2, 6, at=0.0)
+    assert not brake.check(1, 6, at=10.1)
+
+
+def test_after_the_hold_the_verdict_stands() -> None:
+    brake = Brake(DEFAULT_TIMING)
+    assert brake.check(4, 6, at=0.0)
+    assert not brake.check(4, 6, at=60.0)

@@ -1,0 +1,406 @@
+"""Stories of one allocation on one machine."""
+
+from __future__ import annotations
+
+import pytest
+from tests.core.worker.machine import ID, Machine, remove, run
+
+from cube.core.worker import inputs
+from cube.core.worker.steps import Create, Discard, Halt, Pull, Start
+from cube.model.allocation import Exit, Failure, FailureKind, Health, Phase
+from cube.model.container import ContainerState
+from cube.model.orders import Holding
+
+ENGINE_AWAY = Failure(FailureKind.ENGINE_AWAY, "the engine does not answer")
+DENIED = Failure(FailureKind.REGISTRY_DENIED, "pull access denied for nginx")
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+def kinds(machine: Machine) -> list[str]:
+    return [type(step).__name__ for step in machine.done]
+
+
+class TestStarting:
+    def test_an_order_creates_and_starts_and_is_reported_once(self, machine: Machine) -> None:
+        machine.order(run())
+        assert kinds(machine) == ["Create", "Start"]
+        assert machine.phases == ["RUNNING"]
+        assert machine.newest.container_id == "c1"
+        assert machine.newest.address == "172.17.0.2"
+
+    def test_a_repeated_order_does_nothing(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.order(run())
+        machine.look()
+        assert kinds(machine) == ["Create", "Start"]
+        assert machine.phases == ["RUNNING"]
+
+    def test_a_missing_image_is_pulled(self, machine: Machine) -> None:
+        machine.images.clear()
+        machine.order(run())
+        assert kinds(machine) == ["Create", "Pull", "Create", "Start"]
+        assert machine.phases == ["PULLING", "RUNNING"]
+
+    def test_pull_always_pulls_first(self, machine: Machine) -> None:
+        machine.order(run(pull="always"))
+        assert kinds(machine) == ["Pull", "Create", "Start"]
+
+    def test_pull_never_makes_a_missing_image_final(self, machine: Machine) -> None:
+        machine.images.clear()
+        machine.order(run(pull="never"))
+        assert kinds(machine) == ["Create"]
+        assert machine.newest.phase is Phase.FAILED
+
+    def test_a_denied_image_is_tried_twice(self, machine: Machine) -> None:
+        machine.failing = [DENIED, DENIED]
+        machine.order(run(pull="always"))
+        assert machine.newest.phase is Phase.PULLING
+        assert machine.newest.retry_in_ms == 1000
+        machine.wait(1.0)
+        assert machine.newest.phase is Phase.FAILED
+        assert machine.newest.message == DENIED.message
+        assert kinds(machine) == ["Pull", "Pull"]
+
+    def test_a_taken_port_is_for_the_manager_to_solve(self, machine: Machine) -> None:
+        machine.failing = [Failure(FailureKind.PORT_TAKEN, "port 80 is taken")]
+        machine.order(run())
+        assert machine.newest.phase is Phase.FAILED
+        assert machine.newest.failure is not None
+        assert machine.newest.failure.kind is FailureKind.PORT_TAKEN
+
+    def test_an_engine_that_is_away_is_asked_for_ever_and_not_counted(
+        self, machine: Machine
+    ) -> None:
+        machine.failing = [ENGINE_AWAY] * 10
+        machine.order(run(max_restarts=1))
+        assert machine.newest.failure == ENGINE_AWAY
+        assert machine.newest.phase is Phase.CREATING
+        machine.wait(300)
+        assert machine.newest.phase is Phase.RUNNING
+        assert machine.newest.restart == 0
+        assert machine.newest.failure is None
+
+    def test_a_lost_answer_of_create_makes_no_second_container(self, machine: Machine) -> None:
+        machine.holding_back = True
+        machine.order(run())
+        (create,) = machine.pending
+        assert isinstance(create, Create)
+        machine._do(create)
+        machine.pending.clear()
+        machine.holding_back = False
+        machine.tell(
+            inputs.StepFailed(create, Failure(FailureKind.ENGINE_SLOW, "no answer in 30 s"))
+        )
+        machine.wait(5)
+        assert len(machine.containers) == 1
+        assert machine.newest.phase is Phase.RUNNING
+
+    def test_a_slow_create_is_told_after_a_second(self, machine: Machine) -> None:
+        machine.holding_back = True
+        machine.order(run())
+        assert machine.phases == []
+        machine.wait(1.0)
+        assert machine.phases == ["CREATING"]
+
+    def test_progress_is_told_at_most_once_a_second(self, machine: Machine) -> None:
+        machine.holding_back = True
+        machine.order(run(pull="always"))
+        for done in range(1, 30):
+            machine.seconds += 0.1
+            machine.tell(inputs.Pulled(ID, done, 100))
+        assert [r.message for r in machine.reports] == ["", "pulling nginx, 10 %", "pulling nginx, 20 %"]
+
+    def test_nothing_happens_before_the_engine_was_looked_at(self) -> None:
+        machine = Machine(looked=False)
+        machine.order(run(), remove("t.2.1"))
+        assert machine.done == []
+        assert machine.reports == []
+        machine.look()
+        assert sorted(machine.phases) == ["REMOVED", "RUNNING"]
+
+    def test_runs_the_manager_knows_of_but_nobody_finds_were_removed_outside(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run(first_restart=3))
+        assert machine.newest.phase is Phase.EXITED
+        assert machine.newest.restart == 2
+        machine.wait(1)
+        assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 3)
+
+
+class TestEnding:
+    @pytest.mark.parametrize(
+        ("policy", "code", "phase"),
+        [
+            ("always", 0, Phase.EXITED),
+            ("always", 1, Phase.EXITED),
+            ("on-failure", 0, Phase.COMPLETED),
+            ("on-failure", 1, Phase.EXITED),
+            ("never", 0, Phase.COMPLETED),
+            ("never", 1, Phase.FAILED),
+        ],
+    )
+    def test_the_policy_decides(
+        self, machine: Machine, policy: str, code: int, phase: Phase
+    ) -> None:
+        machine.order(run(restart=policy))
+        machine.exits(code)
+        assert machine.newest.phase is phase
+        assert machine.newest.exit == Exit(code)
+
+    def test_the_next_run_is_a_new_container_with_the_next_number(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.exits(1)
+        assert machine.newest.retry_in_ms == 100
+        machine.wait(0.1)
+        assert machine.newest.phase is Phase.RUNNING
+        assert machine.newest.restart == 1
+        assert machine.newest.container_id == "c2"
+        assert machine.newest.exit == Exit(1)
+        assert set(machine.containers) == {"c1", "c2"}
+
+    def test_only_the_newest_ended_container_is_kept(self, machine: Machine) -> None:
+        machine.order(run())
+        for _ in range(4):
+            machine.exits(1)
+            machine.wait(10)
+        assert set(machine.containers) == {"c4", "c5"}
+
+    def test_pauses_double_and_start_over_after_a_stable_run(self, machine: Machine) -> None:
+        machine.order(run())
+        pauses = []
+        for _ in range(4):
+            machine.exits(1)
+            pauses.append(machine.newest.retry_in_ms)
+            machine.wait(1)
+        assert pauses == [100, 200, 400, 800]
+        machine.wait(60)
+        machine.exits(1)
+        assert machine.newest.retry_in_ms == 100
+        assert machine.newest.failures_in_row == 1
+
+    def test_max_restarts_ends_it(self, machine: Machine) -> None:
+        machine.order(run(max_restarts=2))
+        for _ in range(3):
+            machine.exits(137, out_of_memory=True)
+            machine.wait(1)
+        assert machine.newest.phase is Phase.FAILED
+        assert machine.newest.message == "gave up after 2 restarts: exit 137 (out of memory)"
+
+    def test_removed_outside_is_a_failure_and_restarted(self, machine: Machine) -> None:
+        machine.order(run(restart="always"))
+        machine.removed_outside()
+        assert machine.newest.failure is not None
+        assert machine.newest.failure.kind is FailureKind.REMOVED_OUTSIDE
+        machine.wait(1)
+        assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
+
+    def test_started_again_outside_goes_on_under_the_next_number(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.exits(1)
+        machine.seconds += 0.05
+        machine.outside(
+            machine.containers["c1"], state=ContainerState.RUNNING, started_ms=machine.now.wall_ms
+        )
+        assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
+        machine.wait(10)
+        assert set(machine.containers) == {"c1"}
+
+    def test_an_exit_seen_before_the_answer_to_start_is_not_undone(self, machine: Machine) -> None:
+        machine.order(run())
+        started = machine.containers["c1"]
+        machine.exits(1)
+        machine.tell(inputs.Looked((started,), machine.seconds - 1))
+        assert machine.newest.phase is Phase.EXITED
+
+
+class TestRemoving:
+    def test_it_is_stopped_removed_and_reported(self, machine: Machine) -> None:
+        machine.order(run(stop_grace_ms=500))
+        machine.order(remove())
+        assert machine.done[2:] == [Halt(ID, "c1", "", 500), Discard(ID, "c1")]
+        assert machine.containers == {}
+        assert machine.newest.phase is Phase.REMOVED
+
+    def test_the_unknown_is_reported_removed_at_once(self, machine: Machine) -> None:
+        machine.order(remove())
+        assert machine.phases == ["REMOVED"]
+
+    def test_a_pull_is_cancelled_and_nothing_starts_later(self, machine: Machine) -> None:
+        machine.holding_back = True
+        machine.order(run(pull="always"))
+        machine.order(remove())
+        assert machine.cancelled == [ID]
+        machine.tell(inputs.StepCancelled(Pull(ID, "nginx")))
+        assert machine.newest.phase is Phase.REMOVED
+        machine.order(run())
+        machine.wait(100)
+        assert machine.containers == {}
+
+    def test_a_create_in_flight_is_waited_for(self, machine: Machine) -> None:
+        machine.holding_back = True
+        machine.order(run())
+        machine.order(remove())
+        machine.release()
+        assert kinds(machine) == ["Create", "Discard"]
+        assert machine.newest.phase is Phase.REMOVED
+
+    def test_engine_errors_are_retried_for_ever(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.failing = [ENGINE_AWAY] * 8
+        machine.order(remove())
+        assert machine.newest.phase is Phase.STOPPING
+        assert "cannot be removed yet" in machine.newest.message
+        machine.wait(600)
+        assert machine.newest.phase is Phase.REMOVED
+
+    def test_it_is_forgotten_once_acknowledged_and_an_old_look_does_not_bring_it_back(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run())
+        before, began = tuple(machine.containers.values()), machine.seconds
+        machine.seconds += 1
+        machine.order(remove())
+        assert machine.core.get(ID) is not None
+        machine.tell(inputs.Acknowledged(((ID, machine.newest.sequence),)))
+        assert machine.core.get(ID) is None
+        machine.tell(inputs.Looked(before, began))
+        assert machine.core.get(ID) is None
+
+
+class TestHealth:
+    CHECK = {"kind": "http", "port": 80}
+
+    def test_a_passing_probe_makes_it_healthy(self, machine: Machine) -> None:
+        machine.order(run(health=self.CHECK))
+        assert machine.newest.health is Health.STARTING
+        assert len(machine.probes) == 1
+        machine.answer_probes(True)
+        assert machine.newest.health is Health.HEALTHY
+
+    def test_at_most_one_probe_is_in_flight(self, machine: Machine) -> None:
+        machine.order(run(health=self.CHECK))
+        machine.wait(60)
+        assert len(machine.probes) == 1
+
+    def test_failures_restart_it_with_the_last_answer_as_the_reason(self, machine: Machine) -> None:
+        machine.order(run(health=self.CHECK))
+        machine.answer_probes(True)
+        for _ in range(3):
+            machine.wait(5)
+            machine.answer_probes(False, "HTTP 500")
+        ended = next(r for r in machine.reports if r.phase is Phase.EXITED)
+        assert ended.failure is not None
+        assert ended.failure.kind is FailureKind.UNHEALTHY
+        assert "HTTP 500" in ended.failure.message
+        assert any(r.health is Health.UNHEALTHY for r in machine.reports)
+        machine.wait(1)
+        assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
+
+    def test_a_paused_container_is_not_probed(self, machine: Machine) -> None:
+        machine.order(run(health=self.CHECK))
+        machine.answer_probes(True)
+        machine.outside(machine.containers["c1"], state=ContainerState.PAUSED)
+        machine.wait(60)
+        assert machine.probes == []
+
+
+class TestWorkerRestart:
+    def test_running_containers_go_on_untouched(self, machine: Machine) -> None:
+        machine.order(run(), run("t.2.1"))
+        machine.exits_count = 0
+        done = len(machine.done)
+        machine.restart_worker()
+        machine.wait(100)
+        assert len(machine.done) == done
+        assert machine.core.holding == (Holding(id=ID), Holding(id="t.2.1"))
+
+    def test_policy_and_count_are_in_the_labels(self, machine: Machine) -> None:
+        machine.order(run(max_restarts=1))
+        machine.exits(1)
+        machine.wait(1)
+        machine.restart_worker()
+        machine.exits(1)
+        assert machine.newest.phase is Phase.FAILED
+
+    def test_what_ended_meanwhile_waits_a_little_for_the_manager(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.restart_worker()
+        seen = machine.containers["c1"]
+        machine.containers["c1"] = type(seen)(
+            id="c1", label=seen.label, state=ContainerState.EXITED, exit=Exit(1), started_ms=1
+        )
+        machine.restart_worker()
+        assert machine.running() == []
+        machine.wait(5)
+        assert len(machine.running()) == 1
+
+    def test_an_order_ends_that_wait(self, machine: Machine) -> None:
+        machine.order(run())
+        seen = machine.containers["c1"]
+        machine.containers["c1"] = type(seen)(
+            id="c1", label=seen.label, state=ContainerState.EXITED, exit=Exit(1), started_ms=1
+        )
+        machine.restart_worker()
+        machine.order(run())
+        machine.wait(0.2)
+        assert len(machine.running()) == 1
+
+    def test_a_container_made_but_never_started_waits_for_an_order(self, machine: Machine) -> None:
+        machine.failing = []
+        machine.holding_back = True
+        machine.order(run())
+        create = machine.pending[0]
+        machine._do(create)
+        machine.holding_back = False
+        machine.restart_worker()
+        machine.wait(60)
+        assert machine.running() == []
+        machine.order(run())
+        assert machine.done[-1] == Start(ID, "c1")
+
+    def test_a_long_healthy_container_stays_in_service(self, machine: Machine) -> None:
+        machine.order(run(health={"kind": "tcp", "port": 80}))
+        machine.answer_probes(True)
+        machine.wait(100)
+        machine.restart_worker()
+        assert machine.newest.health is Health.HEALTHY
+
+
+class TestSessions:
+    def test_a_new_session_is_told_everything_under_its_epoch(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.tell(inputs.SessionOpened(7, 4.0, machine.seconds))
+        assert machine.newest.epoch == 7
+        assert machine.phases == ["RUNNING", "RUNNING"]
+
+    def test_without_the_manager_a_kept_task_runs_on(self, machine: Machine) -> None:
+        machine.tell(inputs.SessionOpened(1, 4.0, machine.seconds))
+        machine.order(run())
+        machine.wait(3600)
+        assert len(machine.running()) == 1
+
+    def test_a_bound_task_is_stopped_before_the_lease_ends_and_needs_a_new_order(
+        self, machine: Machine
+    ) -> None:
+        machine.tell(inputs.SessionOpened(1, 4.0, machine.seconds))
+        machine.order(run(on_disconnect="stop", restart="never"))
+        machine.wait(1)
+        machine.tell(inputs.LeaseConfirmed(machine.seconds))
+        machine.wait(1.9)
+        assert len(machine.running()) == 1
+        machine.wait(0.1)
+        assert machine.running() == []
+        assert machine.done[-1] == Halt(ID, "c1", "", 1000)
+        assert machine.newest.phase is Phase.EXITED
+        assert "the manager was away" in machine.newest.message
+        machine.wait(3600)
+        machine.tell(inputs.SessionOpened(2, 4.0, machine.seconds))
+        assert machine.running() == []
+        machine.order(run(on_disconnect="stop", restart="never"))
+        assert len(machine.running()) == 1
+        assert machine.newest.restart == 1
