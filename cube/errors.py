@@ -5,7 +5,11 @@
     ├── NotFound                no such task, node, …                                            exit 3
     ├── Ambiguous               a prefix that fits several                                       exit 2
     ├── Conflict                the name is taken, the revision moved on                         exit 6
-    ├── NotAllowed              no or not enough rights                                          exit 8
+    │   └── KeyReused           an Idempotency-Key came with two different requests              exit 6
+    ├── TooLarge                more than is read                                                exit 2
+    ├── NotAllowed              not enough rights                                                exit 8
+    │   └── Unauthenticated     no valid token or certificate came along                         exit 8
+    ├── Overloaded              the manager has too much to do; later it may not                 exit 1
     ├── ManagerAway             nobody answers at that address                                   exit 7
     ├── TimedOut                waited as long as was asked                                      exit 124
     ├── LedgerHeld              another manager owns the data directory                          exit 1
@@ -77,11 +81,36 @@ class Conflict(CubeError):
     exit_code = 6
 
 
+class KeyReused(Conflict):
+    """One Idempotency-Key came with two different requests."""
+
+    code = "key_reused"
+
+
 class NotAllowed(CubeError):
     """The caller may not do this."""
 
     code = "not_allowed"
     exit_code = 8
+
+
+class Unauthenticated(NotAllowed):
+    """Nobody knows who the caller is."""
+
+    code = "unauthenticated"
+
+
+class TooLarge(CubeError):
+    """The input is longer than anybody honest would send."""
+
+    code = "too_large"
+    exit_code = 2
+
+
+class Overloaded(CubeError):
+    """Turned away because too much is going on; the same may be asked again later."""
+
+    code = "overloaded"
 
 
 class ManagerAway(CubeError):

@@ -40,6 +40,8 @@ class Supervisor:
         task = asyncio.create_task(self._guard(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task cancelled before its first step would leave the work behind, never awaited.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     def keep(self, loop: Callable[[], Awaitable[None]], name: str) -> asyncio.Task[None]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from cube.core.scheduler.place import Unplaceable
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import AllocationId, NodeId
 from cube.model.task import Goal, Task
@@ -50,14 +49,13 @@ class Slot:
 class Roster:
     """The slots of one task. Written by `Cluster` only."""
 
-    __slots__ = ("outdated", "present", "refusal", "slots", "standings")
+    __slots__ = ("outdated", "present", "slots", "standings")
 
     def __init__(self) -> None:
         self.slots: dict[int, Slot] = {}
         self.standings = [0] * len(Standing)
         self.present = 0  # allocations of which something may be left on a node that is not lost
         self.outdated: set[int] = set()  # slots whose live allocation must be replaced
-        self.refusal: Unplaceable | None = None  # of the slots that wait
 
     def slot(self, number: int) -> Slot:
         """Return the slot, made when it is new."""

@@ -7,16 +7,16 @@ asking again for what is already so is success. An answer that was lost on the w
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from cube.errors import CubeError
-from cube.model.allocation import Exit, Failure, FailureKind, PortBinding
-from cube.model.ids import AllocationId, NodeId
+from cube.model.allocation import Failure, FailureKind
+from cube.model.container import ContainerSeen as ContainerSeen
+from cube.model.container import ContainerState as ContainerState
+from cube.model.container import RunLabel as RunLabel
 from cube.model.resources import Resources
-from cube.model.spec import TaskSpec
 
 
 class RuntimeFailure(CubeError):
@@ -30,38 +30,6 @@ class RuntimeFailure(CubeError):
     def kind(self) -> FailureKind:
         """The name of the fact."""
         return self.failure.kind
-
-
-class RunLabel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Whose container this is, as its labels say. (allocation, restart) is never used for two containers."""
-
-    cluster_id: str
-    node_id: NodeId
-    allocation_id: AllocationId
-    restart: int
-    spec: TaskSpec
-
-
-class ContainerState(StrEnum):
-    """The engine's word for what a container does, reduced to what cube distinguishes."""
-
-    CREATED = "created"
-    RUNNING = "running"
-    PAUSED = "paused"
-    EXITED = "exited"
-
-
-class ContainerSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One of this worker's containers, as the engine shows it."""
-
-    id: str
-    label: RunLabel
-    state: ContainerState
-    address: str = ""  # its first network address; empty where it has none
-    ports: tuple[PortBinding, ...] = ()
-    exit: Exit | None = None  # EXITED only
-    started_ms: int = 0
-    finished_ms: int = 0
 
 
 class ContainerEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -156,6 +156,21 @@ class VersionView(msgspec.Struct, frozen=True, kw_only=True):
     cluster_id: str
 
 
+class StatsView(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there is, and how busy the manager is."""
+
+    revision: int
+    tasks: int
+    allocations: int
+    nodes: int
+    nodes_ready: int
+    sessions: int  # workers connected
+    followers: int  # clients that follow events
+    streams: int  # logs being carried
+    decisions_in_flight: int  # made and not recorded yet
+    loop_lag_ms: float  # how long a ready piece of work waited for its turn just now
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An error as RFC 9457 `application/problem+json`."""
 

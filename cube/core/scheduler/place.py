@@ -91,7 +91,7 @@ def place(
 
 def why_not(demand: Demand, candidates: Mapping[NodeId, Candidate]) -> Unplaceable | None:
     """Return why no node takes one replica now, or None when one does."""
-    refusals = []
+    refusals: list[NodeRefusal] = []
     for candidate in candidates.values():
         refusal = refuse(candidate, demand)
         if refusal is None:

@@ -26,7 +26,7 @@ def shortage(asked: Resources, free: Resources) -> Resources:
 
 def lacks(short: Resources) -> list[Lack]:
     """Return the missing resources in words. Amounts are rounded up: freeing that much is enough."""
-    found = []
+    found: list[Lack] = []
     if short.cpu_millis:
         cores = f"{short.cpu_millis / 1000:g} core{'' if short.cpu_millis == 1000 else 's'}"
         found.append(Lack("cpu", cores, cores))

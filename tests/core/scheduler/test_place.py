@@ -118,8 +118,9 @@ def test_a_restricted_epvm_still_knows_the_size_of_the_cluster() -> None:
         asked.append(nodes)
         return STRATEGIES["epvm"](demand, nodes)
 
-    place(a_demand(), 1, by_id(a_candidate("w1"), a_candidate("w2")), spy, only={W1})
-    assert asked == [2]
+    nodes = by_id(a_candidate("w1"), a_candidate("w2"), a_candidate("w3"))
+    place(a_demand(), 1, nodes, spy, only={W1})
+    assert asked == [3]
 
 
 def test_every_node_is_refused_once_and_by_name() -> None:

@@ -145,6 +145,12 @@ def test_round_robin_goes_on_where_the_record_says() -> None:
     assert put("round-robin", *nodes, count=3) == ["w2", "w3", "w1"]
 
 
+def test_round_robin_counts_a_pick_of_the_batch_as_the_most_recent() -> None:
+    web = a_task(name="web")
+    nodes = [a_candidate("w1", held=[web], last_placed=12), a_candidate("w2", last_placed=10)]
+    assert put("round-robin", *nodes, spec=web.spec, count=3) == ["w2", "w1", "w2"]
+
+
 def test_round_robin_asks_a_new_node_first() -> None:
     nodes = [a_candidate("w1", last_placed=1), a_candidate("w9")]
     assert put("round-robin", *nodes) == ["w9"]

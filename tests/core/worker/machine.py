@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -14,12 +15,13 @@ from cube.model.container import ContainerSeen, ContainerState, RunLabel
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.orders import Order, Remove, Run
 from cube.model.spec import TaskSpec
-from cube.model.timing import DEFAULT_TIMING, Instant
+from cube.model.timing import Instant
 
 ID = AllocationId("t.1.1")
+NO_ANSWER = Failure(FailureKind.ENGINE_SLOW, "no answer from the engine")
 
 
-def run(id: AllocationId = ID, *, first_restart: int = 0, **spec: object) -> Run:
+def run(id: AllocationId = ID, *, first_restart: int = 0, **spec: Any) -> Run:
     """An order to run a task of one image."""
     wish = msgspec.convert({"name": "web", "image": "nginx"} | spec, TaskSpec)
     return Run(
@@ -41,12 +43,14 @@ class Machine:
         self.containers: dict[str, ContainerSeen] = {}
         self.images = {"nginx"}
         self.failing: list[Failure] = []  # for the next steps, in order
+        self.answers_lost = 0  # so many steps to come are done, but their answers get lost
         self.holding_back = False  # steps stay in flight
         self.pending: list[Step] = []
         self.cancelled: list[AllocationId] = []
         self.probes: list[Probe] = []
         self.done: list[Step] = []
         self.reports: list[Observed] = []
+        self.told: list[tuple[AllocationId, Observed]] = []
         self.look_again_at: float | None = None
         self._made = 0
         if looked:
@@ -71,6 +75,7 @@ class Machine:
         self.tell(inputs.Ordered(orders))
 
     def look(self) -> None:
+        self.seconds += 1e-6
         self.tell(inputs.Looked(tuple(self.containers.values()), self.seconds))
 
     def wait(self, seconds: float) -> None:
@@ -85,17 +90,27 @@ class Machine:
     def exits(self, code: int, *, out_of_memory: bool = False) -> None:
         """The one running container ends by itself."""
         (seen,) = self.running()
-        self._change(
+        self.ends(seen, code, out_of_memory=out_of_memory)
+
+    def ends(
+        self, seen: ContainerSeen, code: int, *, out_of_memory: bool = False, noticed: bool = True
+    ) -> None:
+        """A container ends by itself; where that goes unnoticed, the event got lost."""
+        ended = self._update(
             seen,
             state=ContainerState.EXITED,
             exit=Exit(code, out_of_memory),
             finished_ms=self.now.wall_ms,
         )
+        if noticed:
+            self.seconds += 1e-6
+            self.tell(inputs.Saw(seen.id, ended, self.seconds))
 
     def removed_outside(self) -> None:
         """Somebody else removes the one running container."""
         (seen,) = self.running()
         del self.containers[seen.id]
+        self.seconds += 1e-6
         self.tell(inputs.Saw(seen.id, None, self.seconds))
 
     def answer_probes(self, passed: bool, output: str = "") -> None:
@@ -116,15 +131,19 @@ class Machine:
         self._perform(pending)
 
     def tell(self, input: inputs.WorkerInput) -> WorkerEffects:
+        self.seconds += 1e-6  # no two inputs at once, as on a real clock
         effects = self.core.handle(input, self.now)
         self.look_again_at = effects.look_again_at
         self.reports.extend(effects.reports.values())
+        self.told.extend(effects.reports.items())
         self.probes.extend(effects.probes)
         self.cancelled.extend(effects.cancel)
         if self.holding_back:
             self.pending.extend(effects.steps)
         else:
             self._perform(effects.steps)
+        if effects.look_at_all:
+            self.look()
         return effects
 
     def _perform(self, steps: Iterable[Step]) -> None:
@@ -134,7 +153,10 @@ class Machine:
                 self.tell(inputs.StepFailed(step, self.failing.pop(0)))
                 continue
             outcome = self._do(step)
-            if isinstance(outcome, Failure):
+            if self.answers_lost and not isinstance(outcome, Failure):
+                self.answers_lost -= 1
+                self.tell(inputs.StepFailed(step, NO_ANSWER))
+            elif isinstance(outcome, Failure):
                 self.tell(inputs.StepFailed(step, outcome))
             else:
                 self.tell(inputs.StepDone(step, outcome, took_ms=5))
@@ -149,6 +171,10 @@ class Machine:
                     return Failure(FailureKind.IMAGE_MISSING, f"no image {spec.image}")
                 return self._create(step)
             case Start(container_id=id):
+                if id not in self.containers:
+                    return Failure(FailureKind.REMOVED_OUTSIDE, "no such container")
+                if self.containers[id].state is ContainerState.RUNNING:
+                    return self.containers[id]
                 return self._update(
                     self.containers[id],
                     state=ContainerState.RUNNING,
@@ -199,6 +225,3 @@ class Machine:
     def outside(self, seen: ContainerSeen, **changes: object) -> None:
         """Somebody changes a container behind cube's back, and the engine tells of it."""
         self._change(seen, **changes)
-
-
-TIMING = DEFAULT_TIMING

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.worker.machine import ID, Machine, remove, run
 
 from cube.core.worker import inputs
 from cube.core.worker.steps import Create, Discard, Halt, Pull, Start
 from cube.model.allocation import Exit, Failure, FailureKind, Health, Phase
 from cube.model.container import ContainerState
+from cube.model.ids import AllocationId
 from cube.model.orders import Holding
+from tests.core.worker.machine import ID, Machine, remove, run
 
+OTHER = AllocationId("t.2.1")
 ENGINE_AWAY = Failure(FailureKind.ENGINE_AWAY, "the engine does not answer")
 DENIED = Failure(FailureKind.REGISTRY_DENIED, "pull access denied for nginx")
 
@@ -112,11 +114,15 @@ class TestStarting:
         for done in range(1, 30):
             machine.seconds += 0.1
             machine.tell(inputs.Pulled(ID, done, 100))
-        assert [r.message for r in machine.reports] == ["", "pulling nginx, 10 %", "pulling nginx, 20 %"]
+        assert [r.message for r in machine.reports] == [
+            "",
+            "pulling nginx, 10 %",
+            "pulling nginx, 20 %",
+        ]
 
     def test_nothing_happens_before_the_engine_was_looked_at(self) -> None:
         machine = Machine(looked=False)
-        machine.order(run(), remove("t.2.1"))
+        machine.order(run(), remove(OTHER))
         assert machine.done == []
         assert machine.reports == []
         machine.look()
@@ -272,23 +278,24 @@ class TestRemoving:
         assert machine.core.get(ID) is None
 
 
-class TestHealth:
-    CHECK = {"kind": "http", "port": 80}
+CHECK = {"kind": "http", "port": 80}
 
+
+class TestHealth:
     def test_a_passing_probe_makes_it_healthy(self, machine: Machine) -> None:
-        machine.order(run(health=self.CHECK))
+        machine.order(run(health=CHECK))
         assert machine.newest.health is Health.STARTING
         assert len(machine.probes) == 1
         machine.answer_probes(True)
         assert machine.newest.health is Health.HEALTHY
 
     def test_at_most_one_probe_is_in_flight(self, machine: Machine) -> None:
-        machine.order(run(health=self.CHECK))
+        machine.order(run(health=CHECK))
         machine.wait(60)
         assert len(machine.probes) == 1
 
     def test_failures_restart_it_with_the_last_answer_as_the_reason(self, machine: Machine) -> None:
-        machine.order(run(health=self.CHECK))
+        machine.order(run(health=CHECK))
         machine.answer_probes(True)
         for _ in range(3):
             machine.wait(5)
@@ -302,7 +309,7 @@ class TestHealth:
         assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
 
     def test_a_paused_container_is_not_probed(self, machine: Machine) -> None:
-        machine.order(run(health=self.CHECK))
+        machine.order(run(health=CHECK))
         machine.answer_probes(True)
         machine.outside(machine.containers["c1"], state=ContainerState.PAUSED)
         machine.wait(60)
@@ -311,13 +318,12 @@ class TestHealth:
 
 class TestWorkerRestart:
     def test_running_containers_go_on_untouched(self, machine: Machine) -> None:
-        machine.order(run(), run("t.2.1"))
-        machine.exits_count = 0
+        machine.order(run(), run(OTHER))
         done = len(machine.done)
         machine.restart_worker()
         machine.wait(100)
         assert len(machine.done) == done
-        assert machine.core.holding == (Holding(id=ID), Holding(id="t.2.1"))
+        assert machine.core.holding == (Holding(id=ID), Holding(id=OTHER))
 
     def test_policy_and_count_are_in_the_labels(self, machine: Machine) -> None:
         machine.order(run(max_restarts=1))

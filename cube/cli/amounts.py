@@ -1,0 +1,27 @@
+"""Reading what people write behind flags. Errors name the flag."""
+
+from __future__ import annotations
+
+from cube.errors import InvalidInput, Objection
+from cube.wire.quantities import duration_ms
+
+
+def duration_option(flag: str, text: str) -> float | None:
+    """Read `90s`, `1h30m` or a bare number of seconds, as seconds; None when absent."""
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text)
+    return duration_ms(text, flag) / 1000
+
+
+def pairs_option(flag: str, texts: list[str]) -> dict[str, str]:
+    """Read `KEY=VALUE`, repeated."""
+    wrong = tuple(
+        Objection(flag, f"{text!r} has no value; write KEY=VALUE")
+        for text in texts
+        if "=" not in text or text.startswith("=")
+    )
+    if wrong:
+        raise InvalidInput(wrong)
+    return {key: value for key, _, value in (text.partition("=") for text in texts)}

@@ -1,0 +1,174 @@
+"""The entry point: finds the command, runs it, turns errors into a sentence, a hint and an exit code.
+
+A command's module is imported when it runs and not before; that is why the one-line helps stand
+here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+# typer carries its own copy of click and gives these no public name.
+from typer._click import Command, Context, HelpFormatter
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from cube import __version__
+from cube.cli.exits import Exit
+from cube.errors import CubeError, InvalidInput
+
+
+class Entry(NamedTuple):
+    """Where a command lives and what it says of itself in one line."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "run": Entry("run", "Run a task file or an image and wait until it works."),
+    "apply": Entry("apply", "Make a task be as its file says: create or change it."),
+    "status": Entry("status", "Show the cluster, or one task with its slots and events."),
+    "logs": Entry("logs", "Show what a task's containers wrote."),
+    "events": Entry("events", "Show what happened, and when, and why."),
+    "stop": Entry("stop", "Stop tasks and remove their containers."),
+    "restart": Entry("restart", "Replace a task's containers one after the other."),
+    "scale": Entry("scale", "Change how many of a task run: cube scale web=5."),
+    "wait": Entry("wait", "Wait until a task is running, completed or stopped."),
+    "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
+    "manager": Entry("manager", "Start a manager."),
+    "worker": Entry("worker", "Start a worker on this machine."),
+    "dev": Entry("dev", "Start a manager and workers in one process, to try things out."),
+    "version": Entry("version", "Show the versions of this command and of the manager."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `COMMANDS`, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """The names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Import and return one command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            near = get_close_matches(cmd_name, COMMANDS, n=1)
+            meant = f"; did you mean `cube {near[0]}`?" if near else ""
+            if not ctx.resilient_parsing and not cmd_name.startswith("-"):
+                ctx.fail(f"there is no command {cmd_name!r}{meant}")
+            return None
+        command = get_command(import_module(f"cube.cli.{entry.module}").app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write one line for each command without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"cube {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Run containers on one machine or fifty.
+
+    Try it: `cube dev` in one terminal, `cube run busybox echo hello` in another.
+    """
+    if debug:
+        os.environ["CUBE_DEBUG"] = "1"
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one command and end the process with its exit code."""
+    code = run(sys.argv[1:] if args is None else args)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_stdout()
+    sys.exit(code)
+
+
+def run(args: list[str]) -> int:
+    """Run one command and return its exit code; what went wrong is told on stderr."""
+    try:
+        result: Any = get_command(app).main(args=args, prog_name="cube", standalone_mode=False)
+        return int(result or 0)
+    except CubeError as err:
+        if os.environ.get("CUBE_DEBUG"):
+            raise
+        _tell(err)
+        return err.exit_code
+    except typer.TyperException as err:
+        return _usage(err)
+    except (KeyboardInterrupt, typer.Abort):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _drop_stdout()
+        return Exit.DONE  # `cube status | head` has got what it wanted
+    except Exception as err:
+        if os.environ.get("CUBE_DEBUG"):
+            raise
+        _complain(f"{type(err).__name__}: {err}", "this is a bug in cube; --debug shows where")
+        return Exit.FAILED
+
+
+def _tell(err: CubeError) -> None:
+    if isinstance(err, InvalidInput) and err.objections:
+        for objection in err.objections:
+            where = f"{objection.path}: " if objection.path else ""
+            _complain(f"{where}{objection.message}")
+        _complain("", err.hint)
+    else:
+        _complain(err.message, err.hint)
+
+
+def _usage(err: typer.TyperException) -> int:
+    context: Context | None = getattr(err, "ctx", None)
+    if type(err).__name__ == "NoArgsIsHelpError" and context is not None:
+        print(context.get_help())
+        return Exit.DONE
+    path = context.command_path if context is not None else "cube"
+    text = err.format_message().rstrip(".")
+    _complain(text[:1].lower() + text[1:], f"`{path} --help` shows what it takes")
+    return Exit.USAGE
+
+
+def _complain(what: str, hint: str = "") -> None:
+    if what:
+        print(f"cube: {what}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def _drop_stdout() -> None:
+    # The interpreter flushes stdout once more at its end and would complain then.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

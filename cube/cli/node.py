@@ -1,0 +1,151 @@
+"""`cube node`: the machines, what is reserved on them, and whether they get more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cube.cli.exits import Exit
+from cube.cli.output import (
+    Format,
+    FormatOption,
+    QuietOption,
+    lines,
+    note,
+    show_data,
+    show_list,
+    show_table,
+)
+from cube.cli.tables import allocation_table, labels_text, node_table
+from cube.cli.target import ManagerOption, connect
+from cube.cli.words import cores, size
+from cube.client.manager import ManagerClient
+from cube.model.node import Availability
+from cube.wire.views import NodeView
+
+NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node's name or id.")]
+NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE...", help="Names or ids.")]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def node(
+    ctx: typer.Context,
+    manager: ManagerOption = "",
+    format: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """List nodes; show, drain, cordon, uncordon or remove one."""
+    ctx.obj = manager  # `cube node -m HOST drain w1` and `cube node drain -m HOST w1` mean the same
+    return _list(manager, format, quiet) if ctx.invoked_subcommand is None else Exit.DONE
+
+
+@app.command("ls")
+def ls(
+    ctx: typer.Context,
+    manager: ManagerOption = "",
+    format: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """List the nodes."""
+    return _list(manager or ctx.obj, format, quiet)
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    ref: NodeArgument,
+    manager: ManagerOption = "",
+    format: FormatOption = Format.TABLE,
+) -> int:
+    """Show one node and what runs on it."""
+    with connect(manager or ctx.obj) as client:
+        found = client.node(ref)
+        if format in (Format.JSON, Format.YAML):
+            show_data(found, format)
+        elif format is Format.NAME:
+            lines([found.name])
+        else:
+            lines(_facts(found))
+            tasks = client.tasks(node=found.id)
+            allocations = [a for task in tasks for a in task.allocations if a.node_id == found.id]
+            if allocations:
+                lines([""])
+                show_table(allocation_table(allocations, datetime.now(UTC)))
+    return Exit.DONE
+
+
+@app.command("drain")
+def drain(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "") -> int:
+    """Move everything away and place nothing new there."""
+    return _set(manager or ctx.obj, refs, Availability.DRAINING)
+
+
+@app.command("cordon")
+def cordon(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "") -> int:
+    """Place nothing new there; what runs stays."""
+    return _set(manager or ctx.obj, refs, Availability.CORDONED)
+
+
+@app.command("uncordon")
+def uncordon(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "") -> int:
+    """Use the node again."""
+    return _set(manager or ctx.obj, refs, Availability.ACTIVE)
+
+
+@app.command("rm")
+def rm(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "") -> int:
+    """Forget a node that is lost or empty."""
+    with connect(manager or ctx.obj) as client:
+        for ref in refs:
+            client.remove_node(ref)
+            lines([ref])
+    return Exit.DONE
+
+
+def _list(manager: str, format: Format, quiet: bool) -> int:
+    with connect(manager) as client:
+        nodes = client.nodes()
+        show_list(nodes, format, quiet, lambda wide: node_table(nodes, wide=wide))
+        if not nodes and not quiet and format in (Format.TABLE, Format.WIDE):
+            note("hint: no node has joined yet; start one with `cube worker start`")
+    return Exit.DONE
+
+
+def _set(manager: str, refs: list[str], availability: Availability) -> int:
+    with connect(manager) as client:
+        for ref in refs:
+            client.set_availability(ref, availability)
+            lines([ref])
+            _say_what_follows(client, ref, availability)
+    return Exit.DONE
+
+
+def _say_what_follows(client: ManagerClient, ref: str, availability: Availability) -> None:
+    if availability is not Availability.DRAINING:
+        return
+    left = client.node(ref).allocations
+    if left:
+        note(f"{ref}: {left} to move away; watch with `cube node show {ref}`")
+
+
+def _facts(node: NodeView) -> list[str]:
+    reserved, capacity = node.reserved, node.capacity
+    facts = {
+        "name": node.name,
+        "id": node.id,
+        "state": f"{node.condition}, {node.availability}",
+        "reason": node.runtime_error,
+        "address": node.address,
+        "platform": node.platform,
+        "engine": f"{node.runtime} {node.engine_version}".strip(),
+        "cube": node.cube_version,
+        "cpu": f"{cores(reserved.cpu_millis)} of {cores(capacity.cpu_millis)} cores reserved",
+        "memory": f"{size(reserved.memory_bytes)} of {size(capacity.memory_bytes)} reserved",
+        "labels": labels_text(node.labels),
+        "joined": f"{node.joined_at:%Y-%m-%d %H:%M:%S} UTC",
+    }
+    return [f"{key + ':':<13}{value}" for key, value in facts.items() if value]

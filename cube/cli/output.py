@@ -1,0 +1,139 @@
+"""Writing to people and programs: rich tables on a terminal, plain rows, never cut, in a pipe.
+
+stdout carries what was asked for, stderr everything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, TextIO
+
+import msgspec
+import typer
+
+from cube.cli.tables import Cell, Table
+from cube.cli.words import sign
+
+
+class Format(StrEnum):
+    """What `-o` takes. JSON is a contract: fields are only ever added."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("-o", "--output", help="How to print it.", case_sensitive=False)
+]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print ids only.")]
+
+
+def show_list(
+    items: Sequence[Any], format: Format, quiet: bool, table: Callable[[bool], Table]
+) -> None:
+    """Print several views in the format asked for; `table` gets whether it is to be wide."""
+    if quiet:
+        lines(item.id for item in items)
+    elif format is Format.NAME:
+        lines(item.name for item in items)
+    elif format in (Format.JSON, Format.YAML):
+        show_data(items, format)
+    else:
+        show_table(table(format is Format.WIDE))
+
+
+def show_data(value: Any, format: Format) -> None:
+    """Print a view exactly as the API gives it."""
+    if format is Format.YAML:
+        text = msgspec.yaml.encode(value).decode()
+    else:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    sys.stdout.write(text)
+
+
+def show_table(table: Table) -> None:
+    """Print rows: drawn and coloured on a terminal, aligned and whole in a pipe."""
+    if on_terminal(sys.stdout):
+        _console().print(rich_table(table))
+    else:
+        lines(plain_rows(table))
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print each text on a line of stdout."""
+    for text in texts:
+        sys.stdout.write(f"{text}\n")
+
+
+def note(text: str) -> None:
+    """Tell the person something that is not the answer."""
+    sys.stdout.flush()  # keeps the order where both go to one place
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def on_terminal(stream: TextIO) -> bool:
+    """Whether a person watches that stream on a terminal that can be drawn on."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def coloured(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether colour is wanted there (https://no-color.org)."""
+    return on_terminal(stream) and not environ.get("NO_COLOR")
+
+
+def plain_rows(table: Table) -> list[str]:
+    """Return the heading and the rows, aligned by blanks and never cut."""
+    texts = [table.columns, *(tuple(one_line(cell.text) for cell in row) for row in table.rows)]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(table.columns))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in texts
+    ]
+
+
+def one_line(text: str) -> str:
+    """Return text without control characters: what a container wrote may not steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text) if not text.isprintable() else text
+
+
+def rich_table(table: Table) -> Any:
+    """Return a rich table. Long fields are folded, not cut."""
+    from rich.table import Table as RichTable  # 30 ms that a pipe does not pay
+    from rich.text import Text
+
+    drawn = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in table.columns:
+        drawn.add_column(
+            column, overflow="fold", no_wrap=column in ("NAME", "STATE", "READY", "AGE")
+        )
+    for row in table.rows:
+        drawn.add_row(
+            *(Text(_signed(cell), style=sign(cell.state)[1] if cell.state else "") for cell in row)
+        )
+    return drawn
+
+
+def _signed(cell: Cell) -> str:
+    text = one_line(cell.text)
+    if not cell.state or not _speaks_unicode():
+        return text
+    return f"{sign(cell.state)[0]} {text}"
+
+
+def _speaks_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(
+        file=sys.stdout, highlight=False, no_color=not coloured(sys.stdout), markup=False
+    )

@@ -1,0 +1,120 @@
+"""Docker's flags for what to run, and the task document they make. Pure.
+
+The document goes through the decoder of task files: a flag and a file mean the same and are
+refused alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from cube.errors import InvalidInput, Objection
+
+
+def _option(*names: str, metavar: str | None = None, help: str) -> Any:
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=None)
+
+
+Name = Annotated[str, _option("--name", help="The task's name; made from the image by default.")]
+Publish = Annotated[
+    list[str], _option("-p", "--publish", metavar="[HOST:]PORT", help="Publish a port.")
+]
+Env = Annotated[list[str], _option("-e", "--env", metavar="KEY[=VALUE]", help="Set a variable.")]
+Cpus = Annotated[str, _option("--cpus", metavar="CORES", help="Reserve and limit: 0.5.")]
+Memory = Annotated[str, _option("--memory", metavar="SIZE", help="Reserve and limit: 256m.")]
+Replicas = Annotated[int | None, _option("--replicas", metavar="N", help="How many of it.")]
+Restart = Annotated[
+    str, _option("--restart", metavar="POLICY", help="always, on-failure[:N] or never.")
+]
+Pull = Annotated[str, _option("--pull", metavar="WHEN", help="always, missing or never.")]
+HealthCommand = Annotated[
+    str, _option("--health-cmd", metavar="COMMAND", help="Healthy while this exits with 0.")
+]
+HealthHttp = Annotated[
+    str,
+    _option("--health-http", metavar="[:PORT]/PATH", help="Healthy while this answers 2xx or 3xx."),
+]
+Constraint = Annotated[
+    list[str], _option("--constraint", metavar="EXPR", help="Where it may go: zone==eu.")
+]
+Label = Annotated[list[str], _option("-l", "--label", metavar="KEY=VALUE", help="Set a label.")]
+VolumeFlag = Annotated[
+    list[str], _option("-v", "--volume", metavar="NAME:PATH[:ro]", help="Mount a named volume.")
+]
+Workdir = Annotated[str, _option("-w", "--workdir", metavar="PATH", help="Where the command runs.")]
+User = Annotated[str, _option("-u", "--user", metavar="USER", help="Who it runs as.")]
+Entrypoint = Annotated[
+    str, _option("--entrypoint", metavar="COMMAND", help="Replace the image's entrypoint.")
+]
+Strategy = Annotated[str, _option("--strategy", metavar="NAME", help="How its nodes are picked.")]
+StopSignal = Annotated[str, _option("--stop-signal", metavar="SIGNAL", help="Sent to stop it.")]
+StopTimeout = Annotated[
+    str, _option("--stop-timeout", metavar="DURATION", help="Kill it that long after.")
+]
+
+# Flags whose value is the value of one key of a task document.
+_SAME = {
+    "name": "name",
+    "publish": "ports",
+    "cpus": "cpus",
+    "memory": "memory",
+    "replicas": "replicas",
+    "restart": "restart",
+    "pull": "pull",
+    "constraint": "constraints",
+    "label": "labels",
+    "volume": "volumes",
+    "workdir": "workdir",
+    "user": "user",
+    "strategy": "strategy",
+    "stop_signal": "stop_signal",
+}
+
+
+def document_of(flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the keys of a task document that the given flags set; absent flags set none."""
+    document = {
+        key: list(value) if isinstance(value, tuple) else value
+        for flag, key in _SAME.items()
+        if (value := flags.get(flag)) or value == 0  # no replicas are a wish, too
+    }
+    if flags.get("env"):
+        document["env"] = [_variable(text, environ) for text in flags["env"]]
+    if flags.get("entrypoint"):
+        document["entrypoint"] = flags["entrypoint"]
+    if flags.get("command"):
+        document["command"] = list(flags["command"])
+    if timeout := flags.get("stop_timeout"):
+        document["stop_grace"] = f"{timeout}s" if timeout.isdigit() else timeout
+    if health := _health(flags.get("health_cmd") or "", flags.get("health_http") or ""):
+        document["health"] = health
+    return document
+
+
+def _variable(text: str, environ: Mapping[str, str]) -> str:
+    """`-e KEY` hands on the caller's own value, as docker does."""
+    if "=" in text:
+        return text
+    if text not in environ:
+        raise InvalidInput((Objection("--env", f"{text} is not set here; write {text}=VALUE"),))
+    return f"{text}={environ[text]}"
+
+
+def _health(command: str, http: str) -> dict[str, Any] | None:
+    if command and http:
+        problem = "asks in two ways, with --health-cmd; keep one"
+        raise InvalidInput((Objection("--health-http", problem),))
+    if command:
+        return {"command": ["sh", "-c", command]}  # docker's --health-cmd is a shell's line
+    if not http:
+        return None
+    if not http.startswith(":"):
+        return {"http": http}
+    port, slash, path = http[1:].partition("/")
+    if not (port.isascii() and port.isdigit()):
+        problem = f"{http!r} has no port; write :8080/health or /health"
+        raise InvalidInput((Objection("--health-http", problem),))
+    return {"http": slash + path or "/", "port": int(port)}

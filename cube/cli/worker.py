@@ -1,0 +1,96 @@
+"""`cube worker start`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cube.cli.amounts import pairs_option
+from cube.cli.daemon import LogLevel, LogLevelOption, data_directory, serve
+from cube.cli.output import note
+from cube.cli.target import ManagerOption, resolve
+from cube.settings import WorkerSettings
+from cube.wire.quantities import cores_millis, size
+
+DEFAULTS = WorkerSettings()
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """The worker runs containers on this machine as its manager says."""
+
+
+@app.command()
+def start(
+    manager: ManagerOption = "",
+    name: Annotated[
+        str,
+        typer.Option(
+            "-n",
+            "--name",
+            envvar="CUBE_WORKER_NAME",
+            help="The node's name; this host's by default.",
+        ),
+    ] = "",
+    label: Annotated[
+        list[str],
+        typer.Option("-l", "--label", metavar="KEY=VALUE", help="For constraints; repeatable."),
+    ] = [],  # noqa: B006 - typer copies it
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", envvar="CUBE_WORKER_DATA", help="Where its identity is kept."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("-H", "--host", envvar="CUBE_WORKER_HOST", help="Address of its own API.")
+    ] = DEFAULTS.host,
+    port: Annotated[
+        int,
+        typer.Option(
+            "-p",
+            "--port",
+            envvar="CUBE_WORKER_PORT",
+            min=0,
+            max=65535,
+            help="Port of its own API; 0: any.",
+        ),
+    ] = DEFAULTS.port,
+    docker: Annotated[
+        str, typer.Option("--docker", metavar="URL", help="The engine; DOCKER_HOST by default.")
+    ] = "",
+    cpu: Annotated[
+        str, typer.Option("--cpu", metavar="CORES", help="What cube may hand out; all by default.")
+    ] = "",
+    memory: Annotated[
+        str,
+        typer.Option("--memory", metavar="SIZE", help="What cube may hand out; all by default."),
+    ] = "",
+    log_level: LogLevelOption = LogLevel.INFO,
+) -> int:
+    """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
+    address = resolve(manager, os.environ)
+    settings = WorkerSettings(
+        manager_host=address.host,
+        manager_port=address.port,
+        host=host,
+        port=port,
+        data=data or data_directory("worker"),
+        name=name,
+        labels=pairs_option("--label", label),
+        docker=docker,
+        cpu_millis=cores_millis(cpu, "--cpu") if cpu else 0,
+        memory_bytes=size(memory, "--memory") if memory else 0,
+    )
+    from cube import log
+    from cube.cli.assembly import worker_of
+
+    log.configure(log_level)
+    worker = worker_of(settings)
+    return serve(
+        [worker],
+        ready=lambda: note(f"cube worker for {address}, own API on {host}:{worker.port}"),
+    )

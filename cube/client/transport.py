@@ -1,0 +1,229 @@
+"""Requests to one manager: connections, time limits, retries, and problems as errors.
+
+A request is sent again only where a second one cannot do harm: reads, and changes that carry an
+Idempotency-Key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Self
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from cube.aio.backoff import Backoff
+from cube.errors import CubeError, ManagerAway, Overloaded, PeerFault
+from cube.wire.problems import error_of
+from cube.wire.views import Problem
+
+CONNECT_SECONDS = 3.0  # a manager on the other side of the world answers a SYN in one
+READ_SECONDS = 30.0  # the longest honest answer is a bulk POST of 10,000 tasks
+RETRIES = (
+    2  # a manager that restarts is back within a second; one that is gone is to be told of soon
+)
+GATEWAY_STATUS = frozenset(
+    {502, 503, 504}
+)  # without a problem document: said by a proxy on the way
+
+Query = Mapping[str, str | int | None]
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a manager listens, and the token that opens it (empty: none)."""
+
+    host: str
+    port: int
+    token: str = ""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer with a status below 400. Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Sends requests to one address. Keeps its connection; not to be shared between threads."""
+
+    def __init__(self, address: Address, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.address = address
+        self._sleep = sleep
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection. Repeats safely."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def read(self, path: str, query: Query | None = None) -> Reply:
+        """GET, tried again when the manager is briefly away."""
+        return self._patiently(lambda: self._exchange("GET", target(path, query), None, {}))
+
+    def change(self, method: str, path: str, body: bytes | None = None) -> Reply:
+        """A change under one fresh Idempotency-Key: however often it is sent, it happens once."""
+        headers = {"Idempotency-Key": _uuid4()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return self._patiently(lambda: self._exchange(method, path, body, headers))
+
+    def stream(
+        self,
+        path: str,
+        query: Query | None,
+        headers: Mapping[str, str],
+        *,
+        read_seconds: float,
+    ) -> Stream:
+        """Open an answer that is read as it comes, on a connection of its own."""
+        connection = self._connect(read_seconds)
+        # The response takes the socket over when the manager announces to close it at the end.
+        opened = connection.sock
+        try:
+            connection.request("GET", target(path, query), headers=self._headers(headers))
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise _error(response.status, response.read())
+        except BaseException as err:
+            connection.close()
+            if isinstance(err, (OSError, http.client.HTTPException)):
+                raise self._away(err) from err
+            raise
+        return Stream(connection, response, opened)
+
+    def _patiently(self, attempt: Callable[[], Reply]) -> Reply:
+        pause = Backoff(0.1, 1.0)
+        for _ in range(RETRIES):
+            try:
+                return attempt()
+            except (ManagerAway, Overloaded):
+                self._sleep(pause.next())
+        return attempt()
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Reply:
+        try:
+            connection = self._connection or self._connect(READ_SECONDS)
+            self._connection = connection
+            connection.request(method, url, body=body, headers=self._headers(headers))
+            response = connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as err:
+            self.close()
+            raise self._away(err) from err
+        except BaseException:  # interrupted between request and answer: the connection is of no use
+            self.close()
+            raise
+        if response.status >= 400:
+            raise _error(response.status, answer)
+        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, answer)
+
+    def _connect(self, read_seconds: float) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(
+            self.address.host, self.address.port, timeout=CONNECT_SECONDS
+        )
+        try:
+            connection.connect()
+        except OSError as err:
+            raise self._away(err) from err
+        connection.sock.settimeout(read_seconds)
+        return connection
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        token = self.address.token
+        return {**headers, "Authorization": f"Bearer {token}"} if token else dict(headers)
+
+    def _away(self, err: Exception) -> ManagerAway:
+        reason = getattr(err, "strerror", None) or str(err) or type(err).__name__
+        return ManagerAway(
+            f"no manager answers at {self.address} ({reason.lower()})",
+            hint="start one with `cube manager start`, or name another with -m HOST:PORT",
+        )
+
+
+class Stream:
+    """An answer that is still coming. `line` raises ManagerAway when it breaks off."""
+
+    def __init__(
+        self,
+        connection: http.client.HTTPConnection,
+        response: http.client.HTTPResponse,
+        opened: socket.socket,
+    ) -> None:
+        self._connection = connection
+        self._socket = opened
+        self._response = response
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def line(self) -> bytes:
+        """The next line with its line end; empty at the end of the answer."""
+        try:
+            return self._response.readline(MAX_LINE_BYTES)
+        except (OSError, http.client.HTTPException) as err:
+            raise ManagerAway(f"the connection broke ({err or type(err).__name__})") from err
+
+    def interrupt(self) -> None:
+        """Make the thread that waits in `line` stop waiting. Repeats safely."""
+        with contextlib.suppress(OSError):  # the other side was faster
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the connection; only for the thread that reads. Repeats safely."""
+        self._response.close()
+        self._connection.close()
+
+
+MAX_LINE_BYTES = 4 * 1024 * 1024  # a log line is cut at 16 kB; an event is a few hundred bytes
+
+
+def target(path: str, query: Query | None = None) -> str:
+    """Return path and query as they stand in a request line. None leaves a key out."""
+    pairs = {key: value for key, value in (query or {}).items() if value is not None}
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def segment(text: str) -> str:
+    """Return text as one segment of a path, whatever is in it."""
+    return quote(text, safe="")
+
+
+def _error(status: int, body: bytes) -> CubeError:
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+    except msgspec.MsgspecError:
+        if status in GATEWAY_STATUS:
+            return ManagerAway(f"the manager is not ready ({status})")
+        return PeerFault(
+            f"the answer was {status} and no problem document; is this a cube manager?",
+            hint="`cube version` shows who answers there",
+        )
+    return error_of(problem)
+
+
+def _uuid4() -> str:
+    import uuid  # 5 ms that `cube status` need not pay
+
+    return str(uuid.UUID(bytes=os.urandom(16), version=4))

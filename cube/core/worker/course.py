@@ -1,0 +1,122 @@
+"""The course of runs: how one is judged when it ended, when the next begins, when it is asked for its health."""
+
+from __future__ import annotations
+
+from cube.core.health import hear, pause_ms
+from cube.core.restart import REMOVED_OUTSIDE, Again, Ended, Over
+from cube.core.worker.inputs import Probed
+from cube.core.worker.lease import Lease, bound
+from cube.core.worker.report import notice_at
+from cube.core.worker.steps import Probe
+from cube.core.worker.workload import Workload
+from cube.model.allocation import Exit, Failure, FailureKind, Health
+from cube.model.container import ContainerState
+from cube.model.spec import HealthCheck
+from cube.model.timing import Timing
+
+ADOPTED_WAIT = 5.0  # what was found ended may have been ordered away: hear the manager first
+UNKNOWN_EXIT = Exit(255)  # the engine lost how it ended; never taken for success
+HTTP_PORT = 80  # where neither the check nor a published port names one
+
+
+def judge_end(workload: Workload, now: float, timing: Timing, draw: float) -> None:
+    """Give a run that has ended its verdict."""
+    if workload.removing or workload.verdict is not None or workload.spec is None:
+        return
+    current = workload.current
+    if current is None:
+        if workload.missed:
+            workload.missed = False
+            workload.end_run(REMOVED_OUTSIDE, now, timing, draw)
+        return
+    if current.state is not ContainerState.EXITED:
+        return
+    ended = Ended(current.exit or UNKNOWN_EXIT, workload.unhealthy)
+    if workload.halted:
+        workload.interrupt_run(ended, now)
+        return
+    workload.end_run(ended, now, timing, draw)
+    if workload.wanted is None and isinstance(workload.verdict, Again):
+        workload.not_before = max(workload.not_before, now + ADOPTED_WAIT)
+
+
+def begin_due_run(workload: Workload, now: float, *, may_start: bool) -> None:
+    """Go on to the next run, if there is to be one and its pause is over."""
+    if (
+        may_start
+        and isinstance(workload.verdict, Again)
+        and not workload.removing
+        and workload.step is None
+        and now >= workload.not_before
+        and not _waits_for_order(workload)
+    ):
+        workload.begin_run()
+
+
+def note_answer(workload: Workload, probed: Probed, now: float) -> bool:
+    """Take in the answer of a probe; False when it is of a run that is over."""
+    check, vitals = _check(workload), workload.vitals
+    current = workload.current
+    if check is None or vitals is None or current is None or current.id != probed.container_id:
+        return False
+    workload.probing = False
+    workload.vitals = vitals = hear(
+        vitals, check, passed=probed.passed, age_ms=workload.age_ms(now)
+    )
+    workload.probe_output = "" if probed.passed else probed.output
+    if vitals.health is Health.UNHEALTHY and workload.unhealthy is None:
+        message = f"unhealthy, {vitals.failures_in_row} probes in a row failed: {probed.output}"
+        workload.unhealthy = Failure(FailureKind.UNHEALTHY, message)
+    return True
+
+
+def next_probe(workload: Workload, now: float) -> Probe | None:
+    """Return the probe that is due, marked as in flight."""
+    check, vitals, current = _check(workload), workload.vitals, workload.current
+    if check is None or vitals is None or current is None or not _is_probed(workload):
+        return None
+    if now < workload.probe_at:
+        return None
+    workload.probing = True
+    workload.probe_at = now + pause_ms(vitals, check, workload.age_ms(now)) / 1000
+    assert workload.spec is not None
+    published = next((port.container_port for port in workload.spec.ports), HTTP_PORT)
+    return Probe(workload.id, current.id, current.address, check.port or published, check)
+
+
+def due_at(workload: Workload, now: float, lease: Lease, withheld: float | None) -> float | None:
+    """Return when the workload is to be looked at even if nothing happens."""
+    times = [notice_at(workload, now), withheld]
+    if now < workload.not_before and not _rests(workload):
+        times.append(workload.not_before)
+    if workload.vitals is not None and _is_probed(workload):
+        times.append(workload.probe_at)
+    if workload.runs and not workload.halted and not workload.removing and bound(workload):
+        times.append(lease.halt_at)
+    return min((at for at in times if at is not None), default=None)
+
+
+def _rests(workload: Workload) -> bool:
+    """Whether no step would follow even if its pause were over."""
+    if workload.removing:
+        return workload.removed
+    return isinstance(workload.verdict, Over) or _waits_for_order(workload)
+
+
+def _waits_for_order(workload: Workload) -> bool:
+    return workload.halted and not workload.resume
+
+
+def _is_probed(workload: Workload) -> bool:
+    current = workload.current
+    return (
+        current is not None
+        and current.state is ContainerState.RUNNING  # a paused one cannot answer
+        and workload.verdict is None
+        and workload.unhealthy is None
+        and not (workload.probing or workload.removing or workload.halted)
+    )
+
+
+def _check(workload: Workload) -> HealthCheck | None:
+    return workload.spec.health if workload.spec is not None else None

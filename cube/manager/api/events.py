@@ -1,0 +1,161 @@
+"""`/event`: what happened, as a list or as a live feed of server-sent events that resumes by revision."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from aiohttp import hdrs, web
+
+from cube.errors import InvalidInput, NotFound, Objection
+from cube.manager.decider import Core, Decider
+from cube.manager.feed import Feed, History, Lagged, follow
+from cube.manager.intake import MAX_INTEGER, Query
+from cube.manager.lookup import find_node, find_task
+from cube.manager.replies import json_response
+from cube.manager.views import event_view
+from cube.model.event import TaskEvent
+from cube.model.ids import NodeId, TaskId
+from cube.wire.codec import encode_view
+from cube.wire.routes import EVENTS
+
+log = logging.getLogger(__name__)
+
+EVENTS_MOST = 1_000
+EVENTS_SHOWN = 100
+WRITE_SECONDS = 10.0  # a follower that takes nothing for so long is let go; it resumes by revision
+COMMENT_EVERY = 15.0  # shows both sides that the connection lives
+LAST_EVENT_ID = "Last-Event-ID"
+
+
+class EventApi:
+    """`GET /event`."""
+
+    def __init__(self, decider: Decider, history: History, feed: Feed) -> None:
+        self._decider = decider
+        self._history = history
+        self._feed = feed
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is served."""
+        return [web.get(EVENTS, self.events, allow_head=False)]
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Show recorded events: those after a revision, else the newest; with `follow` also those to come."""
+        query = Query(request)
+        after = query.integer("after")
+        limit = query.integer("limit", most=EVENTS_MOST)
+        task, node = query.reference("task"), query.reference("node")
+        live = query.flag("follow", default=_asks_for_a_stream(request))
+        query.end()
+        task_id, node_id = await self._decider.read(lambda core: _ids(core, task, node))
+        if live:
+            resumed = _last_event_id(request)
+            after = resumed if resumed is not None else after
+            return await self._follow(request, after, limit, task_id, node_id)
+        events = await self._history.events(
+            after=after or 0,
+            limit=limit or EVENTS_SHOWN,
+            newest=after is None,
+            task_id=task_id,
+            node_id=node_id,
+        )
+        return json_response([event_view(event) for event in events])
+
+    async def _follow(
+        self,
+        request: web.Request,
+        after: int | None,
+        limit: int | None,
+        task_id: TaskId | None,
+        node_id: NodeId | None,
+    ) -> web.StreamResponse:
+        self._feed.check_room()
+        start = await self._start(after, limit, task_id, node_id)
+        response = web.StreamResponse(
+            headers={
+                hdrs.CONTENT_TYPE: "text/event-stream",
+                hdrs.CACHE_CONTROL: "no-store",
+                "X-Accel-Buffering": "no",  # nginx would hold events back until its buffer is full
+            }
+        )
+        await response.prepare(request)
+        events = follow(
+            self._feed,
+            self._history,
+            start,
+            task_id=task_id,
+            node_id=node_id,
+            pause=COMMENT_EVERY,
+        )
+        await _send(response, f": events after {start}\n\n".encode())
+        async with aclosing(events):
+            await _stream(response, events)
+        return response
+
+    async def _start(
+        self, after: int | None, limit: int | None, task_id: TaskId | None, node_id: NodeId | None
+    ) -> int:
+        """Return the revision behind which to start: that given, or `limit` events back, or now."""
+        if after is not None:
+            return after
+        now = await self._decider.read(lambda core: core.cluster.revision)
+        if limit:
+            newest = await self._history.events(
+                newest=True, limit=limit, task_id=task_id, node_id=node_id
+            )
+            return newest[0].revision - 1 if newest else now
+        return now
+
+
+async def _stream(response: web.StreamResponse, events: AsyncIterator[list[TaskEvent]]) -> None:
+    """Send events until there are no more. A follower that is too slow is told where to resume, and let go."""
+    try:
+        async for batch in events:
+            await _send(response, b"".join(map(_frame, batch)) or b":\n\n")
+    except Lagged:
+        await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
+
+
+async def _send(response: web.StreamResponse, data: bytes) -> None:
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await response.write(data)
+    except TimeoutError:
+        raise ConnectionResetError("the follower does not read") from None
+
+
+def _frame(event: TaskEvent) -> bytes:
+    data = encode_view(event_view(event))
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.revision, event.kind.encode(), data)
+
+
+def _asks_for_a_stream(request: web.Request) -> bool:
+    return "text/event-stream" in request.headers.get(hdrs.ACCEPT, "")
+
+
+def _last_event_id(request: web.Request) -> int | None:
+    if not (text := request.headers.get(LAST_EVENT_ID)):
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MAX_INTEGER):
+        raise InvalidInput((Objection(LAST_EVENT_ID, "must be the revision of an event"),))
+    return int(text)
+
+
+def _ids(core: Core, task: str | None, node: str | None) -> tuple[TaskId | None, NodeId | None]:
+    """Return the ids meant. A whole id need not be known any more: its events may still be."""
+    return (
+        None if task is None else _task_id(core, task),
+        None if node is None else find_node(core.cluster, node).id,
+    )
+
+
+def _task_id(core: Core, reference: str) -> TaskId:
+    try:
+        return find_task(core.cluster, reference).id
+    except NotFound:
+        if len(reference) == len("00000000-0000-0000-0000-000000000000"):
+            return TaskId(reference)
+        raise

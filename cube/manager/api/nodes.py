@@ -1,0 +1,105 @@
+"""`/node`: the machines, and what an administrator allows them to be used for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from cube.core.effects import Answer
+from cube.core.inputs import Input, RemoveNode, SetAvailability
+from cube.manager.decider import Decider
+from cube.manager.idempotency import Changes, key_of
+from cube.manager.intake import Query, reference
+from cube.manager.lookup import find_node
+from cube.manager.replies import Reply, error_of, json_response, refused, shown
+from cube.manager.views import node_view
+from cube.model.node import Availability, Node
+from cube.wire.routes import NODES
+from cube.wire.views import NodeView
+
+_VERBS = {
+    "drain": Availability.DRAINING,
+    "cordon": Availability.CORDONED,
+    "uncordon": Availability.ACTIVE,
+}
+
+
+class NodeApi:
+    """`/node` and below."""
+
+    def __init__(self, decider: Decider, changes: Changes) -> None:
+        self._decider = decider
+        self._changes = changes
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is served."""
+        return [
+            route
+            for root in NODES
+            for route in (
+                web.get(root, self.all),
+                web.get(f"{root}/{{ref}}", self.one),
+                web.delete(f"{root}/{{ref}}", self.remove),
+                *(
+                    web.post(f"{root}/{{ref}}/{verb}", self._setter(availability))
+                    for verb, availability in _VERBS.items()
+                ),
+            )
+        ]
+
+    async def all(self, request: web.Request) -> web.Response:
+        """Show all nodes by name."""
+        Query(request).end()
+        views = await self._decider.read(
+            lambda core: [self._view(node) for node in core.cluster.nodes.values()]
+        )
+        return json_response(sorted(views, key=lambda view: (view.name, view.id)))
+
+    async def one(self, request: web.Request) -> web.Response:
+        """Show one node."""
+        found = reference(request)
+        view = await self._decider.read(lambda core: self._view(find_node(core.cluster, found)))
+        return json_response(view)
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Forget a node that is lost or empty."""
+        return await self._change(
+            request, lambda node: RemoveNode(node.id), lambda node: Reply(204)
+        )
+
+    def _setter(
+        self, availability: Availability
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def set_availability(request: web.Request) -> web.Response:
+            return await self._change(
+                request,
+                lambda node: SetAvailability(node.id, availability),
+                lambda node: shown(self._view(self._decider.core.cluster.nodes[node.id])),
+            )
+
+        return set_availability
+
+    async def _change(
+        self,
+        request: web.Request,
+        wish: Callable[[Node], Input],
+        tell: Callable[[Node], Reply],
+    ) -> web.Response:
+        found = reference(request)
+        header = request.headers.get("Idempotency-Key")
+        nodes: list[Node] = []
+
+        def wishes() -> list[Input]:
+            nodes.append(find_node(self._decider.core.cluster, found))
+            return [wish(nodes[0])]
+
+        def reply(answers: list[Answer]) -> Reply:
+            # The core answers a wish about a node with None when it is granted.
+            return tell(nodes[0]) if answers == [None] else refused(error_of(answers[0]))
+
+        key = key_of(header, request.method, request.path, b"")
+        return (await self._changes.make(key, wishes, reply)).response()
+
+    def _view(self, node: Node) -> NodeView:
+        return node_view(node, self._decider.core, self._decider.now())

@@ -1,0 +1,82 @@
+"""How the manager itself is: for people, probes and dashboards."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+
+from aiohttp import web
+
+import cube
+from cube.manager.decider import Core, Decider
+from cube.manager.feed import Feed
+from cube.manager.replies import HttpRefusal, json_response, refused
+from cube.manager.session import Sessions
+from cube.manager.streams import Streams
+from cube.model.node import Condition
+from cube.wire.messages import PROTOCOL
+from cube.wire.routes import HEALTHZ, READYZ, STATS, VERSION
+from cube.wire.views import StatsView, VersionView
+
+
+class StatusApi:
+    """`/healthz`, `/readyz`, `/version`, `/stats`."""
+
+    def __init__(self, decider: Decider, sessions: Sessions, feed: Feed, streams: Streams) -> None:
+        self._decider = decider
+        self._sessions = sessions
+        self._feed = feed
+        self._streams = streams
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is served."""
+        return [
+            web.get(HEALTHZ, self.healthz),
+            web.get(READYZ, self.readyz),
+            web.get(VERSION, self.version),
+            web.get(STATS, self.stats),
+        ]
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """Say that the process answers."""
+        return json_response({"status": "ok"})
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """Say whether changes are taken at present."""
+        if doubt := self._decider.doubt:
+            message = f"no change can be taken now: {doubt.message}"
+            return refused(HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, message)).response()
+        return json_response({"status": "ready"})
+
+    async def version(self, request: web.Request) -> web.Response:
+        """Say who answers."""
+        return json_response(
+            VersionView(
+                version=cube.__version__,
+                protocol=PROTOCOL,
+                cluster_id=self._decider.core.cluster.id,
+            )
+        )
+
+    async def stats(self, request: web.Request) -> web.Response:
+        """Count what there is, and measure how long the loop keeps others waiting."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.sleep(0)
+        lag_ms = round((loop.time() - began) * 1000, 3)
+        return json_response(await self._decider.read(lambda core: self._count(core, lag_ms)))
+
+    def _count(self, core: Core, lag_ms: float) -> StatsView:
+        cluster = core.cluster
+        return StatsView(
+            revision=cluster.revision,
+            tasks=len(cluster.tasks),
+            allocations=len(cluster.allocations),
+            nodes=len(cluster.nodes),
+            nodes_ready=sum(n.condition is Condition.READY for n in cluster.nodes.values()),
+            sessions=len(self._sessions),
+            followers=len(self._feed),
+            streams=len(self._streams),
+            decisions_in_flight=self._decider.in_flight,
+            loop_lag_ms=lag_ms,
+        )

@@ -1,0 +1,169 @@
+"""The manager put together: ledger, core, commit loop, sessions, API; started in this order, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from cube.aio.clock import Clock, SystemClock
+from cube.aio.supervise import Supervisor
+from cube.core.effects import Snapshot
+from cube.core.manager import ManagerCore
+from cube.errors import CubeError
+from cube.manager.api.events import EventApi
+from cube.manager.api.listing import TaskListing
+from cube.manager.api.logs import LogApi
+from cube.manager.api.nodes import NodeApi
+from cube.manager.api.status import StatusApi
+from cube.manager.api.tasks import TaskChanges
+from cube.manager.conversation import Conversation
+from cube.manager.decider import Decider
+from cube.manager.feed import Feed
+from cube.manager.idempotency import Changes
+from cube.manager.listener import Listener
+from cube.manager.middleware import guard
+from cube.manager.mint import mint
+from cube.manager.session import Sessions
+from cube.manager.streams import Streams
+from cube.model.event import TaskEvent
+from cube.model.ids import NodeId
+from cube.model.orders import Order
+from cube.model.timing import Instant
+from cube.security.hosts import LOOPBACK_NAMES, HostGuard, is_loopback
+from cube.settings import ManagerSettings
+from cube.store.ledger import Ledger
+from cube.wire.routes import SESSION
+
+log = logging.getLogger(__name__)
+
+PRUNE_EVERY = 600.0  # history is bounded, not exact
+PRUNE_PAUSE = 0.1  # changes by users go first
+
+
+class Manager:
+    """One manager. `start`, then `run` until it is to end, then `stop`."""
+
+    def __init__(self, settings: ManagerSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._resources = AsyncExitStack()
+        self._decider: Decider | None = None
+        self.port = 0
+        """Where it listens, after `start`."""
+
+    async def start(self) -> None:
+        """Open the ledger, know everything again, and listen. After an error nothing is left open."""
+        settings = self._settings
+        if not is_loopback(settings.host):
+            raise CubeError(
+                f"cube listens on this machine only in this version, not on {settings.host}",
+                hint="leave out --host, and reach it from elsewhere through `ssh -L 5555:localhost:5555`",
+            )
+        async with AsyncExitStack() as opening:
+            ledger = await Ledger.open(
+                settings.data,
+                mint_cluster_id=mint,
+                now_ms=self._clock.now().wall_ms,
+            )
+            opening.push_async_callback(ledger.close)
+            self._decider = await self._assemble(ledger, opening)
+            self._resources = opening.pop_all()
+        log.info("manager of cluster %s on port %d", self._decider.core.cluster.id, self.port)
+
+    async def stop(self) -> None:
+        """Stop listening, let go of workers and followers, and close the ledger. Repeats safely."""
+        await self._resources.aclose()
+
+    async def run(self) -> None:
+        """Return only by cancellation, or by the error that ends the manager: a ledger that cannot be trusted."""
+        assert self._decider is not None
+        await asyncio.shield(self._decider.failed)
+
+    async def _assemble(self, ledger: Ledger, opening: AsyncExitStack) -> Decider:
+        """Make the parts and listen; `opening` will stop each before those it stands on."""
+        settings = self._settings
+        sessions = Sessions()
+        feed = Feed(queue=settings.feed_queue, followers=settings.streams)
+        streams = Streams(limit=settings.streams)
+        decider = Decider(
+            await ledger.load(), self._build, ledger, self._clock, _Hearers(sessions, feed)
+        )
+        supervisor = await opening.enter_async_context(Supervisor())
+        supervisor.keep(decider.run, "planning")
+        supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
+        app = self._application(decider, ledger, sessions, feed, streams)
+        listener = Listener(app, connections=settings.connections)
+        opening.push_async_callback(listener.close)
+        # What streams would not end by itself, and `close` waits for answers under way.
+        opening.callback(feed.close)
+        opening.callback(sessions.close, "the manager is stopping")
+        opening.callback(listener.stop_accepting)
+        self.port = await listener.open(settings.host, settings.port)
+        return decider
+
+    def _application(
+        self,
+        decider: Decider,
+        ledger: Ledger,
+        sessions: Sessions,
+        feed: Feed,
+        streams: Streams,
+    ) -> web.Application:
+        settings = self._settings
+        names = LOOPBACK_NAMES | {settings.host}
+        app = web.Application(
+            middlewares=[guard(HostGuard(names))], client_max_size=settings.bulk_body_limit
+        )
+        changes = Changes(decider, ledger)
+        for api in (
+            TaskChanges(decider, changes, settings),
+            TaskListing(decider, ledger),
+            NodeApi(decider, changes),
+            EventApi(decider, ledger, feed),
+            LogApi(decider, sessions, streams, feed),
+            StatusApi(decider, sessions, feed, streams),
+        ):
+            app.add_routes(api.routes())
+        conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)
+        app.router.add_get(SESSION, conversation.serve, allow_head=False)
+        return app
+
+    def _build(self, snapshot: Snapshot, now: Instant) -> ManagerCore:
+        settings = self._settings
+        return ManagerCore(snapshot, timing=settings.timing, strategy=settings.strategy, now=now)
+
+    async def _prune_loop(self, ledger: Ledger) -> None:
+        """Forget old events and requests, some at a time. Where there are none, nothing is written."""
+        while True:
+            await asyncio.sleep(PRUNE_EVERY)
+            before_ms = self._clock.now().wall_ms - int(self._settings.requests_kept * 1000)
+            more = True
+            while more:
+                more = await ledger.prune(
+                    events_kept=self._settings.events_kept, requests_before_ms=before_ms
+                )
+                await asyncio.sleep(PRUNE_PAUSE)
+
+
+class _Hearers:
+    """Who hears of decisions: the workers and the followers of events."""
+
+    def __init__(self, sessions: Sessions, feed: Feed) -> None:
+        self._sessions = sessions
+        self._feed = feed
+
+    def deliver(self, node_id: NodeId, orders: list[Order]) -> None:
+        """Send orders to their worker."""
+        self._sessions.deliver(node_id, orders)
+
+    def publish(self, events: Sequence[TaskEvent]) -> None:
+        """Tell those who follow."""
+        self._feed.publish(events)
+
+    def start_over(self) -> None:
+        """Let the workers come again."""
+        self._sessions.close("decisions were taken back")

@@ -1,0 +1,206 @@
+"""Talking with one worker over its WebSocket, from Hello to the end. Turns messages into inputs of the core.
+
+Leases are answered at once; reports are acknowledged when they are recorded, without holding up the leases behind
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import WSMsgType, web
+
+from cube.aio.race import race
+from cube.core.effects import Effects, Held, TurnedAway, Welcomed
+from cube.core.inputs import Connect, Disconnect, Renew
+from cube.core.inputs import Observe as ObserveInput
+from cube.errors import CubeError, PeerFault
+from cube.manager.decider import Decider
+from cube.manager.session import Session, Sessions
+from cube.manager.streams import Streams
+from cube.wire.codec import decode_from_worker, encode_message
+from cube.wire.messages import (
+    MAX_MESSAGE_BYTES,
+    PROTOCOL,
+    Acknowledge,
+    FromWorker,
+    Hello,
+    Lease,
+    LeaseHeld,
+    Observe,
+    Refuse,
+    StreamRefused,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+HELLO_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+SILENT_LEASES = 3  # after so many leases without a word the connection is taken for dead
+REPORTS_IN_FLIGHT = (
+    1_000  # decisions on their way to the disk beyond which no more is read from workers
+)
+
+
+class _Refused(Exception):
+    """The worker is not let in."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.message = Refuse(reason=reason, final=final)
+
+
+class Conversation:
+    """Serves the sessions of all workers."""
+
+    def __init__(
+        self, decider: Decider, sessions: Sessions, streams: Streams, cluster_id: str
+    ) -> None:
+        self._decider = decider
+        self._sessions = sessions
+        self._streams = streams
+        self._cluster_id = cluster_id
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Hold one session, until either side ends it."""
+        socket = web.WebSocketResponse(
+            max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=CLOSE_SECONDS
+        )
+        await socket.prepare(request)
+        try:
+            await self._converse(socket)
+        except _Refused as refused:
+            log.info("a worker was turned away: %s", refused)
+            await _say_no(socket, refused.message)
+        except (CubeError, TimeoutError, ConnectionError) as error:
+            log.info("a worker's session ended: %s", error or type(error).__name__)
+        finally:
+            await _close(socket, request)
+        return socket
+
+    async def _converse(self, socket: web.WebSocketResponse) -> None:
+        async with asyncio.timeout(HELLO_SECONDS):
+            hello = await _receive(socket)
+        if not isinstance(hello, Hello):
+            raise _Refused("a session begins with Hello")
+        if hello.protocol != PROTOCOL:
+            raise _Refused(
+                f"the manager speaks protocol {PROTOCOL}, the worker {hello.protocol}; "
+                "install the same version of cube on both",
+                final=True,
+            )
+        session = Session(hello.node_id)
+        try:
+            welcomed = await self._connect(hello, session)
+            try:
+                await race(
+                    listening=self._listen(socket, session, welcomed),
+                    speaking=session.write(socket.send_bytes),
+                )
+            finally:
+                self._decider.post([Disconnect(session.node_id, welcomed.epoch)])
+        finally:
+            session.close("the connection ended")
+            self._sessions.leave(session)
+
+    async def _connect(self, hello: Hello, session: Session) -> Welcomed:
+        def enter(effects: Effects) -> None:
+            # In the order of the records: orders of earlier decisions still go to the session before this one,
+            # and Welcome stands before the first orders.
+            if isinstance(welcomed := effects.answer, Welcomed) and not session.closed:
+                self._sessions.enter(session)
+                session.say(
+                    Welcome(
+                        cluster_id=self._cluster_id,
+                        epoch=welcomed.epoch,
+                        heartbeat=welcomed.heartbeat,
+                        lease=welcomed.lease,
+                    )
+                )
+                if hello.node_id not in effects.orders:
+                    session.instruct([])
+
+        connect = Connect(
+            node_id=hello.node_id,
+            cluster_id=hello.cluster_id,
+            facts=hello.facts,
+            holding=hello.holding,
+            runtime_error=hello.runtime_error,
+        )
+        try:
+            [answer] = await self._decider.post([connect], then=enter)
+        except CubeError as error:
+            raise _Refused(error.message) from error
+        if isinstance(answer, TurnedAway):
+            raise _Refused(answer.reason, final=answer.final)
+        if not isinstance(answer, Welcomed):
+            raise PeerFault(f"a Hello was answered with {answer!r}")
+        return answer
+
+    async def _listen(
+        self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
+    ) -> None:
+        """Take in what the worker says, until it leaves or has been silent for long."""
+        while True:
+            async with asyncio.timeout(SILENT_LEASES * welcomed.lease):
+                message = await _receive(socket)
+            if message is None:
+                return
+            self._take_in(message, session, welcomed.epoch)
+            if self._decider.in_flight > REPORTS_IN_FLIGHT:
+                await self._decider.settled()
+
+    def _take_in(self, message: FromWorker, session: Session, epoch: int) -> None:
+        match message:
+            case Lease():
+                lease = Renew(session.node_id, epoch, message.runtime_error, message.usage)
+                if self._decider.renew(lease):
+                    session.say(LeaseHeld(number=message.number))
+                else:
+                    session.close("its lease is not that of the present session")
+            case Observe():
+                self._observe(message, session, epoch)
+            case StreamRefused():
+                self._streams.refuse(message.stream_id, message.reason)
+            case Hello():
+                raise PeerFault("the worker said Hello twice")
+
+    def _observe(self, message: Observe, session: Session, epoch: int) -> None:
+        def acknowledge(effects: Effects) -> None:
+            if isinstance(effects.answer, Held) and effects.answer.current:
+                session.say(Acknowledge(number=message.number))
+            else:
+                session.close("its reports are not those of the present session")
+
+        reports = tuple((report.id, report.observed) for report in message.reports)
+        self._decider.post([ObserveInput(session.node_id, epoch, reports)], then=acknowledge)
+
+
+async def _receive(socket: web.WebSocketResponse) -> FromWorker | None:
+    """Return the next message; None when the worker has closed."""
+    frame = await socket.receive()
+    if frame.type is WSMsgType.BINARY:
+        return decode_from_worker(frame.data)
+    if frame.type is WSMsgType.TEXT:
+        raise PeerFault("the worker sent text; sessions speak MessagePack")
+    return None
+
+
+async def _say_no(socket: web.WebSocketResponse, message: Refuse) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await socket.send_bytes(encode_message(message))
+    except (TimeoutError, ConnectionError):
+        pass  # it left before it was told
+
+
+async def _close(socket: web.WebSocketResponse, request: web.Request) -> None:
+    """Say goodbye, and cut the connection when the other side does not answer."""
+    try:
+        async with asyncio.timeout(2 * CLOSE_SECONDS):
+            await socket.close()
+    except (TimeoutError, ConnectionError):
+        if request.transport is not None:
+            request.transport.abort()

@@ -1,0 +1,108 @@
+"""What every request passes: who it says it is for, a number to find it by, and errors told as problems.
+
+Nothing here allocates or logs on the way of a good request beyond what it must: this is the hot path.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from functools import lru_cache
+from http import HTTPStatus
+
+from aiohttp import ClientError, HttpVersion11, hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from cube.errors import CubeError
+from cube.manager.replies import HttpRefusal, Reply, refused
+from cube.security.hosts import HostGuard
+
+log = logging.getLogger(__name__)
+
+
+REQUEST_ID = "X-Request-ID"
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PATH_SHOWN = 100
+
+
+def guard(hosts: HostGuard) -> Middleware:
+    """Return the one middleware of the API."""
+    knows = lru_cache(maxsize=64)(hosts.knows)
+    prefix, numbers = secrets.token_hex(4), itertools.count(1)
+
+    @web.middleware
+    async def pass_through(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get(REQUEST_ID)
+        if given is None or not _GIVEN_ID.fullmatch(given):
+            given = f"{prefix}-{next(numbers)}"
+        try:
+            _check(request, hosts, knows)
+            response = await handler(request)
+        except Exception as error:
+            response = _tell(error, request, given)
+        if not response.prepared:
+            response.headers[REQUEST_ID] = given
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %r %d [%s]", request.method, request.path, response.status, given)
+        return response
+
+    return pass_through
+
+
+def _check(request: web.Request, hosts: HostGuard, knows: Callable[[str], bool]) -> None:
+    if request.version < HttpVersion11:
+        raise HttpRefusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here")
+    if not request.raw_path.startswith("/"):
+        # aiohttp would take the host from there and leave the Host header unread.
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the request line must hold a path, not a URL")
+    host = request.headers.get(hdrs.HOST, "")
+    if not knows(host):
+        raise HttpRefusal(
+            HTTPStatus.MISDIRECTED_REQUEST,
+            "the Host header names another server",
+            hint="speak to this manager as localhost:PORT",
+        )
+    if not hosts.admits(host, request.headers.get(hdrs.ORIGIN)):
+        raise HttpRefusal(HTTPStatus.FORBIDDEN, "requests from pages of other sites are refused")
+
+
+def _tell(error: Exception, request: web.Request, request_id: str) -> web.StreamResponse:
+    """Return the problem for whatever a handler raised. Raises when the answer has begun already."""
+    if request.writer.output_size > 0 or isinstance(error, (ConnectionError, ClientError)):
+        # Nothing can be told any more; a broken connection is no news, anything else is.
+        if not isinstance(error, (ConnectionError, ClientError, TimeoutError)):
+            log.error("an answer broke off [%s]", request_id, exc_info=error)
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the answer broke off") from error
+    if isinstance(error, web.HTTPException):
+        return _tell_http(error, request)
+    if not isinstance(error, CubeError):
+        log.error("a request failed [%s]", request_id, exc_info=error)
+        error = CubeError(f"the manager failed at this request; its log has it as {request_id}")
+    return refused(error).response()
+
+
+def _tell_http(error: web.HTTPException, request: web.Request) -> web.Response:
+    path = request.path[:_PATH_SHOWN]
+    match error.status:
+        case 404:
+            refusal = HttpRefusal(HTTPStatus.NOT_FOUND, f"there is nothing at {path!r}")
+        case 405:
+            refusal = HttpRefusal(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not possible at {path!r}"
+            )
+        case _:
+            refusal = HttpRefusal(HTTPStatus(error.status), error.reason)
+    response = refused(refusal).response()
+    if allow := error.headers.get(hdrs.ALLOW):
+        response.headers[hdrs.ALLOW] = allow
+    return response
+
+
+def unreadable(message: str) -> Reply:
+    """Return the reply to bytes that are no HTTP request."""
+    return refused(HttpRefusal(HTTPStatus.BAD_REQUEST, message))

@@ -1,0 +1,123 @@
+"""The manager's side of one worker's session: what is to be said to it, in order and within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from cube.aio.wakeup import Wakeup
+from cube.model.ids import NodeId
+from cube.model.orders import Order
+from cube.wire.codec import encode_message
+from cube.wire.messages import MAX_MESSAGE_BYTES, FromManager, Instruct
+
+WRITE_SECONDS = 5.0  # longer than a lease: a worker that does not read is not there
+ORDERS_AHEAD = (
+    20_000  # unsent; a worker that is so far behind does better to come again and be compared
+)
+MESSAGES_AHEAD = (
+    1_000  # answers to leases and reports, one each; an honest worker waits for its answers
+)
+ORDERS_AT_ONCE = 256
+INSTRUCT_BYTES = MAX_MESSAGE_BYTES // 4
+
+
+class Session:
+    """One worker's session. Everything put in is sent in order by `write`, leases ahead of orders."""
+
+    def __init__(self, node_id: NodeId) -> None:
+        self.node_id = node_id
+        self.closed = ""  # why; empty while it is open
+        self._messages: deque[bytes] = deque()
+        self._orders: deque[Order] = deque()
+        self._instructed = 0  # the number of the last Instruct
+        self._owes_orders = False
+        self._wakeup = Wakeup()
+
+    def say(self, message: FromManager) -> None:
+        """Send a message ahead of the orders that wait: a lease must not stand in line behind a thousand of them."""
+        if len(self._messages) >= MESSAGES_AHEAD:
+            return self.close("it does not read what it asked for")
+        self._messages.append(encode_message(message))
+        self._wakeup.set()
+
+    def instruct(self, orders: list[Order]) -> None:
+        """Send orders after all earlier ones. None at all is a message too: the answer to a Hello."""
+        # The whole answer to a Hello may be longer than any bound; it comes when nothing else waits.
+        if self._orders and len(self._orders) + len(orders) > ORDERS_AHEAD:
+            return self.close("it is too far behind with its orders")
+        self._orders.extend(orders)
+        self._owes_orders = True
+        self._wakeup.set()
+
+    def close(self, reason: str) -> None:
+        """End the session; the worker comes again and is told everything anew. The first reason stays."""
+        self.closed = self.closed or reason
+        self._wakeup.set()
+
+    async def write(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send all that is put in until the session is closed. TimeoutError when the worker does not read."""
+        while not self.closed:
+            if (frame := self._next_frame()) is None:
+                await self._wakeup.wait()
+                continue
+            async with asyncio.timeout(WRITE_SECONDS):
+                await send(frame)
+
+    def _next_frame(self) -> bytes | None:
+        if self._messages:
+            return self._messages.popleft()
+        if self._owes_orders:
+            return self._next_instruct()
+        return None
+
+    def _next_instruct(self) -> bytes:
+        """Take as many orders as fit well into one message, and number it."""
+        self._instructed += 1
+        count = min(len(self._orders), ORDERS_AT_ONCE)
+        while True:
+            orders = tuple(self._orders[index] for index in range(count))
+            frame = encode_message(Instruct(number=self._instructed, orders=orders))
+            if len(frame) <= INSTRUCT_BYTES or count <= 1:
+                break
+            count //= 2
+        for _ in range(count):
+            self._orders.popleft()
+        self._owes_orders = bool(self._orders)
+        return frame
+
+
+class Sessions:
+    """The present session of each connected node."""
+
+    def __init__(self) -> None:
+        self._by_node: dict[NodeId, Session] = {}
+
+    def enter(self, session: Session) -> None:
+        """Make it the node's present session; an older one is closed."""
+        if before := self._by_node.get(session.node_id):
+            before.close("the worker opened another session")
+        self._by_node[session.node_id] = session
+
+    def leave(self, session: Session) -> None:
+        """Forget it, unless another has taken its place."""
+        if self._by_node.get(session.node_id) is session:
+            del self._by_node[session.node_id]
+
+    def of(self, node_id: NodeId) -> Session | None:
+        """Return the node's present session."""
+        return self._by_node.get(node_id)
+
+    def deliver(self, node_id: NodeId, orders: list[Order]) -> None:
+        """Send orders to the node. Without a session they are dropped: its next Hello is answered with all of them."""
+        if session := self._by_node.get(node_id):
+            session.instruct(orders)
+
+    def close(self, reason: str) -> None:
+        """Close all."""
+        for session in self._by_node.values():
+            session.close(reason)
+
+    def __len__(self) -> int:
+        return len(self._by_node)

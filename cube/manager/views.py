@@ -1,0 +1,170 @@
+"""What the API shows, made of what the cluster is. Pure: the same state and time give the same view."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+
+from cube.core.cluster import Cluster
+from cube.core.summary import describe, summarise
+from cube.model.allocation import Allocation
+from cube.model.event import TaskEvent
+from cube.model.ids import NodeId, slot_name
+from cube.model.node import Node, Usage
+from cube.model.task import Task
+from cube.model.timing import Instant
+from cube.wire.views import (
+    AllocationView,
+    EventView,
+    ExitView,
+    NodeView,
+    SlotView,
+    TaskDetail,
+    TaskView,
+)
+
+
+class NodesHeard(Protocol):
+    """What is known of nodes beyond the records."""
+
+    cluster: Cluster
+
+    def connected(self, node_id: NodeId, /) -> bool:
+        """Whether the node has a session."""
+
+    def heard(self, node_id: NodeId, /) -> float | None:
+        """When the last lease came, in monotonic seconds."""
+
+    def usage(self, node_id: NodeId, /) -> Usage | None:
+        """What the node said it uses."""
+
+
+def task_view(task: Task, cluster: Cluster, now_ms: int) -> TaskView:
+    """Return the task with its derived state and its slots in order."""
+    summary = summarise(task, cluster, now_ms)
+    allocations: list[AllocationView] = []
+    waiting: list[SlotView] = []
+    for number, slot in sorted(cluster.slots(task.id).items()):
+        shown = [one for one in slot.leaving.values() if not one.gone]
+        if slot.latest is not None:
+            shown.append(slot.latest)
+        allocations += [allocation_view(one, task, cluster, now_ms) for one in shown]
+        if slot.waiting:
+            waiting.append(
+                SlotView(name=slot_name(task.name, number), slot=number, reason=slot.waiting)
+            )
+    return TaskView(
+        id=task.id,
+        name=task.name,
+        state=summary.state,
+        reason=summary.reason,
+        goal=task.goal,
+        revision=task.revision,
+        replicas=task.spec.replicas,
+        ready=summary.ready,
+        restarts=summary.restarts,
+        image=task.spec.image,
+        created_at=moment(task.created_ms),
+        changed_at=moment(task.changed_ms),
+        spec=task.spec,
+        allocations=tuple(allocations),
+        waiting=tuple(waiting),
+    )
+
+
+def task_detail(view: TaskView, events: list[TaskEvent]) -> TaskDetail:
+    """Return the view with its recent events."""
+    shown = tuple(event_view(event) for event in events)
+    return TaskDetail(**msgspec.structs.asdict(view), events=shown)
+
+
+def allocation_view(
+    allocation: Allocation, task: Task, cluster: Cluster, now_ms: int
+) -> AllocationView:
+    """Return one stay of a slot. A node that was forgotten since is shown by its id."""
+    seen = allocation.observed
+    node = cluster.nodes.get(allocation.node_id)
+    return AllocationView(
+        id=allocation.id,
+        task_id=task.id,
+        name=slot_name(task.name, allocation.slot),
+        slot=allocation.slot,
+        generation=allocation.generation,
+        node_id=allocation.node_id,
+        node=node.name if node else allocation.node_id,
+        phase="lost" if allocation.lost and not allocation.gone else seen.phase.name.lower(),
+        wanted=allocation.wanted.value,
+        reason=describe(allocation, now_ms),
+        health=seen.health,
+        ready=allocation.ready,
+        restarts=seen.restart,
+        container_id=seen.container_id or None,
+        address=seen.address or None,
+        ports=seen.ports,
+        exit=_exit_view(allocation),
+        failure=seen.failure,
+        timings=seen.timings,
+        assigned_at=_moment_or_none(allocation.assigned_ms),
+        started_at=_moment_or_none(seen.started_ms),
+        observed_at=_moment_or_none(seen.at_ms),
+    )
+
+
+def node_view(node: Node, nodes: NodesHeard, now: Instant) -> NodeView:
+    """Return the machine with what is reserved on it and what it uses."""
+    heard = nodes.heard(node.id)
+    facts = node.facts
+    return NodeView(
+        id=node.id,
+        name=node.name,
+        address=facts.address,
+        condition=node.condition,
+        availability=node.availability,
+        connected=nodes.connected(node.id),
+        runtime=facts.runtime,
+        runtime_error=node.runtime_error,
+        engine_version=facts.engine_version,
+        cube_version=facts.cube_version,
+        platform=facts.platform,
+        labels=facts.labels,
+        capacity=facts.capacity,
+        reserved=nodes.cluster.reserved(node.id),
+        usage=nodes.usage(node.id),
+        allocations=len(nodes.cluster.on_node(node.id)),
+        heard_ms_ago=None if heard is None else round((now.monotonic - heard) * 1000),
+        joined_at=moment(node.joined_ms),
+    )
+
+
+def event_view(event: TaskEvent) -> EventView:
+    """Return the event; what it is not about is None."""
+    return EventView(
+        revision=event.revision,
+        at=moment(event.at_ms),
+        kind=event.kind,
+        message=event.message,
+        code=event.code,
+        task_id=event.task_id,
+        task=event.task or None,
+        slot=event.slot or None,
+        generation=event.generation or None,
+        node_id=event.node_id,
+        node=event.node or None,
+    )
+
+
+def moment(wall_ms: int) -> datetime:
+    """Return the time in UTC."""
+    return datetime.fromtimestamp(wall_ms / 1000, UTC)
+
+
+def _moment_or_none(wall_ms: int) -> datetime | None:
+    return moment(wall_ms) if wall_ms else None
+
+
+def _exit_view(allocation: Allocation) -> ExitView | None:
+    if (ended := allocation.observed.exit) is None:
+        return None
+    return ExitView(code=ended.code, signal=ended.signal, out_of_memory=ended.out_of_memory)

@@ -1,0 +1,289 @@
+"""The Docker engine as a runtime.
+
+It sees and touches only containers whose labels name its node. Whose a container is was either seen before, or is
+looked up before the first touch; so the way from create to running costs three questions and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import msgspec
+
+from cube.model.allocation import Failure, FailureKind
+from cube.model.ids import NodeId
+from cube.runtime.commands import run_command
+from cube.runtime.contract import (
+    CommandResult,
+    ContainerEvent,
+    ContainerSeen,
+    ContainerState,
+    EngineFacts,
+    LogLine,
+    LogOptions,
+    Resync,
+    RunLabel,
+    RuntimeFailure,
+)
+from cube.runtime.credentials import config_path
+from cube.runtime.engine import Engine, container_path, filters
+from cube.runtime.events import follow_events
+from cube.runtime.failures import Asked, Refused, Verb, removed_outside
+from cube.runtime.images import fetch_image, full_reference
+from cube.runtime.labels import NODE, container_names, same_run
+from cube.runtime.logs import read_log
+from cube.runtime.pulls import Listener, SharedPulls
+from cube.runtime.translate import EngineInfo, Inspected, Listed, create_body
+
+FACTS_SECONDS = 10.0
+LIST_SECONDS = 30.0
+STEP_SECONDS = 30.0  # create, start, inspect, remove
+STOP_EXTRA_SECONDS = 30.0  # after the grace: the time a kill may take on a busy disk
+INSPECTS_AT_ONCE = 8
+
+
+class _Created(msgspec.Struct, frozen=True, rename="pascal"):
+    id: str
+
+
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    """A container that is known to be this worker's, and since when it runs.
+
+    The list tells all but that; the endpoint, a new one at each start, tells whether it still holds.
+    """
+
+    endpoint_id: str = ""
+    started_ms: int = 0
+
+
+class DockerRuntime:
+    """Runs the containers of one node on a Docker engine. Promises: see `Runtime`."""
+
+    def __init__(self, node_id: NodeId, url: str = "") -> None:
+        self._node_id = node_id
+        self._engine = Engine(url)
+        self._pulls = SharedPulls(self._fetch)
+        self._known: dict[str, _Known] = {}
+
+    async def facts(self) -> EngineFacts:
+        """Ask the engine who it is."""
+        info = await self._engine.ask_for(EngineInfo, Asked(Verb.FACTS), "info", FACTS_SECONDS)
+        return info.facts()
+
+    async def containers(self) -> list[ContainerSeen]:
+        """All containers of this worker. Costs one question, and one more for each that ended or is new to us."""
+        params = {"all": "1"} | filters(label=[f"{NODE}={self._node_id}"])
+        rows = await self._engine.ask_for(
+            list[Listed], Asked(Verb.LIST), "containers/json", LIST_SECONDS, params=params
+        )
+        listed = {row.id for row in rows}
+        self._known = {id: known for id, known in self._known.items() if id in listed}
+        found: list[ContainerSeen | None] = []
+        unclear: list[str] = []
+        for row in rows:
+            known = self._known.get(row.id)
+            if row.ended or known is None or known.endpoint_id != row.endpoint_id:
+                unclear.append(row.id)
+            else:
+                found.append(row.seen(known.started_ms))
+        found.extend(await self._inspect_all(unclear))
+        return [seen for seen in found if seen is not None]
+
+    async def inspect(self, container_id: str) -> ContainerSeen | None:
+        """One container of this worker, or None when there is no such."""
+        details = await self._details(container_id)
+        seen = details.seen() if details is not None else None
+        if details is None or seen is None or seen.label.node_id != self._node_id:
+            self._known.pop(container_id, None)
+            return None
+        self._known[details.id] = _Known(details.endpoint_id, seen.started_ms)
+        return seen
+
+    async def pull(self, image: str, progress: Listener) -> None:
+        """Fetch the image, or join the pull that is under way."""
+        await self._pulls.pull(full_reference(image), progress)
+
+    async def create(self, label: RunLabel) -> ContainerSeen:
+        """Make the container of this run, or find the one already made."""
+        body = create_body(label)
+        asked = Asked(Verb.CREATE, label.spec.image)
+        refusal: Refused | None = None
+        for name in container_names(label):
+            try:
+                raw = await self._engine.ask(
+                    asked,
+                    "POST",
+                    "containers/create",
+                    STEP_SECONDS,
+                    params={"name": name},
+                    body=body,
+                )
+            except Refused as refused:
+                if refused.status != 409:
+                    raise
+                refusal = refused
+                holder = await self.inspect(name)
+                if holder is not None and same_run(holder.label, label):
+                    return holder
+            else:
+                container_id = msgspec.json.decode(raw, type=_Created).id
+                self._known[container_id] = _Known()
+                return ContainerSeen(id=container_id, label=label, state=ContainerState.CREATED)
+        raise refusal or RuntimeFailure(Failure(FailureKind.NAME_TAKEN, "no name is free"))
+
+    async def start(self, container_id: str) -> ContainerSeen:
+        """Start it and return how it then looks; it may have exited already."""
+        await self._must_be_ours(container_id)
+        await self._post(Verb.START, container_id, "start")
+        seen = await self.inspect(container_id)
+        if seen is None:
+            raise RuntimeFailure(removed_outside(container_id))
+        return seen
+
+    async def stop(self, container_id: str, signal: str, grace_ms: int) -> ContainerSeen | None:
+        """Signal it, kill it after the grace, return how it ended. None when there is no such container."""
+        seen = await self.inspect(container_id)
+        if seen is None or seen.state in (ContainerState.CREATED, ContainerState.EXITED):
+            return seen
+        try:
+            if seen.state is ContainerState.PAUSED:
+                await self._post(Verb.STOP, container_id, "unpause", harmless=(409, 500))
+            if signal in ("", seen.label.spec.stop_signal):
+                await self._stop(container_id, grace_ms)
+            else:
+                await self._signal(container_id, signal, grace_ms)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+        return await self.inspect(container_id)
+
+    async def remove(self, container_id: str) -> None:
+        """Remove it with its anonymous volumes, by force when it still runs. Absent already: fine."""
+        if container_id not in self._known and await self.inspect(container_id) is None:
+            return
+        asked = Asked(Verb.REMOVE, container_id)
+        path = container_path(container_id, "")
+        try:
+            await self._engine.ask(
+                asked, "DELETE", path, STEP_SECONDS, params={"force": "1", "v": "1"}
+            )
+        except Refused as refused:
+            if refused.status == 409:  # somebody else is removing it
+                await self._wait(container_id, "removed", STEP_SECONDS)
+            elif refused.status != 404:
+                raise
+        self._known.pop(container_id, None)
+
+    async def run_command(
+        self, container_id: str, command: tuple[str, ...], timeout_ms: int
+    ) -> CommandResult:
+        """Run a command inside it and wait."""
+        await self._must_be_ours(container_id)
+        return await run_command(self._engine, container_id, command, timeout_ms)
+
+    def events(self) -> AsyncIterator[ContainerEvent | Resync]:
+        """Follow what happens to this worker's containers, for ever."""
+        return follow_events(self._engine, self._node_id)
+
+    async def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[LogLine]:
+        """The container's output in order."""
+        await self._must_be_ours(container_id)
+        details = await self._details(container_id)
+        if details is None:
+            raise RuntimeFailure(removed_outside(container_id))
+        lines = read_log(self._engine, container_id, options, terminal=details.tty)
+        async with aclosing(lines):
+            async for line in lines:
+                yield line
+
+    async def close(self) -> None:
+        """Let go of all connections. Containers are left as they are."""
+        await self._pulls.close()
+        await self._engine.close()
+
+    async def _fetch(self, reference: str, tell: Listener) -> None:
+        await fetch_image(self._engine, config_path(), reference, tell)
+
+    async def _details(self, container_id: str) -> Inspected | None:
+        asked = Asked(Verb.INSPECT, container_id)
+        path = container_path(container_id, "json")
+        try:
+            return await self._engine.ask_for(Inspected, asked, path, STEP_SECONDS)
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    async def _inspect_all(self, container_ids: list[str]) -> list[ContainerSeen | None]:
+        room = asyncio.Semaphore(INSPECTS_AT_ONCE)
+
+        async def inspect(container_id: str) -> ContainerSeen | None:
+            async with room:
+                return await self.inspect(container_id)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(inspect(id), name=f"inspect {id}") for id in container_ids
+                ]
+        except* RuntimeFailure as failures:
+            raise failures.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    async def _must_be_ours(self, container_id: str) -> None:
+        if container_id not in self._known and await self.inspect(container_id) is None:
+            raise RuntimeFailure(removed_outside(container_id))
+
+    async def _post(
+        self,
+        verb: Verb,
+        container_id: str,
+        action: str,
+        *,
+        params: dict[str, str] | None = None,
+        harmless: tuple[int, ...] = (),
+    ) -> None:
+        path = container_path(container_id, action)
+        try:
+            await self._engine.ask(
+                Asked(verb, container_id), "POST", path, STEP_SECONDS, params=params
+            )
+        except Refused as refused:
+            if refused.status not in harmless:
+                raise
+
+    async def _stop(self, container_id: str, grace_ms: int) -> None:
+        """Stop it with the signal it was created with."""
+        await self._engine.ask(
+            Asked(Verb.STOP, container_id),
+            "POST",
+            container_path(container_id, "stop"),
+            grace_ms / 1000 + STOP_EXTRA_SECONDS,
+            params={"t": str(-(-grace_ms // 1000))},  # whole seconds, rounded up
+            lasting=True,
+        )
+
+    async def _signal(self, container_id: str, signal: str, grace_ms: int) -> None:
+        """Stop it with another signal: the tested API version's stop cannot be told one."""
+        ended = (409,)  # it was not running any more
+        await self._post(Verb.STOP, container_id, "kill", params={"signal": signal}, harmless=ended)
+        try:
+            await self._wait(container_id, "not-running", grace_ms / 1000)
+        except RuntimeFailure as failure:
+            if failure.kind is not FailureKind.ENGINE_SLOW:
+                raise
+            await self._post(Verb.STOP, container_id, "kill", harmless=ended)
+            await self._wait(container_id, "not-running", STOP_EXTRA_SECONDS)
+
+    async def _wait(self, container_id: str, condition: str, seconds: float) -> None:
+        path = container_path(container_id, "wait")
+        asked = Asked(Verb.STOP, container_id)
+        try:
+            await self._engine.ask(
+                asked, "POST", path, seconds, params={"condition": condition}, lasting=True
+            )
+        except Refused as refused:
+            if refused.status != 404:
+                raise

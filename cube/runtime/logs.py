@@ -1,0 +1,141 @@
+"""Reading what a container wrote, line by line, with the time of each."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import AsyncGenerator, Iterator
+
+from cube.model.allocation import Failure, FailureKind
+from cube.runtime.contract import LogLine, LogOptions, RuntimeFailure
+from cube.runtime.engine import Engine, container_path
+from cube.runtime.failures import Asked, Verb
+from cube.runtime.streams import BrokenStream, Frames
+from cube.runtime.translate import nanoseconds
+
+LINE_LONGEST = 16 * 1024  # the engine cuts its own entries at the same length
+OPEN_SECONDS = 30.0
+STAMP_LONGEST = 40  # "2026-01-02T03:04:05.000000000Z " is 31
+
+
+class LineAssembler:
+    """Makes the lines of one output stream from pieces that begin and end anywhere.
+
+    Each entry of the engine begins with its time; a long line comes as several entries, each but the last without a
+    line end. A character cut in two by the engine is put together again.
+    """
+
+    def __init__(self, stream: str, *, terminal: bool = False) -> None:
+        self._stream = stream
+        self._terminal = terminal
+        self._buffer = bytearray()
+        self._at_ns = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, data: bytes) -> Iterator[LogLine]:
+        """Yield the lines, and the 16 KiB pieces of longer ones, that are complete with `data`."""
+        self._buffer += data
+        while (end := self._buffer.find(b"\n")) >= 0:
+            entry = bytes(self._buffer[:end])
+            del self._buffer[: end + 1]
+            yield from self._entry(entry, ended=True)
+        while len(self._buffer) >= LINE_LONGEST + STAMP_LONGEST:
+            at_ns, text = self._split(bytes(self._buffer[: LINE_LONGEST + STAMP_LONGEST]))
+            yield self._line(at_ns, text[:LINE_LONGEST], partial=True)
+            del self._buffer[: LINE_LONGEST + STAMP_LONGEST - len(text[LINE_LONGEST:])]
+
+    def flush(self, *, ended: bool) -> Iterator[LogLine]:
+        """Yield what is left: an entry without line end. `ended`: nothing of that line will follow."""
+        entry, self._buffer = bytes(self._buffer), bytearray()
+        if entry:
+            yield from self._entry(entry, ended=ended)
+
+    def _entry(self, entry: bytes, *, ended: bool) -> Iterator[LogLine]:
+        at_ns, text = self._split(entry)
+        while len(text) > LINE_LONGEST:
+            yield self._line(at_ns, text[:LINE_LONGEST], partial=True)
+            text = text[LINE_LONGEST:]
+        if self._terminal:
+            text = text.removesuffix(b"\r")
+        yield self._line(at_ns, text, partial=not ended)
+
+    def _split(self, entry: bytes) -> tuple[int, bytes]:
+        stamp, space, _ = entry[:STAMP_LONGEST].partition(b" ")
+        try:
+            self._at_ns = nanoseconds(stamp.decode("ascii")) or self._at_ns
+        except ValueError:
+            return self._at_ns, entry  # goes on from the piece before
+        return self._at_ns, entry[len(stamp) + len(space) :] if stamp else entry
+
+    def _line(self, at_ns: int, text: bytes, *, partial: bool) -> LogLine:
+        decoded = self._decoder.decode(text, final=not partial)
+        return LogLine(at_ns=at_ns, stream=self._stream, text=decoded, partial=partial)
+
+
+async def read_log(
+    engine: Engine, container_id: str, options: LogOptions, *, terminal: bool
+) -> AsyncGenerator[LogLine, None]:
+    """Yield the lines of a container's log that the options ask for."""
+    asked = Asked(Verb.LOGS, container_id)
+    path = container_path(container_id, "logs")
+    silence = None if options.follow else OPEN_SECONDS  # a container may be silent for days
+    async with engine.open(asked, "GET", path, OPEN_SECONDS, params=_parameters(options)) as stream:
+        reader = _Terminal() if terminal else _Multiplexed()
+        try:
+            while data := await stream.read(silence):
+                for line in reader.feed(data):
+                    yield line
+        except BrokenStream as error:
+            raise RuntimeFailure(
+                Failure(FailureKind.ENGINE_ERROR, f"the container's log is not readable: {error}")
+            ) from error
+        for line in reader.flush():
+            yield line
+
+
+class _Terminal:
+    """One raw stream, as a container with a terminal has it."""
+
+    def __init__(self) -> None:
+        self._lines = LineAssembler("stdout", terminal=True)
+
+    def feed(self, data: bytes) -> Iterator[LogLine]:
+        return self._lines.feed(data)
+
+    def flush(self) -> Iterator[LogLine]:
+        return self._lines.flush(ended=True)
+
+
+class _Multiplexed:
+    """Frames of stdout and stderr. A frame is one entry: its end is the entry's end."""
+
+    def __init__(self) -> None:
+        self._frames = Frames()
+        self._lines = {name: LineAssembler(name) for name in ("stdout", "stderr")}
+
+    def feed(self, data: bytes) -> Iterator[LogLine]:
+        for stream, content in self._frames.feed(data):
+            lines = self._lines[stream]
+            yield from lines.feed(content)
+            yield from lines.flush(ended=False)
+
+    def flush(self) -> Iterator[LogLine]:
+        return iter(())
+
+
+def _parameters(options: LogOptions) -> dict[str, str]:
+    params = {
+        "stdout": str(int(options.stdout)),
+        "stderr": str(int(options.stderr)),
+        "follow": str(int(options.follow)),
+        "timestamps": "1",
+        "tail": "all" if options.tail is None else str(options.tail),
+    }
+    if options.since_ns:
+        params["since"] = _seconds(options.since_ns)
+    if options.until_ns:
+        params["until"] = _seconds(options.until_ns)
+    return params
+
+
+def _seconds(nanos: int) -> str:
+    return f"{nanos // 1_000_000_000}.{nanos % 1_000_000_000:09d}"

@@ -1,0 +1,145 @@
+"""The ledger: the manager's durable memory. What `commit` has answered survives a crash of process and machine.
+
+Failures
+- LedgerFull: nothing more is recorded until `recover`; reading goes on.
+- LedgerBroken: nothing more is recorded by this process. A sync that failed is not tried again; a new process reads
+  what the disk really holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from cube.core.effects import Snapshot, Writes
+from cube.errors import CubeError, ManagerAway, Overloaded
+from cube.model.event import TaskEvent
+from cube.model.ids import NodeId, TaskId
+from cube.store import history, tables
+from cube.store.database import Database
+from cube.store.directory import LEDGER_FILE
+from cube.store.opening import open_ledger
+from cube.store.records import RequestRecord, rows_of
+from cube.store.writer import Writer
+
+__all__ = ["Ledger", "RequestRecord"]
+
+READ_SECONDS = 30.0  # behind a full queue of commits on a slow disk
+WHOLE_SECONDS = 600.0  # a million allocations from a cold disk
+
+
+class Ledger:
+    """The open ledger of one data directory. Use it from the event loop it was opened on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writer = Writer(database)
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, directory: Path, *, mint_cluster_id: Callable[[], str], now_ms: int
+    ) -> Self:
+        """Open the ledger in this directory, and make both where they are missing.
+
+        LedgerHeld when another manager has it, LedgerBroken when it is not as it was left, NotAllowed when it is not
+        this user's alone. A refused ledger keeps everything it holds.
+        """
+        database = Database(directory / LEDGER_FILE)
+        await database.open(
+            partial(open_ledger, directory, mint_cluster_id=mint_cluster_id, now_ms=now_ms)
+        )
+        return cls(database)
+
+    @property
+    def waiting(self) -> int:
+        """How many commits are not durable yet."""
+        return self._writer.waiting
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions were made of all commits since it was opened."""
+        return self._writer.transactions
+
+    async def load(self) -> Snapshot:
+        """Return everything decisions are made from, as of the commits made so far."""
+        return await self._database.call(tables.read_state, within=WHOLE_SECONDS)
+
+    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
+        """Queue one transaction. The future resolves once it is durable, after those of all earlier calls.
+
+        Empty writes are a barrier: nothing is written, the future resolves when everything before is durable. The
+        future fails with LedgerFull, LedgerBroken or Overloaded; then all later ones fail too, until `recover`.
+        There is no time limit: nobody could say whether a change that timed out happened.
+        """
+        return self._writer.commit(rows_of(writes, request))
+
+    async def recover(self) -> Snapshot:
+        """Take commits again after LedgerFull or Overloaded, and return what is recorded.
+
+        LedgerFull while there is still no room; LedgerBroken, again, after that. Commits made meanwhile fail.
+        """
+        self._writer.refuse(self._writer.failure or Overloaded("the ledger is being read again"))
+        try:
+            snapshot = await self._database.call(self._begin_again, within=WHOLE_SECONDS)
+        except CubeError as error:
+            self._writer.refuse(error)
+            raise
+        if not self._closed:
+            self._writer.refuse(None)
+        return snapshot
+
+    def _begin_again(self, connection: sqlite3.Connection) -> Snapshot:
+        self._writer.begin_again(connection)
+        return tables.read_state(connection)
+
+    async def request(self, key: str) -> RequestRecord | None:
+        """Return what was recorded under an idempotency key, None when there is nothing or it was pruned."""
+        return await self._database.call(
+            lambda connection: tables.read_request(connection, key), within=READ_SECONDS
+        )
+
+    async def events(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        newest: bool = False,
+        task_id: TaskId | None = None,
+        node_id: NodeId | None = None,
+        kind: str | None = None,
+    ) -> list[TaskEvent]:
+        """Return events after a revision, oldest first: the first `limit` of them, with `newest` the last."""
+        read = partial(
+            history.read_events,
+            after=after,
+            limit=limit,
+            newest=newest,
+            task_id=task_id,
+            node_id=node_id,
+            kind=kind,
+        )
+        return await self._database.call(read, within=READ_SECONDS)
+
+    async def oldest_revision(self) -> int:
+        """Return the revision of the oldest event still kept, 0 where there is none."""
+        return await self._database.call(history.oldest_revision, within=READ_SECONDS)
+
+    async def prune(self, *, events_kept: int, requests_before_ms: int) -> bool:
+        """Forget old events and requests, some thousands of each; return whether more are left to forget."""
+        work = partial(
+            history.prune, events_kept=events_kept, requests_before_ms=requests_before_ms
+        )
+        return await self._database.call(
+            lambda connection: self._writer.run(connection, work), within=READ_SECONDS
+        )
+
+    async def close(self) -> None:
+        """Make everything queued durable, fold the log into the file, and let the directory go. Repeats safely."""
+        self._closed = True
+        self._writer.refuse(ManagerAway("the manager is stopping"))
+        await self._database.close(within=WHOLE_SECONDS)

@@ -1,0 +1,126 @@
+"""Opening the ledger's file: nothing is served from one that is not whole.
+
+Everything that decisions are made from is checked at every open, also after a clean close: disks rot while nobody
+looks. Events and requests are not: they are many times larger, and each is checked when it is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from cube.store.directory import PID_FILE, DataDirectory
+from cube.store.failures import Unusable
+from cube.store.schema import migrate
+
+log = logging.getLogger(__name__)
+
+CHECKED_TABLES = ("meta", "tasks", "allocations", "nodes")
+
+# The order matters: a connection that is exclusive before it first looks at the write-ahead log keeps the log's index
+# in its own memory, and no second process can so much as read (SQLite, wal.html section 8).
+_SETTINGS = (
+    "locking_mode = EXCLUSIVE",
+    "journal_mode = WAL",
+    "synchronous = FULL",  # a commit is on the disk when it returns
+    "wal_autocheckpoint = 0",  # SQLite keeps the errors of its own checkpoints to itself; the writer makes them
+    "journal_size_limit = 67108864",  # gives back what a burst took, 64 MiB
+    "cache_size = -32768",  # 32 MiB: the upper pages of the indexes of a million records
+    "cell_size_check = ON",  # a damaged page is an error, not a crash
+    "trusted_schema = OFF",
+)
+
+
+@contextlib.contextmanager
+def open_ledger(
+    path: Path, *, mint_cluster_id: Callable[[], str], now_ms: int
+) -> Iterator[sqlite3.Connection]:
+    """Hold the data directory and lend the connection to its ledger, made when it is missing, and whole.
+
+    On leaving, the write-ahead log is folded into the file, and the directory is free again.
+    """
+    directory = DataDirectory.take(path, now_ms=now_ms)
+    try:
+        _refuse_half_a_ledger(directory)
+        with _connected(directory) as connection:
+            migrate(connection, directory.ledger, mint_cluster_id=mint_cluster_id)
+            _check(connection)
+            if directory.write_ahead_log.exists():
+                directory.ledger_opened()
+            yield connection
+            _fold_log(connection, directory)
+    finally:
+        directory.release()
+
+
+def _refuse_half_a_ledger(directory: DataDirectory) -> None:
+    """Refuse what SQLite would quietly open as an empty or an older database."""
+    ledger, has_log = directory.ledger, directory.write_ahead_log.exists()
+    if ledger.is_symlink():
+        raise Unusable("is a symbolic link", hint="link or mount the whole data directory instead")
+    if not ledger.exists():
+        if has_log or directory.unclean:
+            raise Unusable("is gone, and was not closed by the last manager")
+    elif ledger.stat().st_size == 0:
+        raise Unusable("is empty", hint=f"when no manager ever worked here: rm {ledger}")
+    elif directory.unclean and not has_log:
+        raise Unusable(
+            "lost its write-ahead log, and the newest changes with it",
+            hint="bring back the file that ends in -wal; after copying a backup here,"
+            f" rm {ledger.with_name(PID_FILE)}",
+        )
+
+
+@contextlib.contextmanager
+def _connected(directory: DataDirectory) -> Iterator[sqlite3.Connection]:
+    connection = _connect(directory.ledger)
+    try:
+        yield connection
+    finally:
+        connection.close()
+        if (
+            not directory.write_ahead_log.exists()
+        ):  # SQLite folds it also for a ledger that was refused
+            directory.ledger_closed()
+
+
+def _connect(ledger: Path) -> sqlite3.Connection:
+    if ledger.exists():
+        ledger.chmod(0o600)
+    else:
+        ledger.touch(mode=0o600)  # the write-ahead log takes its mode from it
+    connection = sqlite3.connect(ledger, isolation_level=None, timeout=0, cached_statements=16)
+    try:
+        for setting in _SETTINGS:
+            connection.execute(f"PRAGMA {setting}").fetchall()
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal":
+            raise Unusable(
+                "is on a file system that cannot have a write-ahead log",
+                hint="choose a data directory on a local disk",
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    for table in CHECKED_TABLES:
+        complaints = [text for (text,) in connection.execute(f"PRAGMA integrity_check({table})")]
+        if complaints != ["ok"]:
+            raise Unusable(f"is damaged ({table}: {complaints[0]})")
+
+
+def _fold_log(connection: sqlite3.Connection, directory: DataDirectory) -> None:
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.Error as error:
+        log.warning(
+            "the write-ahead log of %s stays for the next start: %s", directory.ledger, error
+        )
+    else:
+        directory.ledger_closed()  # before SQLite removes the log: a crash in between is a clean close

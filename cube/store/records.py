@@ -1,0 +1,119 @@
+"""Records: structs as bytes with a checksum, and the rows of one transaction.
+
+SQLite's pages carry no checksum, so a flipped bit inside a record would be read back as a fact. The checksum covers
+the record's id too: a record cannot be mistaken for its neighbour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+from zlib import crc32
+
+import msgspec
+
+from cube.core.effects import Writes
+from cube.model.allocation import Allocation
+from cube.model.event import TaskEvent
+from cube.model.node import Node
+from cube.model.task import Task
+from cube.store.failures import Unusable
+
+T = TypeVar("T")
+Id = TypeVar("Id", bound=str)
+
+EventRow = tuple[int, int, str, str | None, str | None, bytes]
+RequestRow = tuple[int, bytes]
+
+_CHECKSUM_BYTES = 4
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class RequestRecord(msgspec.Struct, frozen=True):
+    """The answer to a mutation, kept under the idempotency key it came with.
+
+    `fingerprint` tells whether the same key came with the same request.
+    """
+
+    key: str
+    fingerprint: str
+    status: int
+    body: bytes
+    at_ms: int
+
+
+TASKS = msgspec.msgpack.Decoder(Task)
+ALLOCATIONS = msgspec.msgpack.Decoder(Allocation)
+NODES = msgspec.msgpack.Decoder(Node)
+EVENTS = msgspec.msgpack.Decoder(TaskEvent)
+REQUESTS = msgspec.msgpack.Decoder(RequestRecord)
+
+
+def seal(id: str, record: msgspec.Struct) -> bytes:
+    """Return the record as it is stored under this id."""
+    body = _encode(record)
+    return crc32(body, crc32(id.encode())).to_bytes(_CHECKSUM_BYTES) + body
+
+
+def unseal(id: str, sealed: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
+    """Return the record that was sealed under this id. Unusable when it is not what was stored."""
+    body = sealed[_CHECKSUM_BYTES:]
+    if sealed[:_CHECKSUM_BYTES] != crc32(body, crc32(id.encode())).to_bytes(_CHECKSUM_BYTES):
+        raise Unusable(f"is damaged: the record {id} is not what was stored")
+    try:
+        return decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise Unusable(
+            f"holds the record {id} that this version of cube does not understand: {error}",
+            hint="start the version of cube that wrote it, or one after it",
+        ) from error
+
+
+class Rows(msgspec.Struct):
+    """What one transaction stores: sealed records by id (None: deleted) and new events, oldest first."""
+
+    tasks: dict[str, bytes | None] = {}
+    allocations: dict[str, bytes | None] = {}
+    nodes: dict[str, bytes | None] = {}
+    requests: dict[str, RequestRow] = {}
+    events: list[EventRow] = []
+
+    def __len__(self) -> int:
+        return (
+            len(self.tasks)
+            + len(self.allocations)
+            + len(self.nodes)
+            + len(self.requests)
+            + len(self.events)
+        )
+
+    def absorb(self, later: Rows) -> None:
+        """Become the rows of one transaction that does what this and then the later one do."""
+        self.tasks.update(later.tasks)
+        self.allocations.update(later.allocations)
+        self.nodes.update(later.nodes)
+        self.requests.update(later.requests)
+        self.events.extend(later.events)
+
+
+def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
+    """Return the rows of these writes. Shares nothing with them that can change."""
+    rows = Rows(
+        tasks=_seal_all(writes.tasks),
+        allocations=_seal_all(writes.allocations),
+        nodes=_seal_all(writes.nodes),
+        events=[_event_row(event) for event in writes.events],
+    )
+    if request is not None:
+        rows.requests[request.key] = (request.at_ms, seal(request.key, request))
+    return rows
+
+
+def _seal_all(records: Mapping[Id, msgspec.Struct | None]) -> dict[str, bytes | None]:
+    return {id: None if record is None else seal(id, record) for id, record in records.items()}
+
+
+def _event_row(event: TaskEvent) -> EventRow:
+    sealed = seal(str(event.revision), event)
+    # `.value`: sqlite3 looks for an adapter of each argument that is not exactly a str.
+    return (event.revision, event.at_ms, event.kind.value, event.task_id, event.node_id, sealed)

@@ -1,0 +1,128 @@
+"""Every key of a task, and how its value is read. The one list that decoding, hints and the ancestors' forms share."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cube.model.ids import TaskId
+from cube.model.spec import OnDisconnect, PullPolicy, TaskSpec
+from cube.wire.fields import Field, boolean, choice, each, integer, require, text, written
+from cube.wire.health import health
+from cube.wire.objections import Objections, at, shown, wrong
+from cube.wire.quantities import cores_millis, duration_ms, size
+from cube.wire.shorthand import (
+    Restart,
+    command,
+    environment,
+    port,
+    restart,
+    tmpfs,
+    ulimits,
+    volume,
+)
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NO_UUID = "00000000-0000-0000-0000-000000000000"  # how Go writes an id that was not set
+
+
+def task_id(value: object, path: str) -> TaskId | None:
+    """Read a UUID, in lower case whatever it was written in; None for the zero one."""
+    canonical = value.lower() if isinstance(value, str) and len(value) == len(_NO_UUID) else ""
+    if not _UUID.fullmatch(canonical):
+        raise wrong(
+            path, f"expected a UUID, got {shown(value)}; leave it out and the manager makes one"
+        )
+    return None if canonical == _NO_UUID else TaskId(canonical)
+
+
+FIELDS = {
+    "id": Field("id", task_id),
+    "name": Field("name", text),
+    "image": Field("image", text),
+    "replicas": Field("replicas", integer),
+    "command": Field("command", command),
+    "entrypoint": Field("entrypoint", command),
+    "env": Field("env", environment),
+    "workdir": Field("workdir", text),
+    "user": Field("user", written),
+    "labels": Field("labels", environment),
+    "cpu": Field("cpu_millis", cores_millis),
+    "cpus": Field("cpu_millis", cores_millis),
+    "cpu_millis": Field("cpu_millis", integer),
+    "memory": Field("memory_bytes", size),
+    "memory_bytes": Field("memory_bytes", integer),
+    "disk": Field("disk_bytes", size),
+    "disk_bytes": Field("disk_bytes", integer),
+    "pids_limit": Field("pids_limit", integer),
+    "ulimits": Field("ulimits", ulimits),
+    "cap_add": Field("cap_add", each(text)),
+    "cap_drop": Field("cap_drop", each(text)),
+    "read_only": Field("read_only", boolean),
+    "ports": Field("ports", each(port)),
+    "volumes": Field("volumes", each(volume)),
+    "tmpfs": Field("tmpfs", each(tmpfs)),
+    "pull": Field("pull", choice(PullPolicy)),
+    "restart": Field("restart", restart),
+    "max_restarts": Field("max_restarts", integer),
+    "stop_signal": Field("stop_signal", written),
+    "stop_grace": Field("stop_grace_ms", duration_ms),
+    "stop_grace_ms": Field("stop_grace_ms", integer),
+    "health": Field("health", health),
+    "on_disconnect": Field("on_disconnect", choice(OnDisconnect)),
+    "constraints": Field("constraints", each(text)),
+    "max_per_node": Field("max_per_node", integer),
+    "strategy": Field("strategy", text),
+}
+
+_IN_HEALTH = "it belongs under `health`"
+_IN_PORTS = "it belongs in an entry of `ports`"
+_NOT_OFFERED = "cube gives no container this; remove it"
+_COMPOSE = "this looks like a compose file; a task file holds one task, its keys at the top"
+
+HINTS = {
+    **dict.fromkeys(("http", "tcp", "interval", "intervalms", "timeout", "timeoutms"), _IN_HEALTH),
+    **dict.fromkeys(("grace", "gracems", "retries", "failures", "successes"), _IN_HEALTH),
+    **dict.fromkeys(("containerport", "hostport", "protocol", "hostip"), _IN_PORTS),
+    **dict.fromkeys(("privileged", "devices", "gpus", "securityopt", "cgroupparent"), _NOT_OFFERED),
+    **dict.fromkeys(("network", "networks", "networkmode", "pid", "ipc"), _NOT_OFFERED),
+    **dict.fromkeys(("usernsmode", "runtime", "sysctls"), _NOT_OFFERED),
+    **dict.fromkeys(("services", "deploy", "build", "dependson"), _COMPOSE),
+    "apiversion": "this looks like a Kubernetes manifest; see the files in task-examples",
+    "spec": "send what is inside it: the keys of a task stand at the top",
+    "environment": "did you mean `env`?",
+    "workingdir": "did you mean `workdir`?",
+    "args": "did you mean `command`?",
+    "cmd": "did you mean `command`?",
+    "containername": "did you mean `name`?",
+    "count": "did you mean `replicas`?",
+    "instances": "did you mean `replicas`?",
+    "scale": "did you mean `replicas`?",
+    "memlimit": "did you mean `memory`?",
+    "mounts": "did you mean `volumes`?",
+    "path": "it belongs under `health`, `volumes` or `tmpfs`",
+    "port": 'did you mean `ports`? It is a list: ["8080:80"]',
+    "publish": "did you mean `ports`?",
+    "pullpolicy": "did you mean `pull`?",
+    "stopgraceperiod": "did you mean `stop_grace`?",
+    "stoptimeout": "did you mean `stop_grace`?",
+    "startperiod": "did you mean `grace`, under `health`?",
+    "nodeselector": "did you mean `constraints`?",
+    "placement": "did you mean `constraints`?",
+}
+"""What to do about keys that people bring from elsewhere, by the folded key."""
+
+
+def build_spec(values: dict[str, Any], path: str, objections: Objections) -> TaskSpec:
+    """Return the spec of what was read, or raise all objections, those gathered before included."""
+    require(values, "name", path, 'give the task one, like "web"', objections)
+    require(values, "image", path, 'name what to run, like "nginx:1.27"', objections)
+    policy: Restart | None = values.pop("restart", None)
+    if policy is not None:
+        values["restart"] = policy.policy
+        if policy.max_restarts is not None and "max_restarts" in values:
+            objections.add(at(path, "max_restarts"), "is already said by `restart`; keep one")
+        elif policy.max_restarts is not None:
+            values["max_restarts"] = policy.max_restarts
+    objections.raise_any()
+    return TaskSpec(**values)

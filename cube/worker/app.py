@@ -1,0 +1,188 @@
+"""The worker put together: the pure core, the engine, the session with the manager, and the loop between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from cube.aio.clock import Clock, SystemClock
+from cube.aio.supervise import Supervisor
+from cube.core.worker.core import WorkerCore
+from cube.core.worker.steps import Start, WorkerEffects
+from cube.runtime.contract import ContainerEvent, Runtime
+from cube.settings import WorkerSettings
+from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
+from cube.worker import host
+from cube.worker.api import LocalApi
+from cube.worker.executor import Executor
+from cube.worker.identity import Identity
+from cube.worker.loop import Loop
+from cube.worker.probes import Prober
+from cube.worker.session import Session, session_url
+from cube.worker.streams import Streams
+from cube.worker.watch import EngineWatch
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker. `stop` leaves all containers running, as does the death of the process.
+
+    `runtime` must be that of `identity.node_id`; both are closed by `stop`.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        runtime: Runtime,
+        clock: Clock | None = None,
+        *,
+        identity: Identity | None = None,
+    ) -> None:
+        self.port = settings.port  # of its own API; the real one after `start`
+        self._settings = settings
+        self._runtime = runtime
+        self._clock = clock or SystemClock()
+        self._identity = identity or Identity(settings.data)
+        self._gauge = host.Gauge(settings.data)
+        self._node = host.name(settings)
+        self._supervisor = Supervisor()
+        self._core = WorkerCore(settings.timing)
+        self._loop = Loop(self._core, self._clock)
+        self._told_of_holding = False
+        self._executor = Executor(
+            runtime=runtime,
+            identity=self._identity,
+            clock=self._clock,
+            supervisor=self._supervisor,
+            parallel_starts=settings.parallel_starts,
+            tell=self._loop.tell,
+        )
+        self._prober = Prober(runtime=runtime, supervisor=self._supervisor, tell=self._loop.tell)
+        self._watch = EngineWatch(
+            runtime=runtime,
+            clock=self._clock,
+            supervisor=self._supervisor,
+            full_comparison=settings.timing.full_comparison,
+            answered_by_step=self._answered_by_step,
+            tell=self._loop.tell,
+            changed=self._engine_changed,
+        )
+        self._session = Session(
+            url=session_url(settings.manager_host, settings.manager_port),
+            clock=self._clock,
+            hello=self._hello,
+            usage=self._gauge.read,
+            runtime_error=lambda: self._watch.error,
+            welcomed=self._welcomed,
+            tell=self._loop.tell,
+            open_stream=self._open_stream,
+            report_every=settings.report_every,
+        )
+        self._streams = Streams(
+            manager_url=self._manager_url,
+            node=self._node,
+            core=self._core,
+            runtime=runtime,
+            supervisor=self._supervisor,
+            limit=settings.streams,
+            send=self._session.send,
+        )
+        self._api = LocalApi(
+            core=self._core,
+            node_id=self._identity.node_id,
+            node=self._node,
+            data=settings.data,
+            manager=self._manager_url,
+            trouble=self._trouble,
+        )
+
+    @property
+    def connected(self) -> bool:
+        """Whether the manager has taken it in."""
+        return self._session.connected
+
+    async def start(self) -> None:
+        """Look at the engine, take up what runs there, then call the manager. CubeError when it cannot serve."""
+        self._loop.begin(self._carry_out)
+        self.port = await self._api.start(self._settings.host, self._settings.port)
+        await self._watch.first_look()
+        self._supervisor.keep(self._watch.compare_loop, "engine comparison")
+        self._supervisor.keep(self._watch.event_loop, "engine events")
+        self._supervisor.keep(self._session.run, "manager session")
+
+    async def stop(self) -> None:
+        """Let go of everything and leave the containers as they are. Repeats safely."""
+        self._loop.close()
+        await self._supervisor.close()
+        await self._api.close()
+        await self._prober.close()
+        await self._runtime.close()
+        self._identity.close()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            await self.start()
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self.stop()
+
+    @property
+    def _manager_url(self) -> str:
+        address = self._settings.manager_host
+        address = f"[{address}]" if ":" in address else address
+        return f"http://{address}:{self._settings.manager_port}"
+
+    def _carry_out(self, effects: WorkerEffects) -> None:
+        for step in effects.steps:
+            self._executor.perform(step)
+        for id in effects.cancel:
+            self._executor.cancel(id)
+        for probe in effects.probes:
+            self._prober.send(probe)
+        if effects.look_at_all:
+            self._watch.compare_now()
+        self._session.report(effects.reports)
+        for id in effects.reports:
+            self._streams.changed(id)
+
+    def _hello(self, address: str) -> Hello:
+        self._told_of_holding = self._core.looked
+        return Hello(
+            protocol=PROTOCOL,
+            node_id=self._identity.node_id,
+            cluster_id=self._identity.cluster_id,
+            facts=host.facts(self._settings, self._watch.facts, address),
+            holding=self._core.holding,
+            runtime_error=self._watch.error,
+        )
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        self._identity.join(welcome.cluster_id)
+
+    def _engine_changed(self) -> None:
+        """Tell the manager at once; by a new Hello if the last one could not say what is held here."""
+        if not self._session.connected:
+            return
+        if not self._watch.error and not self._told_of_holding:
+            self._supervisor.spawn(
+                self._session.hang_up(), "new session with what the engine holds"
+            )
+        else:
+            self._session.beat_now()
+
+    def _answered_by_step(self, event: ContainerEvent) -> bool:
+        """Whether a step of ours is about to tell how the container looks after this event."""
+        step = self._core.step_on(event.container_id)
+        if step is None:
+            return False
+        return (event.action == "start") is isinstance(step, Start)
+
+    def _open_stream(self, wanted: OpenStream) -> None:
+        self._streams.open(wanted)
+
+    def _trouble(self) -> str:
+        if self._watch.error:
+            return f"engine: {self._watch.error}"
+        return "" if self._session.connected else f"no session with {self._manager_url}"

@@ -1,0 +1,107 @@
+"""Performs the steps the core asks for, each as a task of its own, and tells the core how they went."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from cube.aio.clock import Clock
+from cube.aio.supervise import Supervisor
+from cube.core.worker.inputs import Pulled, StepCancelled, StepDone, StepFailed, WorkerInput
+from cube.core.worker.steps import Create, Discard, Halt, Pull, Start, Step
+from cube.model.allocation import Failure, FailureKind
+from cube.model.container import ContainerSeen, RunLabel
+from cube.model.ids import AllocationId
+from cube.runtime.contract import PullProgress, Runtime, RuntimeFailure
+from cube.worker.gate import Gate
+from cube.worker.identity import Identity
+
+log = logging.getLogger(__name__)
+
+
+class Executor:
+    """At most one step of an allocation is here at a time; the core sees to that. Each gets exactly one answer."""
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        identity: Identity,
+        clock: Clock,
+        supervisor: Supervisor,
+        parallel_starts: int,
+        tell: Callable[[WorkerInput], None],
+    ) -> None:
+        self._runtime = runtime
+        self._identity = identity
+        self._clock = clock
+        self._supervisor = supervisor
+        self._gate = Gate(parallel_starts)
+        self._tell = tell
+        self._running: dict[AllocationId, asyncio.Task[None]] = {}
+        self._given_up: set[AllocationId] = set()
+
+    def perform(self, step: Step) -> None:
+        """Begin the step."""
+        name = f"{type(step).__name__.lower()} {step.id}"
+        self._running[step.id] = self._supervisor.spawn(self._perform(step), name)
+
+    def cancel(self, id: AllocationId) -> None:
+        """Give up the step in flight of this allocation, if there is one."""
+        task = self._running.get(id)
+        if task is not None and id not in self._given_up:
+            self._given_up.add(id)
+            task.cancel()
+
+    async def _perform(self, step: Step) -> None:
+        answer: WorkerInput = StepCancelled(step)
+        began = self._clock.now().monotonic
+        try:
+            seen = await self._do(step)
+            answer = StepDone(step, seen, round((self._clock.now().monotonic - began) * 1000))
+        except RuntimeFailure as error:
+            answer = StepFailed(step, error.failure)
+        except Exception as error:
+            # The outermost handler of a step: unanswered, it would block its allocation for ever.
+            log.exception("%s of %s failed unexpectedly", type(step).__name__, step.id)
+            answer = StepFailed(step, Failure(FailureKind.ENGINE_ERROR, f"unexpected: {error!r}"))
+        finally:
+            self._finish(step.id, answer)
+
+    def _finish(self, id: AllocationId, answer: WorkerInput) -> None:
+        given_up = id in self._given_up
+        self._given_up.discard(id)
+        self._running.pop(id, None)
+        # Cancelled without having been given up: the worker is closing, and nobody waits for an answer.
+        if given_up or not isinstance(answer, StepCancelled):
+            self._tell(answer)
+
+    async def _do(self, step: Step) -> ContainerSeen | None:
+        match step:
+            case Pull():
+                await self._runtime.pull(step.image, lambda progress: self._note(step.id, progress))
+                return None
+            case Create():
+                async with self._gate.passed(urgent=False):
+                    return await self._runtime.create(self._label(step))
+            case Start():
+                async with self._gate.passed(urgent=True):
+                    return await self._runtime.start(step.container_id)
+            case Halt():
+                return await self._runtime.stop(step.container_id, step.signal, step.grace_ms)
+            case Discard():
+                await self._runtime.remove(step.container_id)
+                return None
+
+    def _label(self, step: Create) -> RunLabel:
+        return RunLabel(
+            cluster_id=self._identity.cluster_id,
+            node_id=self._identity.node_id,
+            allocation_id=step.id,
+            restart=step.restart,
+            spec=step.spec,
+        )
+
+    def _note(self, id: AllocationId, progress: PullProgress) -> None:
+        self._tell(Pulled(id, progress.done_bytes, progress.total_bytes))

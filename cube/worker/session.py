@@ -1,0 +1,293 @@
+"""The session with the manager: dialled by the worker, kept up for ever, never waiting for the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import NoReturn
+
+import aiohttp
+
+from cube.aio.backoff import Backoff
+from cube.aio.clock import Clock
+from cube.aio.wakeup import Wakeup
+from cube.core.worker.inputs import (
+    Acknowledged,
+    LeaseConfirmed,
+    Ordered,
+    SessionOpened,
+    WorkerInput,
+)
+from cube.errors import CubeError, PeerFault
+from cube.model.allocation import Observed
+from cube.model.ids import AllocationId
+from cube.model.node import Usage
+from cube.wire import routes
+from cube.wire.codec import decode_from_manager, encode_message
+from cube.wire.messages import (
+    MAX_MESSAGE_BYTES,
+    Acknowledge,
+    FromManager,
+    FromWorker,
+    Hello,
+    Instruct,
+    Lease,
+    LeaseHeld,
+    Observe,
+    OpenStream,
+    Refuse,
+    Report,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = (
+    0.5  # a manager that is gone says no farewell; the next session is not to wait for it
+)
+RETRY_FIRST, RETRY_LONGEST = (
+    0.1,
+    5.0,
+)  # a manager restarts in a second; a thousand workers must not storm it
+RETRY_REFUSED = 60.0  # refused for good: only a person can change that, so ask rarely
+SILENT_LEASES = (
+    1.5  # so many leases without a word from the manager: the connection is dead, whatever TCP says
+)
+USAGE_EVERY = 5.0
+REPORTS_PER_MESSAGE = 500  # about 0.2 MB
+
+
+class SessionEnded(CubeError):
+    """The session cannot go on; the worker dials again."""
+
+    code = "session_ended"
+
+
+class TurnedAway(SessionEnded):
+    """The manager does not want this worker, and asking again is of no use."""
+
+
+class Session:
+    """One worker's line to its manager. Everything that comes in is told to the core by `tell`, in order."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        clock: Clock,
+        hello: Callable[[str], Hello],
+        usage: Callable[[], Usage],
+        runtime_error: Callable[[], str],
+        welcomed: Callable[[Welcome], None],
+        tell: Callable[[WorkerInput], None],
+        open_stream: Callable[[OpenStream], None],
+        report_every: float,
+    ) -> None:
+        self._url = url
+        self._clock = clock
+        self._hello = hello
+        self._usage = usage
+        self._runtime_error = runtime_error
+        self._welcomed = welcomed
+        self._tell = tell
+        self._open_stream = open_stream
+        self._report_every = report_every
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._outbox: dict[AllocationId, Observed] = {}
+        self._unacknowledged: dict[int, tuple[tuple[AllocationId, int], ...]] = {}
+        self._leases: dict[int, float] = {}  # number -> when it was sent
+        self._heard_at = 0.0
+        self._orders_seen = 0
+        self._to_report = Wakeup()
+        self._beat = Wakeup()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a manager has taken this worker in."""
+        return self._socket is not None
+
+    def report(self, reports: dict[AllocationId, Observed]) -> None:
+        """Send these soon. Without a session they are dropped: the next one tells everything anew."""
+        if self._socket is not None and reports:
+            self._outbox.update(reports)
+            self._to_report.set()
+
+    def beat_now(self) -> None:
+        """Send the next lease at once: it carries news of the engine."""
+        self._beat.set()
+
+    async def send(self, message: FromWorker) -> None:
+        """Send one message. SessionEnded without a session or when the manager does not take it in time."""
+        socket = self._socket
+        if socket is None:
+            raise SessionEnded("no session")
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await socket.send_bytes(encode_message(message))
+        except (TimeoutError, ConnectionError, aiohttp.ClientError) as error:
+            raise SessionEnded(f"sending failed: {error!r}") from error
+
+    async def hang_up(self) -> None:
+        """End the session so that a new one tells the whole truth."""
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def run(self) -> NoReturn:
+        """Keep a session open for ever."""
+        pause = Backoff(RETRY_FIRST, RETRY_LONGEST)
+        while True:
+            try:
+                await self._one_session(pause)
+            except TurnedAway as error:
+                log.error("the manager at %s refuses this worker: %s", self._url, error)
+                await asyncio.sleep(RETRY_REFUSED)
+            except CubeError as error:
+                log.warning("no session with %s: %s", self._url, error)
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                log.warning("the manager at %s does not answer: %r", self._url, error)
+            await asyncio.sleep(pause.next())
+
+    async def _one_session(self, pause: Backoff) -> None:
+        async with (
+            aiohttp.ClientSession() as http,
+            asyncio.timeout(CONNECT_SECONDS) as patience,
+            http.ws_connect(
+                self._url,
+                max_msg_size=MAX_MESSAGE_BYTES,
+                compress=0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+            ) as socket,
+        ):
+            welcome, sent_at = await self._introduce(socket)
+            patience.reschedule(None)
+            pause.reset()
+            try:
+                self._begin(socket, welcome, sent_at)
+                async with asyncio.TaskGroup() as loops:
+                    loops.create_task(self._lease_loop(welcome), name="session leases")
+                    loops.create_task(self._report_loop(), name="session reports")
+                    loops.create_task(self._hear_loop(socket), name="session receiver")
+            except ExceptionGroup as group:
+                raise _first_reason(group) from group
+            finally:
+                self._socket = None
+
+    async def _introduce(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[Welcome, float]:
+        sent_at = self._clock.now().monotonic
+        sockname = socket.get_extra_info("sockname")
+        await socket.send_bytes(encode_message(self._hello(sockname[0] if sockname else "")))
+        match await _receive(socket):
+            case Welcome() as welcome:
+                return welcome, sent_at
+            case Refuse(reason=reason, final=True):
+                raise TurnedAway(reason)
+            case Refuse(reason=reason):
+                raise SessionEnded(f"refused: {reason}")
+            case other:
+                raise PeerFault(f"the manager answered a hello with {type(other).__name__}")
+
+    def _begin(
+        self, socket: aiohttp.ClientWebSocketResponse, welcome: Welcome, sent_at: float
+    ) -> None:
+        self._socket = socket
+        self._outbox.clear()
+        self._unacknowledged.clear()
+        self._leases.clear()
+        self._orders_seen = 0
+        self._heard_at = self._clock.now().monotonic
+        self._welcomed(welcome)
+        self._tell(SessionOpened(welcome.epoch, welcome.lease, sent_at))
+        log.info("session %d with %s", welcome.epoch, self._url)
+
+    async def _lease_loop(self, welcome: Welcome) -> NoReturn:
+        number, usage_at = 0, float("-inf")
+        while True:
+            await self._beat.wait(welcome.heartbeat)
+            now = self._clock.now().monotonic
+            if now - self._heard_at > welcome.lease * SILENT_LEASES:
+                raise SessionEnded("the manager confirms no lease any more")
+            number += 1
+            usage = None
+            if now - usage_at >= USAGE_EVERY:
+                usage, usage_at = self._usage(), now
+            self._leases[number] = now
+            error = self._runtime_error()
+            await self.send(Lease(number=number, usage=usage, runtime_error=error))
+
+    async def _report_loop(self) -> NoReturn:
+        number = 0
+        while True:
+            await self._to_report.wait()
+            while self._outbox:
+                batch = [
+                    id for id, _ in zip(self._outbox, range(REPORTS_PER_MESSAGE), strict=False)
+                ]
+                reports = tuple(Report(id, self._outbox.pop(id)) for id in batch)
+                number += 1
+                self._unacknowledged[number] = tuple(
+                    (report.id, report.observed.sequence) for report in reports
+                )
+                await self.send(Observe(number=number, reports=reports))
+            # After the send, not before it: what comes alone leaves at once, only a burst is gathered.
+            await asyncio.sleep(self._report_every)
+
+    async def _hear_loop(self, socket: aiohttp.ClientWebSocketResponse) -> NoReturn:
+        while True:
+            self._hear(await _receive(socket))
+
+    def _hear(self, message: FromManager) -> None:
+        match message:
+            case LeaseHeld(number=number):
+                self._confirm(number)
+            case Acknowledge(number=number):
+                self._acknowledge(number)
+            case Instruct():
+                self._orders_seen += 1
+                if message.number != self._orders_seen:
+                    raise PeerFault(
+                        f"orders number {message.number} came where {self._orders_seen} was due"
+                    )
+                self._tell(Ordered(message.orders))
+            case OpenStream():
+                self._open_stream(message)
+            case Refuse(reason=reason):
+                raise SessionEnded(reason)
+            case Welcome():
+                raise PeerFault("the manager said welcome twice")
+
+    def _confirm(self, number: int) -> None:
+        sent_at = self._leases.get(number)
+        if sent_at is None:
+            return
+        self._heard_at = self._clock.now().monotonic
+        self._leases = {n: at for n, at in self._leases.items() if n > number}
+        self._tell(LeaseConfirmed(sent_at))
+
+    def _acknowledge(self, number: int) -> None:
+        recorded = [n for n in self._unacknowledged if n <= number]
+        reports = tuple(pair for n in recorded for pair in self._unacknowledged.pop(n))
+        self._tell(Acknowledged(reports))
+
+
+def session_url(host: str, port: int) -> str:
+    """Return where a manager takes workers in."""
+    return f"ws://{f'[{host}]' if ':' in host else host}:{port}{routes.SESSION}"
+
+
+def _first_reason(group: ExceptionGroup[Exception]) -> Exception:
+    """Return why a session ended; the group itself where that was no fault of the connection."""
+    faults = group.subgroup((CubeError, aiohttp.ClientError, OSError))
+    if faults is None or len(faults.exceptions) < len(group.exceptions):
+        return group
+    return SessionEnded(str(faults.exceptions[0]))
+
+
+async def _receive(socket: aiohttp.ClientWebSocketResponse) -> FromManager:
+    message = await socket.receive()
+    if message.type is aiohttp.WSMsgType.BINARY:
+        return decode_from_manager(message.data)
+    if message.type is aiohttp.WSMsgType.TEXT:
+        raise PeerFault("the manager sent text; messages are binary")
+    raise SessionEnded("the connection closed")

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from cube.cli import app
+from tests.cli.fake_manager import FakeManager
+
+
+class Result(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cube = Callable[..., Result]
+
+
+@pytest.fixture
+def manager() -> Iterator[FakeManager]:
+    with FakeManager() as fake:
+        yield fake
+
+
+@pytest.fixture
+def cube(
+    manager: FakeManager,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: object,
+) -> Cube:
+    """Run a command in this process against the fake manager, as in a pipe."""
+    monkeypatch.setenv("CUBE_MANAGER", str(manager.address))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("CUBE_DEBUG", raising=False)
+
+    def run(*args: str) -> Result:
+        code = app.run(list(args))
+        out, err = capsys.readouterr()
+        return Result(code, out, err)
+
+    return run

@@ -1,0 +1,65 @@
+"""Which manager a command speaks to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cube.cli.target import parse_address, resolve
+from cube.errors import InvalidInput
+
+
+def context(home: Path, text: str) -> dict[str, str]:
+    path = home / "cube" / "config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return {"XDG_CONFIG_HOME": str(home)}
+
+
+def test_the_nearer_setting_wins(tmp_path: Path) -> None:
+    environ = context(tmp_path, 'manager = "context:1"\ntoken = "t"\n')
+
+    assert str(resolve("", environ)) == "context:1"
+    environ |= {"CUBE_MANAGER_HOST": "parts", "CUBE_MANAGER_PORT": "2"}
+    assert str(resolve("", environ)) == "parts:2"
+    environ |= {"CUBE_MANAGER": "variable:3"}
+    assert str(resolve("", environ)) == "variable:3"
+    assert str(resolve("flag:4", environ)) == "flag:4"
+
+
+def test_without_a_setting_it_is_this_machine(tmp_path: Path) -> None:
+    assert str(resolve("", {"XDG_CONFIG_HOME": str(tmp_path)})) == "127.0.0.1:5555"
+
+
+def test_the_token_comes_from_the_environment_or_the_context(tmp_path: Path) -> None:
+    environ = context(tmp_path, 'token = "of the context"\n')
+
+    assert resolve("", environ).token == "of the context"
+    assert resolve("", environ | {"CUBE_TOKEN": "mine"}).token == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("10.0.0.1:5555", ("10.0.0.1", 5555)),
+        ("host", ("host", 5555)),
+        (":6000", ("127.0.0.1", 6000)),
+        ("http://host:1/", ("host", 1)),
+        ("[::1]:5556", ("::1", 5556)),
+        ("::1", ("::1", 5555)),
+    ],
+)
+def test_addresses_in_every_way_people_write_them(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text, "--manager") == address
+
+
+@pytest.mark.parametrize("text", ["host:http", "host:0", "host:70000", "host:-1", "host:\u0663"])
+def test_a_port_that_is_none_is_refused_by_the_name_of_its_setting(text: str) -> None:
+    with pytest.raises(InvalidInput, match="CUBE_MANAGER: .* is no address"):
+        resolve("", {"CUBE_MANAGER": text})
+
+
+def test_a_context_that_does_not_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"config\.toml"):
+        resolve("", context(tmp_path, "manager = \n"))

@@ -1,0 +1,117 @@
+"""The rules of the tests themselves: each module has its own, and none of them waits for time to pass."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.house.checkout import MODULES, ROOT, TESTS, name_of, parsed
+
+# Modules whose promises cannot be seen from outside of another one: tested through it, in the file named.
+TESTED_THROUGH = {
+    "cube/core/scheduler/binpack.py": "tests/core/scheduler/test_strategies.py",
+    "cube/core/scheduler/demand.py": "tests/core/scheduler/test_place.py",
+    "cube/core/scheduler/epvm.py": "tests/core/scheduler/test_strategies.py",
+    "cube/core/scheduler/round_robin.py": "tests/core/scheduler/test_strategies.py",
+    "cube/core/scheduler/spread.py": "tests/core/scheduler/test_strategies.py",
+    "cube/core/worker/alarms.py": "tests/core/worker/test_core.py",
+    "cube/core/worker/course.py": "tests/core/worker/test_core.py",
+    "cube/core/worker/lease.py": "tests/core/worker/test_core.py",
+    "cube/core/worker/outcome.py": "tests/core/worker/test_core.py",
+    "cube/core/worker/plan.py": "tests/core/worker/test_core.py",
+    "cube/core/worker/report.py": "tests/core/worker/test_core.py",
+    "cube/core/worker/sight.py": "tests/core/worker/test_core.py",
+    "cube/core/worker/workload.py": "tests/core/worker/test_core.py",
+}
+
+# Modules with nothing to test, each with the reason.
+NOTHING_TO_TEST = {
+    "cube/__main__.py": "one line; tests/house/test_documents.py runs it",
+    "cube/errors.py": "words and numbers; seen through every test of an error",
+    "cube/settings.py": "defaults only; seen through the commands that show them",
+    "cube/core/effects.py": "structs without behaviour",
+    "cube/core/inputs.py": "structs without behaviour",
+    "cube/core/worker/inputs.py": "structs without behaviour",
+    "cube/core/worker/steps.py": "structs without behaviour",
+    "cube/model/container.py": "structs without behaviour",
+    "cube/model/event.py": "structs without behaviour",
+    "cube/model/node.py": "structs without behaviour",
+    "cube/model/orders.py": "structs without behaviour",
+    "cube/model/task.py": "structs whose questions the tests of core ask",
+    "cube/model/timing.py": "numbers only",
+    "cube/runtime/contract.py": "the contract; every runtime is tested against it",
+    "cube/wire/messages.py": "structs without behaviour; tested through the codec",
+    "cube/wire/routes.py": "names only",
+    "cube/wire/views.py": "structs without behaviour; tested through what shows them",
+}
+
+# Files that may leave a test out, each with the reason that its message gives too.
+MAY_SKIP: dict[str, str] = {}
+
+
+def mirrors(module: Path) -> list[Path]:
+    """The test files of a module: tests/<package>/test_<module>.py, or with more words before or after."""
+    folder = ROOT / "tests" / module.relative_to(ROOT / "cube").parent
+    return [path for path in folder.glob("test_*.py") if f"_{module.stem}_" in f"{path.stem}_"]
+
+
+def test_every_module_has_a_test_file_of_its_own() -> None:
+    modules = [path for path in MODULES if path.name != "__init__.py"]
+    alone = {name_of(path) for path in modules if not mirrors(path)}
+
+    assert sorted(alone - TESTED_THROUGH.keys() - NOTHING_TO_TEST.keys()) == []
+
+
+def test_the_exceptions_name_files_that_exist_and_modules_that_need_one() -> None:
+    named = [*TESTED_THROUGH, *NOTHING_TO_TEST]
+    stale = [name for name in named if not (ROOT / name).is_file() or mirrors(ROOT / name)]
+    missing = [name for name in TESTED_THROUGH.values() if not (ROOT / name).is_file()]
+
+    assert stale + missing == []
+
+
+def lets_time_pass(call: ast.Call) -> bool:
+    """Whether it sleeps for longer than one turn of the loop, or for a computed time."""
+    if ast.unparse(call.func) not in ("time.sleep", "asyncio.sleep", "sleep"):
+        return False
+    return not (call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0)
+
+
+def pauses(tree: ast.Module) -> list[str]:
+    """The calls that sleep for a time of their own. In a `while` it is a look at a state, again and again."""
+    in_loops = {
+        call for loop in ast.walk(tree) if isinstance(loop, ast.While) for call in ast.walk(loop)
+    }
+    return [
+        f"{call.lineno}: {ast.unparse(call)}"
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and lets_time_pass(call) and call not in in_loops
+    ]
+
+
+def test_no_test_waits_for_time_to_pass() -> None:
+    found = [f"{name_of(path)}:{pause}" for path in TESTS for pause in pauses(parsed(path))]
+
+    assert found == []
+
+
+def test_a_pause_is_told_from_a_look_at_a_state() -> None:
+    looking = ast.parse("while not done():\n    await asyncio.sleep(0.01)")
+    waiting = ast.parse("await asyncio.sleep(0)\nawait asyncio.sleep(0.5)")
+
+    assert pauses(looking) == []
+    assert pauses(waiting) == ["2: asyncio.sleep(0.5)"]
+
+
+def skips(tree: ast.Module) -> bool:
+    """Whether the file can leave one of its tests out."""
+    marks = ("pytest.skip", "pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail")
+    return any(
+        ast.unparse(node) in marks for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    )
+
+
+def test_no_test_is_left_out_without_a_reason_given_here() -> None:
+    skipping = {name_of(path) for path in TESTS if skips(parsed(path))}
+
+    assert skipping == MAY_SKIP.keys()

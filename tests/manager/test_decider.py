@@ -1,0 +1,352 @@
+"""The commit loop, with a core that does as it is told and a ledger whose disk is this test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from cube.aio.clock import HandClock
+from cube.core.cluster import Cluster
+from cube.core.effects import Answer, Effects, Held, Snapshot, Welcomed, Writes
+from cube.core.inputs import Input, Renew, Stop, Tick
+from cube.errors import CubeError, LedgerBroken, LedgerFull
+from cube.manager import decider as decider_module
+from cube.manager.decider import Decider
+from cube.model.event import EventKind, TaskEvent
+from cube.model.ids import NodeId, TaskId
+from cube.model.node import Usage
+from cube.model.orders import Order, Remove
+from cube.model.timing import Instant
+from cube.store.ledger import RequestRecord
+from tests.builders import node_id
+
+W1 = node_id("w1")
+
+
+class ScriptedCore:
+    """Answers every input with the next effects of its script, ticks with nothing."""
+
+    def __init__(self, snapshot: Snapshot, script: list[Effects]) -> None:
+        self.cluster = Cluster(snapshot)
+        self.script = script
+        self.told: list[Input] = []
+
+    def handle(self, told: Input, now: Instant, /) -> Effects:
+        self.told.append(told)
+        if isinstance(told, Tick) or not self.script:
+            return Effects(writes=Writes())
+        return self.script.pop(0)
+
+    def connected(self, node_id: NodeId, /) -> bool:
+        return False
+
+    def heard(self, node_id: NodeId, /) -> float | None:
+        return None
+
+    def usage(self, node_id: NodeId, /) -> Usage | None:
+        return None
+
+
+class HandLedger:
+    """Commits when the test says so."""
+
+    def __init__(self) -> None:
+        self.commits: list[asyncio.Future[None]] = []
+        self.requests: list[RequestRecord | None] = []
+        self.recovered = 0
+        self.room = True
+
+    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
+        self.commits.append(asyncio.get_running_loop().create_future())
+        self.requests.append(request)
+        return self.commits[-1]
+
+    async def load(self) -> Snapshot:
+        return Snapshot(cluster_id="c", revision=7)
+
+    async def recover(self) -> Snapshot:
+        self.recovered += 1
+        if not self.room:
+            raise LedgerFull("still no room")
+        return Snapshot(cluster_id="c", revision=7)
+
+
+class Heard:
+    """What left the decider, in order."""
+
+    def __init__(self) -> None:
+        self.all: list[object] = []
+        self.started_over = asyncio.Event()
+
+    def deliver(self, node_id: NodeId, orders: list[Order]) -> None:
+        self.all.extend(orders)
+
+    def publish(self, events: Sequence[TaskEvent]) -> None:
+        self.all.extend(event.revision for event in events)
+
+    def start_over(self) -> None:
+        self.started_over.set()
+
+
+class Bench:
+    """A decider and all that stands around it."""
+
+    def __init__(self) -> None:
+        self.script: list[Effects] = []
+        self.cores: list[ScriptedCore] = []
+        self.ledger = HandLedger()
+        self.heard = Heard()
+        self.clock = HandClock()
+        self.decider = Decider(
+            Snapshot(cluster_id="c"), self.build, self.ledger, self.clock, self.heard
+        )
+        self.running = asyncio.create_task(self.decider.run())
+
+    def build(self, snapshot: Snapshot, now: Instant) -> ScriptedCore:
+        self.cores.append(ScriptedCore(snapshot, self.script))
+        return self.cores[-1]
+
+    def will(self, revision: int = 0, answer: Answer = None, order: Order | None = None) -> None:
+        """Let the next input have this consequence."""
+        writes = Writes(events=[an_event(revision)] if revision else [])
+        orders = {W1: [order]} if order else {}
+        self.script.append(Effects(answer=answer, writes=writes, orders=orders))
+
+    def decide(self) -> asyncio.Task[Answer]:
+        """Start deciding something."""
+        return asyncio.create_task(self.decider.decide(a_wish()))
+
+
+@pytest.fixture
+async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    monkeypatch.setattr(decider_module, "FULL_PAUSE", 0.01)
+    made = Bench()
+    await turns()
+    yield made
+    made.running.cancel()
+    await asyncio.gather(made.running, return_exceptions=True)
+    if made.decider.failed.done():
+        made.decider.failed.exception()
+
+
+def a_wish() -> Stop:
+    return Stop(TaskId("t"))
+
+
+def an_event(revision: int) -> TaskEvent:
+    return TaskEvent(revision=revision, at_ms=0, kind=EventKind.TASK_CHANGED)
+
+
+def removal(number: int) -> Remove:
+    from cube.model.ids import AllocationId
+
+    return Remove(id=AllocationId(f"t.1.{number}"), reason="")
+
+
+async def turns(count: int = 8) -> None:
+    """Let everything that is ready run."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_nothing_leaves_before_the_commit(bench: Bench) -> None:
+    bench.will(1, Held(True), removal(1))
+    deciding = bench.decide()
+    await turns()
+
+    assert not deciding.done() and bench.heard.all == []
+
+    bench.ledger.commits[0].set_result(None)
+    assert await deciding == Held(True)
+    assert bench.heard.all == [removal(1), 1]
+
+
+async def test_orders_and_events_leave_in_the_order_of_the_decisions(bench: Bench) -> None:
+    for number in (1, 2, 3):
+        bench.will(number, None, removal(number))
+    deciding = [bench.decide() for _ in range(3)]
+    await turns()
+    for commit in reversed(bench.ledger.commits):  # even when the answers come the wrong way round
+        commit.set_result(None)
+        await turns()
+
+    await asyncio.gather(*deciding)
+    assert bench.heard.all == [removal(1), 1, removal(2), 2, removal(3), 3]
+
+
+async def test_what_needs_no_commit_waits_for_those_before_it(bench: Bench) -> None:
+    bench.will(1)
+    bench.will(0, Held(True))
+    first, second = bench.decide(), bench.decide()
+    await turns()
+    assert len(bench.ledger.commits) == 1 and not second.done()
+
+    bench.ledger.commits[0].set_result(None)
+    assert await second == Held(True)
+    assert first.done()
+
+
+async def test_a_lease_is_answered_at_once_and_not_recorded(bench: Bench) -> None:
+    bench.will(1)
+    bench.will(0, Held(True))
+    bench.will(0, Held(False))
+    deciding = bench.decide()
+    await turns()
+
+    assert bench.decider.renew(Renew(W1, 1))
+    assert not bench.decider.renew(Renew(W1, 0))
+    assert len(bench.ledger.commits) == 1
+    bench.ledger.commits[0].set_result(None)
+    await deciding
+
+
+async def test_a_read_shows_nothing_that_is_not_recorded(bench: Bench) -> None:
+    bench.will(1)
+    deciding = bench.decide()
+    await turns()
+    reading = asyncio.create_task(bench.decider.read(lambda core: core.cluster.id))
+    await turns()
+    assert not reading.done()
+
+    bench.ledger.commits[0].set_result(None)
+    assert await reading == "c"
+    await deciding
+
+
+async def test_a_caller_that_leaves_takes_nothing_back(bench: Bench) -> None:
+    bench.will(1, None, removal(1))
+    deciding = bench.decide()
+    await turns()
+    deciding.cancel()
+    await turns()
+    bench.ledger.commits[0].set_result(None)
+    await turns()
+    assert bench.heard.all == [removal(1), 1]
+
+
+async def test_a_full_disk_refuses_every_waiting_change_and_then_works_again(bench: Bench) -> None:
+    bench.will(1, None, removal(1))
+    bench.will(2, None, removal(2))
+    bench.will(3, Held(True))
+    first, second = bench.decide(), bench.decide()
+    await turns()
+    for commit in bench.ledger.commits:
+        commit.set_exception(LedgerFull("no room"))
+
+    for refused in (first, second):
+        with pytest.raises(LedgerFull):
+            await refused
+    await bench.heard.started_over.wait()
+    assert bench.heard.all == []
+    assert bench.decider.core is bench.cores[1] and bench.decider.core.cluster.revision == 7
+
+    async with asyncio.timeout(5):
+        while bench.decider.doubt:
+            await asyncio.sleep(0.01)
+    third = bench.decide()
+    await turns()
+    bench.ledger.commits[2].set_result(None)
+    assert await third == Held(True)
+
+
+async def test_a_disk_that_stays_full_is_asked_again(bench: Bench) -> None:
+    bench.ledger.room = False
+    bench.will(1)
+    deciding = bench.decide()
+    await turns()
+    bench.ledger.commits[0].set_exception(LedgerFull("no room"))
+    with pytest.raises(LedgerFull):
+        await deciding
+    with pytest.raises(LedgerFull):
+        await bench.decider.decide(a_wish())
+    async with asyncio.timeout(5):
+        while bench.ledger.recovered < 3:
+            await asyncio.sleep(0.005)
+    bench.ledger.room = True
+    assert await bench.decider.read(lambda core: core.cluster.revision) == 7
+
+
+async def test_a_read_during_a_full_disk_shows_what_is_recorded(bench: Bench) -> None:
+    bench.will(1)
+    deciding = bench.decide()
+    await turns()
+    seen: list[object] = []
+    reading = asyncio.create_task(bench.decider.read(lambda core: seen.append(core)))
+    await turns()
+    bench.ledger.commits[0].set_exception(LedgerFull("no room"))
+    await reading
+    assert seen == bench.cores[:2]  # looked again at the core that was built anew
+    with pytest.raises(LedgerFull):
+        await deciding
+
+
+async def test_a_broken_ledger_ends_the_manager_with_its_reason(bench: Bench) -> None:
+    bench.will(1)
+    deciding = bench.decide()
+    await turns()
+    bench.ledger.commits[0].set_exception(LedgerBroken("fsync failed"))
+    with pytest.raises(LedgerBroken):
+        await deciding
+    with pytest.raises(LedgerBroken, match="fsync failed"):
+        await bench.decider.failed
+    assert bench.ledger.recovered == 0
+
+
+async def test_a_fault_of_the_core_is_mended_from_the_ledger(bench: Bench) -> None:
+    bench.will(1, Held(True), removal(1))
+    before = bench.decide()
+    await turns()
+
+    def fail(told: Input, now: Instant, /) -> Effects:
+        raise ZeroDivisionError
+
+    bench.cores[0].handle = fail  # type: ignore[method-assign]
+    with pytest.raises(CubeError, match="nothing was changed"):
+        await bench.decider.decide(a_wish())
+    bench.ledger.commits[0].set_result(None)
+    assert await before == Held(True)  # what was decided before is still told
+    await bench.heard.started_over.wait()
+    assert bench.decider.core is bench.cores[1]
+
+
+async def test_several_inputs_are_one_transaction(bench: Bench) -> None:
+    bench.will(1, Held(True), removal(1))
+    bench.will(2, Held(False), removal(2))
+    told = bench.decider.post([a_wish(), a_wish()])
+    assert len(bench.ledger.commits) == 1
+    bench.ledger.commits[0].set_result(None)
+    assert await told == [Held(True), Held(False)]
+    assert bench.heard.all == [removal(1), removal(2), 1, 2]
+
+
+async def test_the_hook_is_called_just_before_the_orders(bench: Bench) -> None:
+    bench.will(1, Welcomed(1, 1.0, 4.0), removal(1))
+    bench.decider.post([a_wish()], then=lambda effects: bench.heard.all.append("then"))
+    bench.ledger.commits[0].set_result(None)
+    await turns()
+    assert bench.heard.all == ["then", removal(1), 1]
+
+
+async def test_the_core_gets_its_tick_when_it_asked_for_one(bench: Bench) -> None:
+    ticks = count_ticks(bench)
+    at = bench.clock.now().monotonic + 0.02
+    bench.script.append(Effects(writes=Writes(), look_again_at=at))
+    await bench.decider.decide(a_wish())
+    bench.clock.advance(0.02)
+    async with asyncio.timeout(5):
+        while count_ticks(bench) == ticks:
+            await asyncio.sleep(0.005)
+
+
+async def test_a_core_with_more_to_plan_is_ticked_at_once(bench: Bench) -> None:
+    ticks = count_ticks(bench)
+    bench.script.append(Effects(writes=Writes(), more=True))
+    await bench.decider.decide(a_wish())
+    await turns()
+    assert count_ticks(bench) == ticks + 1
+
+
+def count_ticks(bench: Bench) -> int:
+    return sum(isinstance(told, Tick) for told in bench.cores[0].told)

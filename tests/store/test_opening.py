@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cube.core.effects import Writes
+from cube.errors import CubeError, LedgerBroken, LedgerHeld
+from tests.builders import a_node, an_allocation
+from tests.house.checkout import ROOT
+from tests.store.ledger_builders import a_commit, contents, edit, opened
+
+
+async def fill(directory: Path, changes: int = 40) -> Path:
+    """Make a closed ledger with something in it and return its file."""
+    node = a_node()
+    async with opened(directory) as ledger:
+        await ledger.commit(Writes(nodes={node.id: node}))
+        for revision in range(1, changes + 1):
+            await ledger.commit(a_commit(revision, name=f"task-{revision}"))
+            stay = an_allocation(node=node, slot=revision)
+            await ledger.commit(Writes(allocations={stay.id: stay}))
+    return directory / "ledger.db"
+
+
+def files_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+async def refusal(directory: Path) -> LedgerBroken:
+    """Return why the ledger is not opened or not loaded."""
+    with pytest.raises(LedgerBroken) as refused:
+        async with opened(directory) as ledger:
+            await ledger.load()
+    assert str(directory / "ledger.db") in refused.value.message
+    assert refused.value.hint
+    return refused.value
+
+
+async def crashed(directory: Path, last: str = "SELECT 1") -> Path:
+    """Make the data directory of a manager that was killed after this statement; return the ledger's file."""
+    async with opened(directory.with_name("living")) as ledger:
+        for revision in range(1, 11):
+            await ledger.commit(a_commit(revision))
+        await ledger._database.call(lambda connection: connection.execute(last).close(), within=5)
+        shutil.copytree(directory.with_name("living"), directory)
+    return directory / "ledger.db"
+
+
+def kill_at_some_point(directory: Path, acknowledgements: int) -> int:
+    """Let a process commit until it has said so often that it did; return the last revision it acknowledged."""
+    command = [sys.executable, "-m", "tests.store.writes_until_killed", str(directory)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(acknowledgements)]
+        process.kill()
+        said += process.stdout.readlines()
+    # The last line may be cut short by the kill.
+    return max(int(line) for line in said if line.endswith("\n"))
+
+
+@pytest.mark.slow
+async def test_a_manager_killed_at_any_point_loses_no_acknowledged_commit(tmp_path: Path) -> None:
+    draw = random.Random(7)
+    for _ in range(10):
+        acknowledged = await asyncio.to_thread(kill_at_some_point, tmp_path, draw.randint(1, 300))
+        async with opened(tmp_path) as ledger:
+            snapshot = await ledger.load()
+            events = await ledger.events(limit=1_000_000)
+
+        assert snapshot.revision >= acknowledged
+        # The task and its event are of one transaction: they are never at different revisions.
+        assert [task.revision for task in snapshot.tasks] == [snapshot.revision]
+        assert [event.revision for event in events] == list(range(1, snapshot.revision + 1))
+
+
+async def test_after_a_crash_everything_is_there(tmp_path: Path) -> None:
+    await crashed(tmp_path / "data")
+    async with opened(tmp_path / "data") as ledger:
+        assert (await ledger.load()).revision == 10
+
+
+async def test_a_clean_close_leaves_one_file_with_everything(tmp_path: Path) -> None:
+    await fill(tmp_path)
+
+    assert files_in(tmp_path) == ["ledger.db", "manager.pid"]
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+
+    assert "not a database" in (await refusal(tmp_path)).message
+
+
+async def test_the_database_of_another_program_is_refused_and_not_touched(tmp_path: Path) -> None:
+    edit(tmp_path / "ledger.db", lambda connection: connection.execute("CREATE TABLE theirs (a)"))
+
+    assert "another program" in (await refusal(tmp_path)).message
+
+
+async def test_an_empty_file_is_not_taken_for_a_new_cluster(tmp_path: Path) -> None:
+    (await fill(tmp_path)).write_bytes(b"")
+
+    assert "is empty" in (await refusal(tmp_path)).message
+
+
+async def test_an_empty_file_beside_a_log_does_not_cost_the_log(tmp_path: Path) -> None:
+    ledger = await crashed(tmp_path / "data")
+    log = ledger.with_name("ledger.db-wal")
+    before = log.read_bytes()
+    ledger.write_bytes(b"")
+    await refusal(ledger.parent)
+
+    assert log.read_bytes() == before
+
+
+async def test_a_ledger_that_vanished_is_not_taken_for_a_new_cluster(tmp_path: Path) -> None:
+    ledger = await crashed(tmp_path / "data")
+    ledger.unlink()
+    assert "is gone" in (await refusal(ledger.parent)).message
+    ledger.with_name("ledger.db-wal").unlink()
+    assert "is gone" in (await refusal(ledger.parent)).message
+
+
+async def test_a_log_that_vanished_is_missed_until_the_user_accepts_the_loss(
+    tmp_path: Path,
+) -> None:
+    ledger = await crashed(tmp_path / "data")
+    ledger.with_name("ledger.db-wal").unlink()
+    await refusal(ledger.parent)
+    refused = await refusal(ledger.parent)
+
+    assert "lost its write-ahead log" in refused.message
+    assert f"rm {ledger.with_name('manager.pid')}" in refused.hint
+    ledger.with_name("manager.pid").unlink()
+    await fill(ledger.parent)
+
+
+async def test_a_crashed_ledger_that_an_older_cube_refused_opens_in_the_right_one(
+    tmp_path: Path,
+) -> None:
+    ledger = await crashed(tmp_path / "data", "PRAGMA user_version = 99")
+    assert "newer cube" in (await refusal(ledger.parent)).message
+
+    edit(ledger, lambda connection: connection.execute("PRAGMA user_version = 1"))
+    async with opened(ledger.parent) as opened_ledger:
+        assert (await opened_ledger.load()).revision == 10
+
+
+async def test_a_second_connection_without_the_pid_file_is_refused_too(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        (tmp_path / "manager.pid").unlink()
+        with pytest.raises(LedgerHeld, match="another process"):
+            async with opened(tmp_path):
+                pass
+
+
+async def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
+    ledger = await fill(tmp_path)
+    with ledger.open("r+b") as file:
+        file.truncate(ledger.stat().st_size - 8192)
+
+    await refusal(tmp_path)
+
+
+async def test_a_link_in_place_of_the_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").symlink_to(tmp_path / "elsewhere")
+
+    assert "symbolic link" in (await refusal(tmp_path)).message
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_a_ledger_that_does_not_say_its_cluster_is_refused(tmp_path: Path) -> None:
+    ledger = await fill(tmp_path)
+    edit(ledger, lambda connection: connection.execute("DELETE FROM meta"))
+
+    assert "which cluster" in (await refusal(tmp_path)).message
+
+
+async def test_an_index_that_lost_a_record_is_noticed(tmp_path: Path) -> None:
+    def damage(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("CREATE TABLE other (id TEXT PRIMARY KEY)")
+        find = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (root,) = connection.execute(find, ("sqlite_autoindex_other_1",)).fetchone()
+        connection.execute(
+            "UPDATE sqlite_master SET rootpage = ? WHERE name = 'sqlite_autoindex_tasks_1'",
+            (root,),
+        )
+        connection.execute("DELETE FROM sqlite_master WHERE name LIKE '%other%'")
+
+    edit(await fill(tmp_path), damage)
+
+    assert "damaged" in (await refusal(tmp_path)).message
+
+
+@pytest.mark.slow
+async def test_flipped_bits_never_give_a_wrong_answer(tmp_path: Path) -> None:
+    ledger = await fill(tmp_path / "data")
+    whole = ledger.read_bytes()
+    async with opened(tmp_path / "data") as opened_ledger:
+        expected = contents(await opened_ledger.load())
+    draw = random.Random(11)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
+        ledger.write_bytes(damaged)
+        try:
+            async with opened(tmp_path / "data") as opened_ledger:
+                assert contents(await opened_ledger.load()) == expected
+        except CubeError as error:
+            assert isinstance(error, LedgerBroken)
+            refused += 1
+    assert refused > 10  # the others hit history, requests or unused room
