@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from msgspec.structs import replace
 
 from cube.core.effects import Effects, Snapshot, Welcomed
@@ -21,6 +23,10 @@ from cube.model.timing import DEFAULT_TIMING, Instant, Timing
 from tests.builders import CAPACITY, a_spec, node_id, task_id
 
 
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
+
+
 class World:
     """Everything a test of the manager's core needs. Invariants are checked after every input."""
 
@@ -36,9 +42,7 @@ class World:
         self.core = self._new_core()
 
     def _new_core(self) -> ManagerCore:
-        core = ManagerCore(
-            self.ledger, timing=self.timing, strategy=self.strategy, now=self.now
-        )
+        core = ManagerCore(self.ledger, timing=self.timing, strategy=self.strategy, now=self.now)
         return core
 
     # -- what happens ---------------------------------------------------------------------------------------
@@ -55,15 +59,9 @@ class World:
 
     def _take(self, effects: Effects) -> None:
         writes = effects.writes
-        tasks = {one.id: one for one in self.ledger.tasks}
-        allocations = {one.id: one for one in self.ledger.allocations}
-        nodes = {one.id: one for one in self.ledger.nodes}
-        for kept, written in ((tasks, writes.tasks), (allocations, writes.allocations), (nodes, writes.nodes)):
-            for key, record in written.items():
-                if record is None:
-                    kept.pop(key, None)  # type: ignore[call-overload]
-                else:
-                    kept[key] = record  # type: ignore[index,assignment]
+        tasks = _fold({one.id: one for one in self.ledger.tasks}, writes.tasks)
+        allocations = _fold({one.id: one for one in self.ledger.allocations}, writes.allocations)
+        nodes = _fold({one.id: one for one in self.ledger.nodes}, writes.nodes)
         revisions = [event.revision for event in writes.events]
         assert revisions == list(
             range(self.ledger.revision + 1, self.ledger.revision + 1 + len(revisions))
@@ -169,14 +167,13 @@ class World:
     def _obey(self, order: Order, node: NodeId, health: Health) -> None:
         known = self.core.cluster.allocations.get(order.id)
         self.sequence += 1
-        match order:
-            case Remove():
-                seen = Observed(phase=Phase.REMOVED, sequence=self.sequence)
-            case Run():
-                restart = known.observed.restart if known else 0
-                seen = Observed(
-                    phase=Phase.RUNNING, sequence=self.sequence, restart=restart, health=health
-                )
+        if isinstance(order, Remove):
+            seen = Observed(phase=Phase.REMOVED, sequence=self.sequence)
+        else:
+            restart = known.observed.restart if known else 0
+            seen = Observed(
+                phase=Phase.RUNNING, sequence=self.sequence, restart=restart, health=health
+            )
         self.tell(Observe(node, self.epochs[node], ((order.id, seen),)))
 
     # -- what is seen ---------------------------------------------------------------------------------------
@@ -212,6 +209,11 @@ class World:
     def live_ids(self) -> set[AllocationId]:
         """The allocations that fill their slots."""
         return {one.id for one in self.core.cluster.allocations.values() if one.live}
+
+
+def _fold(records: dict[Key, Kept], written: dict[Key, Kept | None]) -> dict[Key, Kept]:
+    """What a ledger holds after a transaction."""
+    return {key: one for key, one in (records | written).items() if one is not None}
 
 
 def as_recorded(allocation: Allocation) -> Allocation:

@@ -131,8 +131,7 @@ def run(args: list[str]) -> int:
         return _usage(err)
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        _drop_stdout()
+    except (BrokenPipeError, SystemExit):  # typer makes the second of the first
         return Exit.DONE  # `cube status | head` has got what it wanted
     except Exception as err:
         if os.environ.get("CUBE_DEBUG"):

@@ -277,10 +277,18 @@ def _unplaceable(task: TaskView) -> list[SlotView]:
 
 
 def _because(allocation: AllocationView) -> str:
-    reason = allocation.reason.removeprefix("unhealthy: ")
+    reason = _reason(allocation)
     if not reason and allocation.failure:
         reason = allocation.failure.message
     return f": {reason}" if reason and reason != "unhealthy" else ""
+
+
+def _reason(allocation: AllocationView) -> str:
+    """The reason without the words that the line begins with anyway."""
+    reason = allocation.reason
+    for word in ("stopping: ", "unhealthy: ", "unhealthy, "):
+        reason = reason.removeprefix(word)
+    return reason
 
 
 def _place(allocation: AllocationView) -> str:
@@ -303,7 +311,7 @@ def _phase_words(allocation: AllocationView) -> str:
     word = phase_word(allocation)
     if word == "running" and allocation.health is not Health.NONE:
         word = f"running, {allocation.health.value}"
-    reason = allocation.reason.removeprefix("stopping: ")
+    reason = _reason(allocation)
     if word == "assigned" or reason in ("", word, allocation.health.value):
         return word
     return f"{word}: {reason}"

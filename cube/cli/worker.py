@@ -25,50 +25,51 @@ def group() -> None:
     """The worker runs containers on this machine as its manager says."""
 
 
+Name = Annotated[
+    str,
+    typer.Option(
+        "-n", "--name", envvar="CUBE_WORKER_NAME", help="The node's name; this host's by default."
+    ),
+]
+Label = Annotated[
+    list[str],
+    typer.Option("-l", "--label", metavar="KEY=VALUE", help="For constraints; repeatable."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="CUBE_WORKER_DATA", help="Where its identity is kept."),
+]
+Host = Annotated[
+    str, typer.Option("-H", "--host", envvar="CUBE_WORKER_HOST", help="Address of its own API.")
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        "-p", "--port", envvar="CUBE_WORKER_PORT", min=0, max=65535, help="Port of it; 0: any."
+    ),
+]
+Docker = Annotated[
+    str, typer.Option("--docker", metavar="URL", help="The engine; DOCKER_HOST by default.")
+]
+Cpu = Annotated[
+    str, typer.Option("--cpu", metavar="CORES", help="What cube may hand out; all by default.")
+]
+Memory = Annotated[
+    str, typer.Option("--memory", metavar="SIZE", help="What cube may hand out; all by default.")
+]
+
+
 @app.command()
 def start(
     manager: ManagerOption = "",
-    name: Annotated[
-        str,
-        typer.Option(
-            "-n",
-            "--name",
-            envvar="CUBE_WORKER_NAME",
-            help="The node's name; this host's by default.",
-        ),
-    ] = "",
-    label: Annotated[
-        list[str],
-        typer.Option("-l", "--label", metavar="KEY=VALUE", help="For constraints; repeatable."),
-    ] = [],  # noqa: B006 - typer copies it
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", envvar="CUBE_WORKER_DATA", help="Where its identity is kept."),
-    ] = None,
-    host: Annotated[
-        str, typer.Option("-H", "--host", envvar="CUBE_WORKER_HOST", help="Address of its own API.")
-    ] = DEFAULTS.host,
-    port: Annotated[
-        int,
-        typer.Option(
-            "-p",
-            "--port",
-            envvar="CUBE_WORKER_PORT",
-            min=0,
-            max=65535,
-            help="Port of its own API; 0: any.",
-        ),
-    ] = DEFAULTS.port,
-    docker: Annotated[
-        str, typer.Option("--docker", metavar="URL", help="The engine; DOCKER_HOST by default.")
-    ] = "",
-    cpu: Annotated[
-        str, typer.Option("--cpu", metavar="CORES", help="What cube may hand out; all by default.")
-    ] = "",
-    memory: Annotated[
-        str,
-        typer.Option("--memory", metavar="SIZE", help="What cube may hand out; all by default."),
-    ] = "",
+    name: Name = "",
+    label: Label = [],  # noqa: B006 - typer never changes a default
+    data: Data = None,
+    host: Host = DEFAULTS.host,
+    port: Port = DEFAULTS.port,
+    docker: Docker = "",
+    cpu: Cpu = "",
+    memory: Memory = "",
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> int:
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
 from cube.aio.backoff import Backoff
@@ -94,7 +94,7 @@ class Feed:
             self._stream, self._gone_since = stream, None
             if self._closed.is_set():  # before there was a stream to interrupt
                 return
-            for data in parse_events(iter(stream.line, b"")):
+            for data in parse_events(stream.lines()):
                 event = decode_view(data, EventView)
                 if (
                     event.revision > self._last
@@ -110,14 +110,13 @@ class Feed:
                 continue
 
 
-def parse_events(lines: Iterator[bytes]) -> Iterator[bytes]:
+def parse_events(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the data of each server-sent event.
 
     An event cut off by the end of the stream is dropped, as the standard says: it comes again.
     """
     data: list[bytes] = []
-    for line in lines:
-        text = line.rstrip(b"\r\n")
+    for text in lines:
         if text.startswith(b"data:"):
             data.append(text[5:].removeprefix(b" "))
         elif not text and data:
@@ -139,12 +138,13 @@ def follow_log(
         try:
             with connect().stream(path, query, {}, read_seconds=SILENCE_SECONDS) as stream:
                 for record in _records(stream):
-                    if record.warning or record.at_ns > seen.get(record.name, -1):
+                    if record.warning:
                         yield record
-                    if record.at_ns:
-                        seen[record.name] = max(record.at_ns, seen.get(record.name, -1))
-                        pause.reset()
+                    elif record.at_ns > seen.get(record.name, -1):
+                        seen[record.name] = record.at_ns
                         breaks = 0
+                        pause.reset()
+                        yield record
             return
         except ManagerAway:
             breaks += 1
@@ -155,6 +155,6 @@ def follow_log(
 
 
 def _records(stream: Stream) -> Iterator[LogRecord]:
-    for line in iter(stream.line, b""):
+    for line in stream.lines():
         if line.strip():  # an empty line keeps the connection alive
             yield decode_view(line, LogRecord)

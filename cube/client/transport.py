@@ -11,7 +11,7 @@ import http.client
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Self
 from urllib.parse import quote, urlencode
 
@@ -160,7 +160,7 @@ class Transport:
 
 
 class Stream:
-    """An answer that is still coming. `line` raises ManagerAway when it breaks off."""
+    """An answer that is still coming. To be read by one thread."""
 
     def __init__(
         self,
@@ -178,15 +178,31 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def line(self) -> bytes:
-        """The next line with its line end; empty at the end of the answer."""
+    def lines(self) -> Iterator[bytes]:
+        """Yield each line without its line end as it comes, until the answer ends.
+
+        Raises ManagerAway when it breaks off before.
+        """
+        rest = bytearray()
+        while piece := self._piece():
+            start = len(rest)
+            rest += piece
+            while (end := rest.find(b"\n", start)) >= 0:
+                yield bytes(rest[:end]).removesuffix(b"\r")
+                del rest[: end + 1]
+                start = 0
+            if len(rest) > MAX_LINE_BYTES:
+                raise PeerFault(f"the manager sent a line of more than {MAX_LINE_BYTES} bytes")
+
+    def _piece(self) -> bytes:
+        # Not `readline`: it takes a chunked answer that was cut off for one that has ended.
         try:
-            return self._response.readline(MAX_LINE_BYTES)
+            return self._response.read1(PIECE_BYTES)
         except (OSError, http.client.HTTPException) as err:
             raise ManagerAway(f"the connection broke ({err or type(err).__name__})") from err
 
     def interrupt(self) -> None:
-        """Make the thread that waits in `line` stop waiting. Repeats safely."""
+        """Make the thread that waits in `lines` stop waiting. Repeats safely."""
         with contextlib.suppress(OSError):  # the other side was faster
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -196,6 +212,7 @@ class Stream:
         self._connection.close()
 
 
+PIECE_BYTES = 64 * 1024
 MAX_LINE_BYTES = 4 * 1024 * 1024  # a log line is cut at 16 kB; an event is a few hundred bytes
 
 

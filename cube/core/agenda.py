@@ -65,6 +65,8 @@ class Agenda:
                 self._note_report(allocation, cluster)
             case PutNode(node=node):
                 self._note_node(node, cluster)
+            case _:
+                pass
 
     def _forget(self, task_id: TaskId) -> None:
         for marks in (self.slots, self.waiting):

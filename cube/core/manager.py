@@ -229,6 +229,8 @@ class ManagerCore:
                 case ForgetNode(node_id=node_id):
                     self._leases.drop(node_id)
                     self._usage.pop(node_id, None)
+                case _:
+                    pass
 
     def _order_away(self, allocation_id: AllocationId, now: Instant) -> None:
         allocation = self.cluster.allocations[allocation_id]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from cube.core.changes import (
     Announce,
     Assign,
@@ -18,6 +20,7 @@ from cube.core.changes import (
 from cube.core.words import plural, seconds
 from cube.model.allocation import Allocation, Health, Observed, Phase
 from cube.model.event import EventKind, TaskEvent
+from cube.model.task import Task
 
 if TYPE_CHECKING:  # the story is told of a cluster and by it
     from cube.core.cluster import Cluster
@@ -25,79 +28,53 @@ if TYPE_CHECKING:  # the story is told of a cluster and by it
 
 def tell(change: Change, cluster: Cluster, wall_ms: int) -> TaskEvent | None:
     """Return the event of a change that was just applied, with revision 0; None where there is nothing to tell."""
+    event = _event_of(change, cluster)
+    return replace(event, at_ms=wall_ms) if event else None
+
+
+def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
     match change:
         case PutTask(task=task, kind=kind, message=message):
-            return TaskEvent(
-                revision=0,
-                at_ms=wall_ms,
-                kind=kind,
-                task_id=task.id,
-                task=task.name,
-                message=message,
-            )
+            return _of_task(task, kind, message)
         case Assign(allocation=allocation):
-            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster, wall_ms, "")
+            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster)
         case Unassign(allocation_id=allocation_id, why=why):
-            return _of(
-                cluster.allocations[allocation_id],
-                EventKind.ALLOCATION_STOPPING,
-                cluster,
-                wall_ms,
-                why,
-            )
+            allocation = cluster.allocations[allocation_id]
+            return _of(allocation, EventKind.ALLOCATION_STOPPING, cluster, why)
         case WriteOff(allocation_id=allocation_id, why=why):
-            return _of(
-                cluster.allocations[allocation_id], EventKind.ALLOCATION_LOST, cluster, wall_ms, why
-            )
+            allocation = cluster.allocations[allocation_id]
+            return _of(allocation, EventKind.ALLOCATION_LOST, cluster, why)
         case Record(allocation=allocation, before=before):
-            return _seen(allocation, before, cluster, wall_ms)
+            return _seen(allocation, before, cluster)
         case Wait(task_id=task_id, slots=slots, why=why, codes=codes):
             many = "" if len(slots) == 1 else f"{plural(len(slots), 'slot')}: "
-            return TaskEvent(
-                revision=0,
-                at_ms=wall_ms,
-                kind=EventKind.SLOT_WAITING,
-                task_id=task_id,
-                task=cluster.tasks[task_id].name,
-                slot=slots[0],
-                message=many + why,
-                code=",".join(codes),
-            )
+            event = _of_task(cluster.tasks[task_id], EventKind.SLOT_WAITING, many + why)
+            return replace(event, slot=slots[0], code=",".join(codes))
         case PutNode(node=node, kind=EventKind() as kind, message=message):
             return TaskEvent(
-                revision=0,
-                at_ms=wall_ms,
-                kind=kind,
-                node_id=node.id,
-                node=node.name,
-                message=message,
+                revision=0, at_ms=0, kind=kind, node_id=node.id, node=node.name, message=message
             )
-        case Announce(kind=kind, message=message, task_id=task_id, code=code):
-            name = cluster.tasks[task_id].name if task_id else ""
-            return TaskEvent(
-                revision=0,
-                at_ms=wall_ms,
-                kind=kind,
-                task_id=task_id,
-                task=name,
-                message=message,
-                code=code,
-            )
-    return None
+        case Announce(kind=kind, message=message, task_id=None, code=code):
+            return TaskEvent(revision=0, at_ms=0, kind=kind, message=message, code=code)
+        case Announce(kind=kind, message=message, task_id=str() as task_id, code=code):
+            return replace(_of_task(cluster.tasks[task_id], kind, message), code=code)
+        case _:
+            return None
+
+
+def _of_task(task: Task, kind: EventKind, message: str) -> TaskEvent:
+    return TaskEvent(
+        revision=0, at_ms=0, kind=kind, task_id=task.id, task=task.name, message=message
+    )
 
 
 def _of(
-    allocation: Allocation,
-    kind: EventKind,
-    cluster: Cluster,
-    wall_ms: int,
-    message: str,
-    code: str = "",
+    allocation: Allocation, kind: EventKind, cluster: Cluster, message: str = "", code: str = ""
 ) -> TaskEvent:
     node = cluster.nodes.get(allocation.node_id)
     return TaskEvent(
         revision=0,
-        at_ms=wall_ms,
+        at_ms=0,
         kind=kind,
         task_id=allocation.task_id,
         task=cluster.tasks[allocation.task_id].name,
@@ -110,9 +87,7 @@ def _of(
     )
 
 
-def _seen(
-    allocation: Allocation, before: Observed, cluster: Cluster, wall_ms: int
-) -> TaskEvent | None:
+def _seen(allocation: Allocation, before: Observed, cluster: Cluster) -> TaskEvent | None:
     """The event of an observation: one for each phase people can see, and for each change of health."""
     seen = allocation.observed
     same_run = seen.restart == before.restart
@@ -120,13 +95,11 @@ def _seen(
         if seen.phase is not Phase.RUNNING or seen.health is before.health:
             return None
         words = seen.health.value + (f": {seen.message}" if seen.message else "")
-        return _of(
-            allocation, EventKind.ALLOCATION_HEALTH, cluster, wall_ms, words, seen.health.value
-        )
+        return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, words, seen.health.value)
     kind = _KINDS.get(seen.phase)
     if kind is None:
         return None
-    return _of(allocation, kind, cluster, wall_ms, _phase_words(seen), _code(seen))
+    return _of(allocation, kind, cluster, _phase_words(seen), _code(seen))
 
 
 _KINDS = {
@@ -153,9 +126,8 @@ def _phase_words(seen: Observed) -> str:
             return (
                 f"{how_it_ended(seen)}; restart {seen.restart + 1} in {seconds(seen.retry_in_ms)}"
             )
-        case Phase.COMPLETED | Phase.FAILED | Phase.REMOVED:
+        case _:
             return how_it_ended(seen)
-    return ""
 
 
 def _running_words(seen: Observed) -> str:

@@ -70,7 +70,8 @@ def describe(allocation: Allocation, now_ms: int) -> str:
         case Phase.EXITED:
             left = max(0, seen.at_ms + seen.retry_in_ms - now_ms)
             return f"restart {seen.restart + 1} in {seconds(left)}, {how_it_ended(seen)}"
-    return how_it_ended(seen)
+        case _:
+            return how_it_ended(seen)
 
 
 def _with_trouble(words: str, allocation: Allocation) -> str:

@@ -13,18 +13,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from cube.aio.clock import Clock
 from cube.aio.wakeup import Wakeup
-from cube.core.cluster import Cluster
 from cube.core.effects import Answer, Effects, Held, Snapshot, Writes
 from cube.core.inputs import Input, Renew, Tick
 from cube.errors import CubeError, LedgerBroken, LedgerFull, Overloaded
-from cube.model.event import TaskEvent
-from cube.model.ids import NodeId
-from cube.model.node import Usage
-from cube.model.orders import Order
+from cube.manager.doors import Core, Listener, Recorder
 from cube.model.timing import Instant
 from cube.store.ledger import RequestRecord
 
@@ -41,50 +37,6 @@ _PASSING = (LedgerFull, Overloaded)  # nothing was recorded, and later something
 
 class DecisionFailed(CubeError):
     """A fault of the core itself: what it had begun to change is not to be trusted."""
-
-
-class Core(Protocol):
-    """What decides: `cube.core.manager.ManagerCore`."""
-
-    cluster: Cluster
-
-    def handle(self, told: Input, now: Instant, /) -> Effects:
-        """Take the input in and return its whole consequence."""
-
-    def connected(self, node_id: NodeId, /) -> bool:
-        """Whether the node has a session."""
-
-    def heard(self, node_id: NodeId, /) -> float | None:
-        """When the last lease came, in monotonic seconds."""
-
-    def usage(self, node_id: NodeId, /) -> Usage | None:
-        """What the node said it uses."""
-
-
-class Recorder(Protocol):
-    """What remembers: `cube.store.ledger.Ledger`."""
-
-    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
-        """Record one transaction, after all earlier ones."""
-
-    async def load(self) -> Snapshot:
-        """Read everything decisions need."""
-
-    async def recover(self) -> Snapshot:
-        """Read it after a commit failed, and take commits again. LedgerFull while there is no room."""
-
-
-class Listener(Protocol):
-    """Who hears of a decision once it is recorded, in the order of the records."""
-
-    def deliver(self, node_id: NodeId, orders: list[Order]) -> None:
-        """Send the orders down the node's session, if it has one."""
-
-    def publish(self, events: Sequence[TaskEvent]) -> None:
-        """Tell those who follow."""
-
-    def start_over(self) -> None:
-        """Decisions were taken back: let the workers come again and be compared."""
 
 
 class _Decision:
@@ -325,27 +277,32 @@ class Decider:
     def _end(self, reason: CubeError) -> None:
         if not self.failed.done():
             self.failed.set_exception(reason)
+            self.failed.exception()  # so that nobody has to ask; who awaits it gets it all the same
 
     async def _rebuild(self) -> None:
-        """Build the core from what the ledger holds, and let the workers come again."""
-        recover = isinstance(self._doubt, _PASSING)
+        """Show what the ledger holds, and decide on from it as soon as it takes changes again."""
         try:
-            await (
-                self._caught_up()
-            )  # after a failed decision, those before it are still being recorded
+            if not self._trustworthy.is_set():
+                await (
+                    self._caught_up()
+                )  # after a failed decision, those before it are still being recorded
+                self._begin_from(await self._ledger.load())  # works on a full disk, too
+                self._listener.start_over()
+            await asyncio.sleep(FULL_PAUSE)
+            recover = isinstance(self._doubt, _PASSING)
             snapshot = await (self._ledger.recover() if recover else self._ledger.load())
         except _PASSING:
-            log.warning("the disk is still full")
+            return None  # the caller comes back here for as long as there is a doubt
         except CubeError as error:
             return self._end(error)
-        else:
-            self.core = self._build(snapshot, self._clock.now())
-            self._trustworthy.set()
-            self._listener.start_over()
-            log.warning("decisions go on from revision %d", snapshot.revision)
-        await asyncio.sleep(FULL_PAUSE)
-        if self._trustworthy.is_set():
-            self._doubt, self._more = None, True
+        # Once more: nobody was heard since the first time, and every node is to have a fresh lease.
+        self._begin_from(snapshot)
+        self._doubt, self._more = None, True
+        log.warning("decisions go on from revision %d", snapshot.revision)
+
+    def _begin_from(self, snapshot: Snapshot) -> None:
+        self.core = self._build(snapshot, self._clock.now())
+        self._trustworthy.set()
 
 
 def _join(whole: Effects, later: Effects) -> None:

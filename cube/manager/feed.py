@@ -6,29 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from cube.errors import CubeError, Overloaded
-from cube.model.event import EventKind, TaskEvent
+from cube.manager.doors import History
+from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
 
 PAGE = 500  # events of history per look into the ledger
-
-
-class History(Protocol):
-    """The recorded events: `cube.store.ledger.Ledger`."""
-
-    async def events(
-        self,
-        *,
-        after: int = 0,
-        limit: int = 100,
-        newest: bool = False,
-        task_id: TaskId | None = None,
-        node_id: NodeId | None = None,
-        kind: EventKind | None = None,
-    ) -> list[TaskEvent]:
-        """Events after a revision, oldest first; with `newest` the last ones, still oldest first."""
 
 
 class Lagged(CubeError):

@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -19,17 +18,11 @@ from cube.core.effects import Answer
 from cube.core.inputs import Input
 from cube.errors import InvalidInput, KeyReused, Objection
 from cube.manager.decider import Decider
+from cube.manager.doors import Requests
 from cube.manager.replies import Reply, location_of
 from cube.store.ledger import RequestRecord
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-class Requests(Protocol):
-    """The recorded answers: `cube.store.ledger.Ledger`."""
-
-    async def request(self, key: str) -> RequestRecord | None:
-        """Return what was recorded under the key."""
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -36,6 +36,12 @@ class Over(msgspec.Struct, frozen=True, gc=False):
     problem: str = ""
 
 
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """Lines of the manager's own, or none: something to look at."""
+
+    data: bytes = b""
+
+
 class Streams:
     """All streams that are expected or being carried."""
 
@@ -84,7 +90,7 @@ class Gathering:
 
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
-        self._items: asyncio.Queue[Lines | Over] = asyncio.Queue()  # bounded by `_room`
+        self._items: asyncio.Queue[Lines | Over | Note] = asyncio.Queue()  # bounded by `_room`
         self._room = asyncio.Semaphore(CHUNKS_AHEAD)
         self._timers: dict[str, asyncio.TimerHandle | None] = {}  # by stream; None: it has arrived
         self._left = asyncio.Event()
@@ -128,7 +134,11 @@ class Gathering:
             raise
         self.end(stream_id)
 
-    async def next(self, seconds: float) -> Lines | Over | None:
+    def note(self, data: bytes = b"") -> None:
+        """Put lines of the manager's own among the others, or just wake the reader."""
+        self._items.put_nowait(Note(data))
+
+    async def next(self, seconds: float) -> Lines | Over | Note | None:
         """Return what came next; None when nothing did for that long."""
         try:
             async with asyncio.timeout(seconds):

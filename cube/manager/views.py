@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
 
 from cube.core.cluster import Cluster
 from cube.core.summary import describe, summarise
+from cube.manager.doors import Core
 from cube.model.allocation import Allocation
 from cube.model.event import TaskEvent
-from cube.model.ids import NodeId, slot_name
-from cube.model.node import Node, Usage
+from cube.model.ids import slot_name
+from cube.model.node import Node
 from cube.model.task import Task
 from cube.model.timing import Instant
 from cube.wire.views import (
@@ -24,21 +24,6 @@ from cube.wire.views import (
     TaskDetail,
     TaskView,
 )
-
-
-class NodesHeard(Protocol):
-    """What is known of nodes beyond the records."""
-
-    cluster: Cluster
-
-    def connected(self, node_id: NodeId, /) -> bool:
-        """Whether the node has a session."""
-
-    def heard(self, node_id: NodeId, /) -> float | None:
-        """When the last lease came, in monotonic seconds."""
-
-    def usage(self, node_id: NodeId, /) -> Usage | None:
-        """What the node said it uses."""
 
 
 def task_view(task: Task, cluster: Cluster, now_ms: int) -> TaskView:
@@ -112,9 +97,9 @@ def allocation_view(
     )
 
 
-def node_view(node: Node, nodes: NodesHeard, now: Instant) -> NodeView:
+def node_view(node: Node, core: Core, now: Instant) -> NodeView:
     """Return the machine with what is reserved on it and what it uses."""
-    heard = nodes.heard(node.id)
+    heard = core.heard(node.id)
     facts = node.facts
     return NodeView(
         id=node.id,
@@ -122,7 +107,7 @@ def node_view(node: Node, nodes: NodesHeard, now: Instant) -> NodeView:
         address=facts.address,
         condition=node.condition,
         availability=node.availability,
-        connected=nodes.connected(node.id),
+        connected=core.connected(node.id),
         runtime=facts.runtime,
         runtime_error=node.runtime_error,
         engine_version=facts.engine_version,
@@ -130,9 +115,9 @@ def node_view(node: Node, nodes: NodesHeard, now: Instant) -> NodeView:
         platform=facts.platform,
         labels=facts.labels,
         capacity=facts.capacity,
-        reserved=nodes.cluster.reserved(node.id),
-        usage=nodes.usage(node.id),
-        allocations=len(nodes.cluster.on_node(node.id)),
+        reserved=core.cluster.reserved(node.id),
+        usage=core.usage(node.id),
+        allocations=len(core.cluster.on_node(node.id)),
         heard_ms_ago=None if heard is None else round((now.monotonic - heard) * 1000),
         joined_at=moment(node.joined_ms),
     )

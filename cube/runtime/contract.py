@@ -6,7 +6,7 @@ asking again for what is already so is success. An answer that was lost on the w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 import msgspec
@@ -131,14 +131,14 @@ class Runtime(Protocol):
     ) -> CommandResult:
         """Run a command inside it and wait. ENGINE_SLOW when it takes longer than `timeout_ms`."""
 
-    def events(self) -> AsyncIterator[ContainerEvent | Resync]:
+    def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever; the first item is a Resync.
 
         Survives a restart of the engine: reconnects with backoff and yields a Resync each time.
         Leaving the iteration frees the connection.
         """
 
-    def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[LogLine]:
+    def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
         """The container's output in order. Ends when the container has ended and all was told, or, without
         `follow`, at the present end. Leaving the iteration frees the connection."""
 

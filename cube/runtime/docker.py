@@ -7,7 +7,7 @@ looked up before the first touch; so the way from create to running costs three 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
@@ -183,11 +183,11 @@ class DockerRuntime:
         await self._must_be_ours(container_id)
         return await run_command(self._engine, container_id, command, timeout_ms)
 
-    def events(self) -> AsyncIterator[ContainerEvent | Resync]:
+    def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever."""
         return follow_events(self._engine, self._node_id)
 
-    async def logs(self, container_id: str, options: LogOptions) -> AsyncIterator[LogLine]:
+    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
         """The container's output in order."""
         await self._must_be_ours(container_id)
         details = await self._details(container_id)

@@ -15,6 +15,7 @@ from cube.runtime.translate import nanoseconds
 LINE_LONGEST = 16 * 1024  # the engine cuts its own entries at the same length
 OPEN_SECONDS = 30.0
 STAMP_LONGEST = 40  # "2026-01-02T03:04:05.000000000Z " is 31
+ENTRY_LONGEST = STAMP_LONGEST + LINE_LONGEST
 
 
 class LineAssembler:
@@ -34,20 +35,28 @@ class LineAssembler:
     def feed(self, data: bytes) -> Iterator[LogLine]:
         """Yield the lines, and the 16 KiB pieces of longer ones, that are complete with `data`."""
         self._buffer += data
-        while (end := self._buffer.find(b"\n")) >= 0:
-            entry = bytes(self._buffer[:end])
-            del self._buffer[: end + 1]
-            yield from self._entry(entry, ended=True)
-        while len(self._buffer) >= LINE_LONGEST + STAMP_LONGEST:
-            at_ns, text = self._split(bytes(self._buffer[: LINE_LONGEST + STAMP_LONGEST]))
-            yield self._line(at_ns, text[:LINE_LONGEST], partial=True)
-            del self._buffer[: LINE_LONGEST + STAMP_LONGEST - len(text[LINE_LONGEST:])]
+        while True:
+            # Only as far as the engine's own cut: what follows that begins with a time of its own.
+            end = self._buffer.find(b"\n", 0, ENTRY_LONGEST)
+            if end >= 0:
+                entry = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                yield from self._entry(entry, ended=True)
+            elif len(self._buffer) >= ENTRY_LONGEST:
+                at_ns, text = self._split(bytes(self._buffer[:ENTRY_LONGEST]))
+                del self._buffer[: ENTRY_LONGEST - len(text[LINE_LONGEST:])]
+                yield self._line(at_ns, text[:LINE_LONGEST], partial=True)
+            else:
+                return
 
-    def flush(self, *, ended: bool) -> Iterator[LogLine]:
-        """Yield what is left: an entry without line end. `ended`: nothing of that line will follow."""
+    def flush(self) -> Iterator[LogLine]:
+        """Yield what is left: an entry without line end.
+
+        It is a piece of a longer line if it has the length at which the engine cuts, else the last thing written.
+        """
         entry, self._buffer = bytes(self._buffer), bytearray()
         if entry:
-            yield from self._entry(entry, ended=ended)
+            yield from self._entry(entry, ended=False)
 
     def _entry(self, entry: bytes, *, ended: bool) -> Iterator[LogLine]:
         at_ns, text = self._split(entry)
@@ -56,7 +65,7 @@ class LineAssembler:
             text = text[LINE_LONGEST:]
         if self._terminal:
             text = text.removesuffix(b"\r")
-        yield self._line(at_ns, text, partial=not ended)
+        yield self._line(at_ns, text, partial=not ended and len(text) == LINE_LONGEST)
 
     def _split(self, entry: bytes) -> tuple[int, bytes]:
         stamp, space, _ = entry[:STAMP_LONGEST].partition(b" ")
@@ -102,7 +111,7 @@ class _Terminal:
         return self._lines.feed(data)
 
     def flush(self) -> Iterator[LogLine]:
-        return self._lines.flush(ended=True)
+        return self._lines.flush()
 
 
 class _Multiplexed:
@@ -116,7 +125,7 @@ class _Multiplexed:
         for stream, content in self._frames.feed(data):
             lines = self._lines[stream]
             yield from lines.feed(content)
-            yield from lines.flush(ended=False)
+            yield from lines.flush()
 
     def flush(self) -> Iterator[LogLine]:
         return iter(())

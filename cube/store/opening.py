@@ -81,9 +81,8 @@ def _connected(directory: DataDirectory) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
-        if (
-            not directory.write_ahead_log.exists()
-        ):  # SQLite folds it also for a ledger that was refused
+        # Closing folds and removes the log of a ledger that was refused, too.
+        if not directory.write_ahead_log.exists():
             directory.ledger_closed()
 
 

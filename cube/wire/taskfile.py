@@ -36,7 +36,7 @@ def decode_task(document: object) -> Incoming:
     fields = mapping(document, "")
     if is_ancestral(fields):
         return Incoming(*decode_ancestral(fields))
-    if "id" not in fields and (spec := _full_form(fields)) is not None:
+    if (spec := _full_form(fields)) is not None:
         return Incoming(None, spec)
     objections = Objections()
     values = read_fields(fields, "", _TABLE, objections)
@@ -81,7 +81,7 @@ def dump_file(documents: list[dict[str, Any]], kind: str) -> str:
 
 
 def _full_form(fields: dict[str, object]) -> TaskSpec | None:
-    """Return the spec of a document without any short form, as programs send them, ten times as fast.
+    """Return the spec of a document without id and short forms, as programs send them, ten times as fast.
 
     Both ways agree wherever this one succeeds; it says too little about what is wrong to be the only one.
     """

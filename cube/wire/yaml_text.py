@@ -51,20 +51,16 @@ class _Mapping:
         self.value: dict[str, object] = {}
         self.path = path
         self.anchor = anchor
+        self.awaits_key = True  # and not a value
         self._own_keys: set[str] = set()
-        self._key: str | None = None
+        self._key = ""
         self._merges = False
         self._where = ""
 
     @property
-    def awaits_key(self) -> bool:
-        """Whether a key comes next, and not a value."""
-        return self._key is None
-
-    @property
     def next_path(self) -> str:
         """The path of the value that comes next."""
-        return self.path if self._key is None else at(self.path, self._key)
+        return self.path if self.awaits_key else at(self.path, self._key)
 
     def begin(self, key: str, *, merges: bool, where: str) -> None:
         """Note the key of the next value."""
@@ -72,14 +68,15 @@ class _Mapping:
             raise wrong(at(self.path, key), f"{where}: is given twice; keep one")
         self._own_keys.add(key)
         self._key, self._merges, self._where = key, merges, where
+        self.awaits_key = False
 
     def put(self, value: object) -> None:
         """Set the value of the key that was noted."""
         if self._merges:
             self._merge(value)
-        elif self._key is not None:
+        else:
             self.value[self._key] = value
-        self._key, self._merges = None, False
+        self.awaits_key = True
 
     def _merge(self, value: object) -> None:
         for source in value if is_list(value) else [value]:

@@ -68,17 +68,7 @@ class Worker:
             tell=self._loop.tell,
             changed=self._engine_changed,
         )
-        self._session = Session(
-            url=session_url(settings.manager_host, settings.manager_port),
-            clock=self._clock,
-            hello=self._hello,
-            usage=self._gauge.read,
-            runtime_error=lambda: self._watch.error,
-            welcomed=self._welcomed,
-            tell=self._loop.tell,
-            open_stream=self._open_stream,
-            report_every=settings.report_every,
-        )
+        self._session = self._dialler()
         self._streams = Streams(
             manager_url=self._manager_url,
             node=self._node,
@@ -88,14 +78,7 @@ class Worker:
             limit=settings.streams,
             send=self._session.send,
         )
-        self._api = LocalApi(
-            core=self._core,
-            node_id=self._identity.node_id,
-            node=self._node,
-            data=settings.data,
-            manager=self._manager_url,
-            trouble=self._trouble,
-        )
+        self._api = self._own_api()
 
     @property
     def connected(self) -> bool:
@@ -127,6 +110,30 @@ class Worker:
             await asyncio.get_running_loop().create_future()
         finally:
             await self.stop()
+
+    def _dialler(self) -> Session:
+        settings = self._settings
+        return Session(
+            url=session_url(settings.manager_host, settings.manager_port),
+            clock=self._clock,
+            hello=self._hello,
+            usage=self._gauge.read,
+            runtime_error=lambda: self._watch.error,
+            welcomed=self._welcomed,
+            tell=self._loop.tell,
+            open_stream=self._open_stream,
+            report_every=settings.report_every,
+        )
+
+    def _own_api(self) -> LocalApi:
+        return LocalApi(
+            core=self._core,
+            node_id=self._identity.node_id,
+            node=self._node,
+            data=self._settings.data,
+            manager=self._manager_url,
+            trouble=self._trouble,
+        )
 
     @property
     def _manager_url(self) -> str:

@@ -52,7 +52,8 @@ class Executor:
         task = self._running.get(id)
         if task is not None and id not in self._given_up:
             self._given_up.add(id)
-            task.cancel()
+            # In the next turn: a task cancelled before its first never runs, and would leave the step unanswered.
+            asyncio.get_running_loop().call_soon(task.cancel)
 
     async def _perform(self, step: Step) -> None:
         answer: WorkerInput = StepCancelled(step)

@@ -127,7 +127,8 @@ class Session:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await socket.send_bytes(encode_message(message))
         except (TimeoutError, ConnectionError, aiohttp.ClientError) as error:
-            raise SessionEnded(f"sending failed: {error!r}") from error
+            reason = str(error) or type(error).__name__
+            raise SessionEnded(f"sending failed: {reason}") from error
 
     async def hang_up(self) -> None:
         """End the session so that a new one tells the whole truth."""
@@ -146,7 +147,8 @@ class Session:
             except CubeError as error:
                 log.warning("no session with %s: %s", self._url, error)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                log.warning("the manager at %s does not answer: %r", self._url, error)
+                reason = str(error) or type(error).__name__
+                log.warning("the manager at %s does not answer: %s", self._url, reason)
             await asyncio.sleep(pause.next())
 
     async def _one_session(self, pause: Backoff) -> None:

@@ -116,7 +116,7 @@ class Streams:
             while True:
                 for seen in _untold(workload, told):
                     told.add(seen.id)
-                    follow = wanted.follow and seen is workload.current
+                    follow = wanted.follow and _is_current(workload, seen)
                     options = _options(wanted, tails.get(seen.id), follow=follow)
                     async with aclosing(self._of_run(workload, seen, options)) as records:
                         async for record in records:
@@ -198,6 +198,11 @@ def _untold(workload: Workload, told: set[str]) -> list[ContainerSeen]:
         for seen in reversed(workload.containers)
         if seen.id not in told and seen.state is not ContainerState.CREATED
     ]
+
+
+def _is_current(workload: Workload, seen: ContainerSeen) -> bool:
+    # By id: a newer view of the same container may have come meanwhile.
+    return workload.current is not None and workload.current.id == seen.id
 
 
 def _is_over(workload: Workload) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -65,8 +66,7 @@ class FakeManager:
         class Handler(_Handler):
             manager = fake
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
         )
@@ -150,6 +150,15 @@ class FakeManager:
         return refusal(NotFound(f"there is no task {ref}", hint="see: cube status -a"))
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that leave."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     manager: ClassVar[FakeManager]
     protocol_version = "HTTP/1.1"
@@ -174,10 +183,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body) + (100 if answer.cut else 0)))
+        if answer.cut:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self._chunk(answer.body or b" ")
+            self.close_connection = True
+            return
+        self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
-        self.close_connection = self.close_connection or answer.cut
 
     do_GET = do_POST = do_PUT = do_DELETE = _serve
 

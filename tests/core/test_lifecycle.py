@@ -61,7 +61,9 @@ def test_what_was_written_off_can_only_be_removed() -> None:
 
 def test_progress_and_repetition_are_not_noteworthy() -> None:
     before = Observed(phase=Phase.PULLING, message="10 %", sequence=1, at_ms=1)
-    assert not noteworthy(before, Observed(phase=Phase.PULLING, message="20 %", sequence=2, at_ms=2))
+    assert not noteworthy(
+        before, Observed(phase=Phase.PULLING, message="20 %", sequence=2, at_ms=2)
+    )
     assert noteworthy(before, Observed(phase=Phase.RUNNING, sequence=2))
     assert noteworthy(Observed(), Observed(health=Health.HEALTHY))
 
@@ -87,7 +89,9 @@ def test_repeating_and_reordering_reports_of_a_run_ends_at_the_same_place(
         allocation = an_allocation(phase=Phase.ASSIGNED, sequence=0)
         for report in order:
             allocation = observe(allocation, report)
-        return "gone" if allocation.gone else (allocation.observed.restart, allocation.observed.phase)
+        return (
+            "gone" if allocation.gone else (allocation.observed.restart, allocation.observed.phase)
+        )
 
     living = [report for report in reports if not report.phase.ended]
     shuffled = living * 2

@@ -230,9 +230,7 @@ def test_a_failed_slot_makes_the_task_failed_and_says_why(world: World) -> None:
     world.join("w1")
     world.submit(replicas=2)
     world.run_all()
-    world.report(
-        world.latest(slot=2), phase=Phase.FAILED, exit=Exit(137, out_of_memory=True)
-    )
+    world.report(world.latest(slot=2), phase=Phase.FAILED, exit=Exit(137, out_of_memory=True))
     assert world.summary().state is TaskState.FAILED
     assert world.summary().reason == "web.2: exit 137 (out of memory)"
     assert world.summary().ready == 1
@@ -295,15 +293,11 @@ def test_a_taken_port_sends_the_slot_elsewhere_and_is_avoided_for_a_minute(world
     world.submit()
     first = world.where()[1]
     words = f"port 8080 is taken on {first}"
-    world.report(
-        world.latest(), phase=Phase.FAILED, failure=Failure(FailureKind.PORT_TAKEN, words)
-    )
+    world.report(world.latest(), phase=Phase.FAILED, failure=Failure(FailureKind.PORT_TAKEN, words))
     world.run_all()
     second = world.where()[1]
     assert second != first
-    world.report(
-        world.latest(), phase=Phase.FAILED, failure=Failure(FailureKind.PORT_TAKEN, words)
-    )
+    world.report(world.latest(), phase=Phase.FAILED, failure=Failure(FailureKind.PORT_TAKEN, words))
     assert world.summary().state is TaskState.PENDING
     assert words in world.summary().reason
     world.run_all()

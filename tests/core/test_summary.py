@@ -13,7 +13,10 @@ from tests.world import World
 
 LINES = [
     (an_allocation(phase=Phase.ASSIGNED), "waiting for its worker"),
-    (an_allocation(phase=Phase.PULLING, message="pulling nginx:1.27, 43 %"), "pulling nginx:1.27, 43 %"),
+    (
+        an_allocation(phase=Phase.PULLING, message="pulling nginx:1.27, 43 %"),
+        "pulling nginx:1.27, 43 %",
+    ),
     (an_allocation(phase=Phase.STARTING), "starting"),
     (an_allocation(phase=Phase.RUNNING), ""),
     (an_allocation(phase=Phase.RUNNING, health=Health.HEALTHY, message="200 OK"), ""),

@@ -60,10 +60,17 @@ async def running(settings: ManagerSettings) -> AsyncIterator[Api]:
     one = Manager(settings)
     await one.start()
     try:
-        async with aiohttp.ClientSession() as session:
-            yield Api(f"http://127.0.0.1:{one.port}", session)
+        async with client_of(one) as api:
+            yield api
     finally:
         await one.stop()
+
+
+@asynccontextmanager
+async def client_of(manager: Manager) -> AsyncIterator[Api]:
+    """A client of a manager that somebody else starts and stops."""
+    async with aiohttp.ClientSession() as session:
+        yield Api(f"http://127.0.0.1:{manager.port}", session)
 
 
 @pytest.fixture
@@ -78,8 +85,8 @@ async def manager(settings: ManagerSettings) -> AsyncIterator[Manager]:
 @pytest.fixture
 async def api(manager: Manager) -> AsyncIterator[Api]:
     """A client of that manager."""
-    async with aiohttp.ClientSession() as session:
-        yield Api(f"http://127.0.0.1:{manager.port}", session)
+    async with client_of(manager) as client:
+        yield client
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:

@@ -19,7 +19,7 @@ from cube.model.orders import Holding
 from cube.settings import ManagerSettings
 from cube.store.ledger import Ledger, RequestRecord
 from cube.wire.messages import Acknowledge
-from tests.manager.conftest import Api, running, until
+from tests.manager.conftest import Api, client_of, running, until
 
 
 async def test_a_taken_port_is_named(settings: ManagerSettings) -> None:
@@ -141,29 +141,11 @@ async def test_a_broken_ledger_ends_the_run(
     failed.set_exception(LedgerBroken("fsync failed"))
     monkeypatch.setattr(Ledger, "commit", lambda *_: failed)
     run = asyncio.create_task(manager.run())
-    async with running_client(manager) as api:
+    async with client_of(manager) as api:
         assert (await api.ask("POST", "/task", {"name": "web", "image": "b"}))[0] == 500
     with pytest.raises(LedgerBroken, match="fsync failed"):
         await run
     await manager.stop()
-
-
-def running_client(manager: Manager) -> _Client:
-    return _Client(manager)
-
-
-class _Client:
-    def __init__(self, manager: Manager) -> None:
-        self._base = f"http://127.0.0.1:{manager.port}"
-
-    async def __aenter__(self) -> Api:
-        import aiohttp
-
-        self._session = aiohttp.ClientSession()
-        return Api(self._base, self._session)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
 
 
 async def test_a_quiet_manager_writes_nothing(

@@ -146,12 +146,15 @@ async def test_a_follower_that_lags_is_told_where_to_resume(
     feed = Feed(queue=10, followers=1)
     app = web.Application()
     app.add_routes(EventApi(Quiet(), Nothing(), feed).routes())  # type: ignore[arg-type]
-    async with TestServer(app) as server, aiohttp.ClientSession() as client:
-        async with client.get(server.make_url("/event?follow=1")) as answer:
-            while not len(feed):
-                await asyncio.sleep(0.001)
-            feed.publish([a_long_event()] * 11)
-            assert b": lagged" in await answer.read()
+    async with (
+        TestServer(app) as server,
+        aiohttp.ClientSession() as client,
+        client.get(server.make_url("/event?follow=1")) as answer,
+    ):
+        while not len(feed):
+            await asyncio.sleep(0.001)
+        feed.publish([a_long_event()] * 11)
+        assert b": lagged" in await answer.read()
 
 
 class Quiet:

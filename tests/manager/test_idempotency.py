@@ -6,7 +6,11 @@ import asyncio
 
 import pytest
 
+from cube.core.effects import Held
+from cube.manager.idempotency import Changes, Key
+from cube.manager.replies import Reply
 from cube.settings import ManagerSettings
+from tests.manager.bench import Bench, a_wish, turns
 from tests.manager.conftest import Api, running
 
 WEB = {"name": "web", "image": "busybox"}
@@ -70,3 +74,27 @@ async def test_what_is_no_key_is_refused(api: Api, key: str) -> None:
     status, _, _ = await api.ask("POST", "/task", WEB, headers={"Idempotency-Key": key})
     assert status == 400
     assert await api.get("/task") == []
+
+
+async def test_a_duplicate_waits_for_a_first_whose_client_has_left() -> None:
+    bench = Bench()
+    changes = Changes(bench.decider, bench.ledger)
+    key = Key("k1", "f")
+    bench.will(1, Held(True))
+
+    def ask() -> asyncio.Task[Reply]:
+        return asyncio.create_task(
+            changes.make(key, lambda: [a_wish()], lambda answers: Reply(200, b"first"))
+        )
+
+    first = ask()
+    await turns()
+    first.cancel()  # its change is on the way to the disk, and stays
+    await turns()
+    second = ask()
+    await turns()
+    for commit in bench.ledger.commits:
+        commit.set_result(None)
+    assert (await second).body == b"first"
+    assert len(bench.ledger.commits) == 1
+    bench.running.cancel()

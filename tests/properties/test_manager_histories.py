@@ -90,7 +90,7 @@ actions = st.one_of(
 )
 
 
-def act(world: World, action: tuple) -> None:  # type: ignore[type-arg]
+def act(world: World, action: tuple) -> None:
     match action:
         case ("join", name):
             world.join(name, capacity=SMALL, holding=_held(world, name))
@@ -135,7 +135,7 @@ def _held(world: World, name: str) -> tuple[AllocationId, ...]:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(actions, max_size=40))
-def test_any_history_settles_and_is_recovered_from_the_ledger(history: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_any_history_settles_and_is_recovered_from_the_ledger(history: list[tuple]) -> None:
     world = World()
     highest: dict[tuple[str, int], int] = {}
     stamps: dict[AllocationId, tuple[int, int]] = {}
@@ -143,7 +143,9 @@ def test_any_history_settles_and_is_recovered_from_the_ledger(history: list[tupl
         act(world, action)
         _only_forward(world, highest, stamps)
 
-    assert not world.core.handle(Tick(), world.now).writes, "a plan that was carried out asks for more"
+    assert not world.core.handle(Tick(), world.now).writes, (
+        "a plan that was carried out asks for more"
+    )
 
     recovered = Cluster(world.ledger)
     now = world.core.cluster

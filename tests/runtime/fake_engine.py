@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class FakeEngine:
         """Answer a question with JSON."""
 
         async def handler(_: web.Request) -> web.StreamResponse:
-            return web.json_response(body, status=status)
+            return _json(body, status)
 
         self.on(method, path, handler)
 
@@ -84,9 +85,15 @@ class FakeEngine:
         first, _, rest = request.match_info["path"].partition("/")
         path = rest if first.startswith("v1.") else request.match_info["path"]
         if path == "version":
-            return web.json_response(self.versions)
+            return _json(self.versions)
         self.asked.append(request)
         handler = self._handlers.get((request.method, path))
         if handler is None:
-            return web.json_response({"message": f"page not found: {path}"}, status=404)
+            return _json({"message": f"page not found: {path}"}, 404)
         return await handler(request)
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    # With no charset in the type, as engines have it.
+    headers = {"Content-Type": "application/json"}
+    return web.Response(body=json.dumps(body).encode(), status=status, headers=headers)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cube.core.effects import Writes
-from cube.errors import CubeError, LedgerBroken, LedgerFull, Overloaded
+from cube.errors import CubeError, LedgerBroken, LedgerFull, ManagerAway, Overloaded
 from cube.store import writer
 from cube.store.ledger import Ledger
 from tests.store.ledger_builders import a_commit, a_request, an_event, contents, opened
@@ -138,6 +138,20 @@ async def test_after_a_full_disk_the_ledger_goes_on_where_it_was(tmp_path: Path)
         await ledger.commit(a_commit(2))
     async with opened(tmp_path) as ledger:
         assert (await ledger.load()).revision == 2
+
+
+async def test_a_ledger_that_is_closed_while_it_recovers_stays_closed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        with Stalled(ledger):
+            recovering = asyncio.create_task(ledger.recover())
+            await asyncio.sleep(0)
+            closing = asyncio.create_task(ledger.close())
+            await asyncio.sleep(0)
+        await asyncio.gather(recovering, closing)
+
+        async with asyncio.timeout(5):
+            with pytest.raises(ManagerAway):
+                await ledger.commit(a_commit(1))
 
 
 @pytest.fixture

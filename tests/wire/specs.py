@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from hypothesis import strategies as st
 
@@ -75,6 +77,11 @@ _HEALTH = st.builds(
     grace_ms=NUMBER,
 )
 
+
+def _spec(fields: dict[str, Any]) -> TaskSpec:
+    return TaskSpec(**fields)
+
+
 SPECS = st.fixed_dictionaries(
     {"name": WORD, "image": WORD},
     optional={
@@ -107,7 +114,7 @@ SPECS = st.fixed_dictionaries(
         "max_per_node": NUMBER,
         "strategy": WORD,
     },
-).map(lambda fields: TaskSpec(**fields))
+).map(_spec)
 """Specs of the right types; hardly any would be admitted."""
 
 PLAIN_VALUES = st.recursive(

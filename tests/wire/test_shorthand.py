@@ -6,6 +6,7 @@ import pytest
 
 from cube.errors import InvalidInput
 from cube.model.spec import Port, Protocol, RestartPolicy, Tmpfs, Ulimit, Volume
+from cube.wire.objections import MAX_OBJECTIONS, Reader
 from cube.wire.shorthand import (
     Restart,
     command,
@@ -110,8 +111,7 @@ def test_a_file_system_in_memory_may_have_a_size(written: object, meant: Tmpfs) 
     ("read", "needed"),
     [(port, ["container_port"]), (volume, ["name", "path"]), (tmpfs, ["path"])],
 )
-def test_every_key_that_is_missing_is_named(read: object, needed: list[str]) -> None:
-    assert callable(read)
+def test_every_key_that_is_missing_is_named(read: Reader[object], needed: list[str]) -> None:
     with pytest.raises(InvalidInput) as caught:
         read({}, "x[1]")
 
@@ -212,6 +212,23 @@ def test_what_is_no_ulimit_is_refused(written: object, where: list[str]) -> None
         ulimits(written, "ulimits")
 
     assert [objection.path for objection in caught.value.objections] == where
+
+
+@pytest.mark.parametrize(
+    ("read", "document"),
+    [
+        (environment, {f"k{number}": None for number in range(10_000)}),
+        (environment, [None] * 10_000),
+        (ulimits, {f"k{number}": "x" for number in range(10_000)}),
+    ],
+)
+def test_a_document_of_nothing_but_mistakes_is_not_read_to_its_end(
+    read: Reader[object], document: object
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read(document, "x")
+
+    assert len(caught.value.objections) <= MAX_OBJECTIONS + 1
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_what_every_yaml_agrees_on_has_its_type(text: str, value: object) -> Non
 
 
 def test_a_fraction_remembers_how_it_was_written() -> None:
-    [[number]] = read_yaml("[1.10]")  # type: ignore[misc]
+    [number] = read_yaml("1.10")
 
     assert isinstance(number, WrittenFloat)
     assert number.text == "1.10"

@@ -61,8 +61,11 @@ class SmallManager:
         await self.say(Instruct(number=self._instructed, orders=orders))
 
     async def say(self, message: FromManager) -> None:
+        await self.say_bytes(encode_message(message))
+
+    async def say_bytes(self, data: bytes) -> None:
         assert self._socket is not None
-        await self._socket.send_bytes(encode_message(message))
+        await self._socket.send_bytes(data)
 
     async def open_stream(
         self, id: AllocationId, *, follow: bool = False, tail: int | None = None

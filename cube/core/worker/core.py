@@ -83,8 +83,7 @@ class WorkerCore:
         effects = WorkerEffects()
         touched = self._take(input, now, effects)
         for id in self._alarms.take_due(now.monotonic):
-            if (workload := self._workloads.get(id)) is not None:
-                touched[id] = workload
+            touched[id] = self._workloads[id]
         for workload in touched.values():
             self._advance(workload, now, effects)
         effects.look_again_at = self._alarms.next_at()
@@ -114,9 +113,7 @@ class WorkerCore:
                 self._lease.renew(sent_at)
             case inputs.Acknowledged(reports=reports):
                 self._acknowledge(reports, now.monotonic)
-            case inputs.Tick():
-                pass
-        return {}
+        return {}  # what is due is looked at after every input, so a Tick needs nothing here
 
     def _some(self, found: Iterable[Workload | None]) -> dict[AllocationId, Workload]:
         return {workload.id: workload for workload in found if workload is not None}
@@ -144,7 +141,10 @@ class WorkerCore:
         workload.not_before = 0.0
 
     def _order_run(self, workload: Workload, order: Run, now: float) -> None:
-        workload.spec = order.spec
+        if workload.spec is None:
+            workload.spec = (
+                order.spec
+            )  # one allocation, one spec: a newer one gets an allocation of its own
         if workload.wanted is None:
             workload.wanted = Wanted.RUN
             workload.unstarted = False
@@ -189,7 +189,9 @@ class WorkerCore:
         *,
         at_all: bool,
     ) -> None:
+        before = workload.current
         if not look_at(workload, containers, began, now, at_all=at_all):
+            self._ids_by_container.pop(before.id if before is not None else "", None)
             vanished(workload, now, self._timing, self._draw_for(workload))
 
     def _answer(
@@ -247,6 +249,7 @@ class WorkerCore:
             workload = self._workloads.get(id)
             if workload is not None and workload.removed and workload.sequence == sequence:
                 del self._workloads[id]
+                self._alarms.set(id, None)
                 self._forgotten[id] = now
 
     # What follows from the state of one workload.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cube.core.restart import REMOVED_OUTSIDE, Ended, pause
-from cube.core.worker.steps import Create, Discard, Halt, Pull, Start, Step
+from cube.core.worker.steps import Create, Halt, Pull, Start, Step
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Failure, FailureKind, Phase
 from cube.model.container import ContainerSeen
@@ -47,8 +47,8 @@ def succeeded(
             workload.notice_running(now)
         case Halt(container_id=container_id):
             return _put(workload, container_id, seen)
-        case Discard(container_id=container_id):
-            _put(workload, container_id, None)
+        case _:
+            _put(workload, step.container_id, None)
     return True
 
 

@@ -10,8 +10,9 @@ from contextlib import aclosing
 from aiohttp import hdrs, web
 
 from cube.errors import InvalidInput, NotFound, Objection
-from cube.manager.decider import Core, Decider
-from cube.manager.feed import Feed, History, Lagged, follow
+from cube.manager.decider import Decider
+from cube.manager.doors import Core, History
+from cube.manager.feed import Feed, Lagged, follow
 from cube.manager.intake import MAX_INTEGER, Query
 from cube.manager.lookup import find_node, find_task
 from cube.manager.replies import json_response

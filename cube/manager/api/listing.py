@@ -9,8 +9,8 @@ from aiohttp import web
 
 from cube.core.summary import state_of
 from cube.errors import InvalidInput, Objection
-from cube.manager.decider import Core, Decider
-from cube.manager.feed import History
+from cube.manager.decider import Decider
+from cube.manager.doors import Core, History
 from cube.manager.intake import Query, reference
 from cube.manager.lookup import find_node, find_task
 from cube.manager.replies import json_response

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 import msgspec
 from aiohttp import hdrs, web
 
+from cube.aio.race import race
 from cube.core.cluster import Cluster
 from cube.core.summary import state_of
-from cube.manager.decider import Core, Decider
+from cube.errors import Overloaded
+from cube.manager.decider import Decider
+from cube.manager.doors import Core
 from cube.manager.feed import Feed, Lagged, Subscription
 from cube.manager.intake import Query, reference
 from cube.manager.lookup import find_task
 from cube.manager.session import Sessions
-from cube.manager.streams import Gathering, Lines, Over, Streams
+from cube.manager.streams import Gathering, Lines, Note, Over, Streams
 from cube.model.allocation import Allocation, Phase
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, TaskId, slot_name
@@ -28,8 +31,7 @@ from cube.wire.views import LogRecord
 WRITE_SECONDS = (
     60.0  # a person may look at a pager for a while; a dead connection must not stay for ever
 )
-LOOK_EVERY = 0.5  # how soon the log of a container that replaced another joins in
-KEEP_ALIVE_LOOKS = 30  # an empty line every 15 s
+KEEP_ALIVE = 15.0  # an empty line so often shows both sides that the connection lives
 TAIL_MOST = 1_000_000
 _ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 
@@ -80,22 +82,35 @@ class LogApi:
             first = b"".join(merge.open_new(self._decider.core, first=True))
             response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/x-ndjson"})
             await response.prepare(request)
-            await _send(
-                response, first or (b"\n" if wish.follow else b"")
-            )  # sends the headers, too
-            await self._pump(response, merge, news)
+            if first or wish.follow:
+                await _send(response, first or b"\n")  # takes the headers with it
+            await race(
+                lines=self._pump(response, merge),
+                news=self._watch(news, merge, gathering),
+            )
         return response
 
-    async def _pump(self, response: web.StreamResponse, merge: _Merge, news: Subscription) -> None:
-        """Pass lines on. While following, containers that start later join in."""
-        quiet = 0
-        while not merge.over(self._decider.core) and not news.ended:
+    async def _pump(self, response: web.StreamResponse, merge: _Merge) -> None:
+        """Pass lines on until there can be no more."""
+        while not merge.over(self._decider.core):
             data = await merge.next()
-            if merge.wish.follow and await _concerns(news):
-                data += b"".join(merge.open_new(self._decider.core, first=False))
-            quiet = 0 if data else quiet + 1
-            if data or quiet % KEEP_ALIVE_LOOKS == 0:
-                await _send(response, data or b"\n")
+            if data is None:
+                await _send(response, b"\n")
+            elif data:
+                await _send(response, data)
+
+    async def _watch(self, news: Subscription, merge: _Merge, gathering: Gathering) -> None:
+        """Let containers that start later join in, and the reader look when the task may have ended."""
+        while not news.ended:
+            try:
+                events = await news.next(KEEP_ALIVE)
+            except Lagged:
+                news.catch_up()
+                events = []
+            if merge.wish.follow and not news.ended:
+                data = b"".join(merge.open_new(self._decider.core, first=False))
+                if data or any(event.kind is EventKind.TASK_STATE for event in events):
+                    gathering.note(data)
 
 
 class _Merge:
@@ -129,7 +144,11 @@ class _Merge:
         if session is None:
             yield _warning(name, node_name, f"node {node_name} is not connected")
             return
-        stream_id = self._gathering.expect()
+        try:
+            stream_id = self._gathering.expect()
+        except Overloaded as error:
+            yield _warning(name, node_name, error.message)
+            return
         self._open[stream_id] = (name, node_name)
         wish = self.wish if first else msgspec.structs.replace(self.wish, tail=None)
         session.say(
@@ -145,15 +164,15 @@ class _Merge:
             )
         )
 
-    async def next(self) -> bytes:
-        """Return what came next of any stream; nothing when it is time to look around."""
-        match await self._gathering.next(LOOK_EVERY):
-            case Lines(data=data):
+    async def next(self) -> bytes | None:
+        """Return what came next, maybe nothing; None after a while of silence."""
+        match await self._gathering.next(KEEP_ALIVE):
+            case Lines(data=data) | Note(data=data):
                 return data
             case Over(stream_id=stream_id, problem=problem):
                 name, node = self._open.pop(stream_id)
                 return _warning(name, node, problem) if problem else b""
-        return b""
+        return None
 
     def over(self, core: Core) -> bool:
         """Whether no line will come any more."""
@@ -173,16 +192,6 @@ def _with_logs(cluster: Cluster, task_id: TaskId) -> Iterator[Allocation]:
             seen = allocation.observed
             if (seen.container_id or seen.phase >= Phase.RUNNING) and not allocation.gone:
                 yield allocation
-
-
-async def _concerns(news: Subscription) -> bool:
-    """Whether something started since the last look."""
-    try:
-        events = await news.next(0)
-    except Lagged:
-        news.catch_up()
-        return True
-    return any(event.kind is EventKind.ALLOCATION_RUNNING for event in events)
 
 
 def _warning(name: str, node: str, problem: str) -> bytes:

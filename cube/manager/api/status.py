@@ -8,7 +8,8 @@ from http import HTTPStatus
 from aiohttp import web
 
 import cube
-from cube.manager.decider import Core, Decider
+from cube.manager.decider import Decider
+from cube.manager.doors import Core
 from cube.manager.feed import Feed
 from cube.manager.replies import HttpRefusal, json_response, refused
 from cube.manager.session import Sessions

@@ -216,6 +216,35 @@ class TestEnding:
         machine.wait(10)
         assert set(machine.containers) == {"c1"}
 
+    def test_an_older_run_started_outside_is_stopped_for_the_newer(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.exits(1)
+        machine.wait(1)
+        machine.outside(
+            machine.containers["c1"], state=ContainerState.RUNNING, started_ms=machine.now.wall_ms
+        )
+        assert machine.done[-1] == Halt(ID, "c1", "", 10_000)
+        assert [seen.id for seen in machine.running()] == ["c2"]
+
+    def test_a_new_run_waits_for_the_step_in_flight(self, machine: Machine) -> None:
+        machine.order(run(health=CHECK))
+        machine.answer_probes(True)
+        machine.holding_back = True
+        for _ in range(3):
+            machine.wait(5)
+            machine.answer_probes(False, "HTTP 500")
+        machine.exits(137)
+        machine.wait(10)
+        assert machine.pending == [Halt(ID, "c1", "", 10_000)]
+        machine.release()
+        assert [seen.id for seen in machine.running()] == ["c2"]
+
+    def test_an_answer_to_no_step_in_flight_changes_nothing(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.tell(inputs.StepFailed(Start(ID, "c9"), ENGINE_AWAY))
+        machine.tell(inputs.StepDone(Discard(ID, "c1")))
+        assert machine.phases == ["RUNNING"]
+
     def test_an_exit_seen_before_the_answer_to_start_is_not_undone(self, machine: Machine) -> None:
         machine.order(run())
         started = machine.containers["c1"]
@@ -253,6 +282,16 @@ class TestRemoving:
         machine.order(remove())
         machine.release()
         assert kinds(machine) == ["Create", "Discard"]
+        assert machine.newest.phase is Phase.REMOVED
+
+    def test_a_container_whose_making_was_not_confirmed_is_looked_for(
+        self, machine: Machine
+    ) -> None:
+        machine.answers_lost = 1
+        machine.order(run())
+        assert set(machine.containers) == {"c1"}
+        machine.order(remove())
+        assert machine.containers == {}
         assert machine.newest.phase is Phase.REMOVED
 
     def test_engine_errors_are_retried_for_ever(self, machine: Machine) -> None:
@@ -410,3 +449,124 @@ class TestSessions:
         machine.order(run(on_disconnect="stop", restart="never"))
         assert len(machine.running()) == 1
         assert machine.newest.restart == 1
+
+    def test_a_bound_container_that_vanishes_while_it_is_stopped_needs_an_order_too(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run(on_disconnect="stop"))
+        machine.holding_back = True
+        machine.wait(2)
+        (halt,) = machine.pending
+        machine.containers.clear()
+        machine.tell(inputs.StepDone(halt))
+        machine.wait(100)
+        assert machine.newest.phase is Phase.EXITED
+        assert machine.pending == [halt]
+
+    def test_an_order_during_the_stop_starts_the_next_run_after_it(self, machine: Machine) -> None:
+        machine.order(run(on_disconnect="stop"))
+        machine.holding_back = True
+        machine.wait(2)
+        machine.tell(inputs.SessionOpened(2, 4.0, machine.seconds))
+        machine.order(run(on_disconnect="stop"))
+        machine.release()
+        assert kinds(machine) == ["Create", "Start", "Halt", "Create", "Start"]
+        assert machine.newest.failures_in_row == 0
+
+
+class TestLookingAround:
+    def test_an_order_before_the_first_look_takes_up_what_is_there(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.exits(1)
+        machine.wait(1)
+        late = Machine(looked=False)
+        late.containers = dict(reversed(machine.containers.items()))
+        late.order(run())
+        late.look()
+        assert late.done == []
+        assert (late.newest.phase, late.newest.restart) == (Phase.RUNNING, 1)
+        assert late.core.holding == (Holding(id=ID, restart=1),)
+
+    def test_the_step_in_flight_on_a_container_is_known(self, machine: Machine) -> None:
+        machine.order(run())
+        assert machine.core.step_on("c1") is None
+        machine.holding_back = True
+        machine.order(remove())
+        assert machine.core.step_on("c1") == Halt(ID, "c1", "", 10_000)
+        assert machine.core.step_on("c9") is None
+
+    def test_an_exit_the_engine_cannot_explain_is_no_success(self, machine: Machine) -> None:
+        machine.order(run(restart="never"))
+        machine.outside(machine.containers["c1"], state=ContainerState.EXITED)
+        assert machine.newest.phase is Phase.FAILED
+
+    def test_what_nobody_knows_changes_nothing(self, machine: Machine) -> None:
+        machine.tell(inputs.Pulled(ID, 1, 2))
+        machine.tell(inputs.Probed(ID, "c1", True))
+        machine.tell(inputs.Saw("c1", None, machine.seconds))
+        assert machine.told == []
+
+    def test_a_late_answer_of_a_former_container_is_not_taken_for_the_present_one(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run(health=CHECK))
+        machine.exits(1)
+        machine.wait(1)
+        machine.tell(inputs.Probed(ID, "c1", True))
+        assert machine.newest.health is Health.STARTING
+
+    def test_a_slow_stop_is_told_with_its_reason(self, machine: Machine) -> None:
+        machine.order(run(health=CHECK))
+        machine.answer_probes(True)
+        machine.holding_back = True
+        for _ in range(3):
+            machine.wait(5)
+            machine.answer_probes(False, "HTTP 500")
+        machine.wait(1)
+        assert machine.newest.phase is Phase.STOPPING
+        assert "HTTP 500" in machine.newest.message
+
+    def test_an_unhealthy_container_that_vanishes_was_unhealthy(self, machine: Machine) -> None:
+        machine.order(run(health=CHECK))
+        machine.answer_probes(True)
+        machine.holding_back = True
+        for _ in range(3):
+            machine.wait(5)
+            machine.answer_probes(False, "HTTP 500")
+        machine.tell(inputs.StepDone(machine.pending[0]))
+        assert machine.newest.failure is not None
+        assert machine.newest.failure.kind is FailureKind.UNHEALTHY
+
+    def test_a_container_of_a_newer_run_than_known_is_the_present_one(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run())
+        first = dict(machine.containers)
+        machine.exits(1)
+        machine.wait(1)
+        newer = machine.containers
+        machine.containers = first
+        machine.restart_worker()
+        machine.containers = newer
+        machine.look()
+        assert (machine.newest.container_id, machine.newest.restart) == ("c2", 1)
+
+    def test_a_pull_of_unknown_size_is_told_without_a_share(self, machine: Machine) -> None:
+        machine.holding_back = True
+        machine.order(run(pull="always"))
+        machine.seconds += 1
+        machine.tell(inputs.Pulled(ID, 5, 0))
+        assert machine.newest.message == "pulling nginx"
+
+    def test_a_completed_container_started_again_outside_stays_completed(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run())
+        machine.exits(0)
+        machine.seconds += 1
+        machine.outside(
+            machine.containers["c1"], state=ContainerState.RUNNING, started_ms=machine.now.wall_ms
+        )
+        machine.wait(100)
+        assert machine.newest.phase is Phase.COMPLETED
+        assert kinds(machine) == ["Create", "Start"]

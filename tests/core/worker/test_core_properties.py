@@ -51,7 +51,14 @@ class History:
             self.order_removal,
         ]
         chosen = self.random.sample(actions, self.random.randint(2, len(actions)))
-        self.actions = [*chosen, self.order_run, self.wait, self.wait, self.release_steps, self.look]
+        self.actions = [
+            *chosen,
+            self.order_run,
+            self.wait,
+            self.wait,
+            self.release_steps,
+            self.look,
+        ]
 
     def _spec(self) -> dict[str, Any]:
         spec: dict[str, Any] = {

@@ -1,0 +1,40 @@
+"""Values behind flags, and the codes commands leave with."""
+
+from __future__ import annotations
+
+import pytest
+
+from cube import errors
+from cube.cli.amounts import duration_option, pairs_option
+from cube.cli.exits import Exit
+from cube.errors import CubeError, InvalidInput
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("", None), ("90", 90.0), ("90s", 90.0), ("1h30m", 5400.0), ("5ms", 0.005)],
+)
+def test_durations(text: str, seconds: float | None) -> None:
+    assert duration_option("--timeout", text) == seconds
+
+
+def test_what_has_no_value_is_named_all_at_once() -> None:
+    with pytest.raises(InvalidInput) as raised:
+        pairs_option("--label", ["a", "b=1", "=c"])
+
+    assert [one.path for one in raised.value.objections] == ["--label", "--label"]
+
+
+def test_a_value_may_hold_what_separates() -> None:
+    assert pairs_option("--label", ["url=http://x?a=b", "empty="]) == {
+        "url": "http://x?a=b",
+        "empty": "",
+    }
+
+
+def test_every_error_leaves_with_a_code_of_the_list() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+
+    codes = {kind.exit_code for kind in kinds if issubclass(kind, CubeError)}
+
+    assert codes <= set(Exit)

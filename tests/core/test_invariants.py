@@ -1,0 +1,110 @@
+"""The rules are worth something only if they notice: each is shown a cluster that breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from cube.core.cluster import Cluster
+from cube.core.effects import Snapshot
+from cube.core.invariants import violations
+from cube.model.allocation import Phase, Wanted
+from cube.model.node import Condition
+from cube.model.spec import Port
+from tests.builders import GIB, a_node, a_task, an_allocation
+
+
+def a_cluster(*, replicas: int = 1, **spec: object) -> Cluster:
+    task = a_task(replicas=replicas, **spec)
+    return Cluster(
+        Snapshot(
+            cluster_id="c1",
+            tasks=[task],
+            nodes=[a_node("w1"), a_node("w2")],
+            allocations=[
+                an_allocation(task, a_node("w1"), slot=slot) for slot in range(1, replicas + 1)
+            ],
+        )
+    )
+
+
+def two_may_run(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    task = cluster.tasks[first.task_id]
+    second = an_allocation(task, a_node("w2"), generation=2)
+    cluster._put_allocation(replace(first, wanted=Wanted.REMOVE))
+    cluster._put_allocation(second)
+
+
+def live_beyond_the_replicas(cluster: Cluster) -> None:
+    (task,) = cluster.tasks.values()
+    cluster._put_allocation(an_allocation(task, a_node("w2"), slot=7))
+
+
+def recorded_under_another_name(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    cluster.allocations[first.id] = replace(first, generation=4)
+
+
+def over_committed(cluster: Cluster) -> None:
+    (candidate, _) = cluster.candidates.values()
+    (task,) = cluster.tasks.values()
+    for slot in range(2, 12):
+        cluster._put_allocation(
+            an_allocation(
+                task, candidate.node, slot=slot, demand=replace(task.spec.demand, memory_bytes=GIB)
+            )
+        )
+
+
+def counted_wrongly(cluster: Cluster) -> None:
+    (candidate, _) = cluster.candidates.values()
+    candidate.memory_bytes += 1
+
+
+def standing_wrongly(cluster: Cluster) -> None:
+    (roster,) = cluster.rosters.values()
+    roster.standings[0] += 1
+
+
+def present_wrongly(cluster: Cluster) -> None:
+    (roster,) = cluster.rosters.values()
+    roster.present += 1
+
+
+def live_on_a_lost_node(cluster: Cluster) -> None:
+    cluster._put_node(replace(a_node("w1"), condition=Condition.LOST))
+
+
+BROKEN: list[tuple[Callable[[Cluster], None], str]] = [
+    (two_may_run, "may still run beside a newer allocation"),
+    (live_beyond_the_replicas, "although its slot is not wanted"),
+    (recorded_under_another_name, "is recorded as"),
+    (over_committed, "is over-committed"),
+    (counted_wrongly, "counts"),
+    (standing_wrongly, "counts"),
+    (present_wrongly, "allocations left"),
+    (live_on_a_lost_node, "on a node that was given up"),
+]
+
+
+@pytest.mark.parametrize(("break_it", "sentence"), BROKEN, ids=[one.__name__ for one, _ in BROKEN])
+def test_a_broken_cluster_is_noticed(break_it: Callable[[Cluster], None], sentence: str) -> None:
+    cluster = a_cluster()
+    assert violations(cluster) == []
+    break_it(cluster)
+    assert any(sentence in violation for violation in violations(cluster))
+
+
+def test_a_host_port_given_twice_is_noticed() -> None:
+    cluster = a_cluster(replicas=2, ports=(Port(80, 8080),))
+    assert any("is given 2 times" in violation for violation in violations(cluster))
+
+
+def test_a_cluster_whose_work_has_ended_breaks_no_rule() -> None:
+    task = a_task()
+    ended = an_allocation(task, a_node("w1"), phase=Phase.COMPLETED)
+    snapshot = Snapshot(cluster_id="c1", tasks=[task], nodes=[a_node("w1")], allocations=[ended])
+    assert violations(Cluster(snapshot)) == []

@@ -1,0 +1,105 @@
+"""What a worker says to its manager, and when it dials again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cube.model.orders import Holding
+from cube.settings import WorkerSettings
+from cube.wire.messages import Refuse, Welcome
+from cube.worker.app import Worker
+from cube.worker.session import session_url
+from tests.worker.orders import ID, run
+from tests.worker.small_engine import SmallEngine
+from tests.worker.small_manager import SmallManager
+
+
+async def test_it_says_who_it_is(worker: Worker, manager: SmallManager) -> None:
+    await manager.until(lambda: len(manager.hellos) == 1)
+    (hello,) = manager.hellos
+    assert hello.facts.name == "w1"
+    assert hello.facts.address == "127.0.0.1"
+    assert hello.facts.capacity.cpu_millis == 4000
+    assert hello.runtime_error == ""
+    await manager.until(lambda: any(lease.usage is not None for lease in manager.leases))
+
+
+async def test_a_new_session_is_told_what_the_old_one_did_not_acknowledge(
+    worker: Worker, manager: SmallManager
+) -> None:
+    manager.acknowledges = False
+    manager.first_orders = (run(),)
+    await manager.until(lambda: manager.phases == ["RUNNING"])
+    await manager.hang_up()
+    await manager.until(lambda: manager.phases == ["RUNNING", "RUNNING"])
+    assert manager.newest.epoch == 2
+    assert manager.hellos[-1].holding == (Holding(id=ID),)
+    assert manager.hellos[-1].cluster_id == "cluster"
+
+
+async def test_a_gap_in_the_orders_ends_the_session(worker: Worker, manager: SmallManager) -> None:
+    await manager.until(lambda: bool(manager.hellos))
+    await manager.instruct(run(), skip=1)
+    await manager.until(lambda: len(manager.hellos) == 2)
+    assert manager.reports == []
+
+
+async def test_a_manager_that_confirms_no_lease_is_dialled_again(
+    worker: Worker, manager: SmallManager
+) -> None:
+    manager.confirms = False
+    await manager.until(lambda: len(manager.hellos) == 2)
+
+
+async def test_a_refused_worker_lives_on(worker: Worker, manager: SmallManager) -> None:
+    manager.refuse = Refuse(reason="not now")
+    await manager.until(lambda: bool(manager.hellos))
+    if worker.connected:
+        await manager.hang_up()
+    await manager.until(lambda: len(manager.hellos) >= 3)
+    assert not worker.connected
+    manager.refuse = None
+    await manager.until(lambda: worker.connected and bool(manager.leases))
+
+
+async def test_a_second_welcome_ends_the_session(worker: Worker, manager: SmallManager) -> None:
+    await manager.until(lambda: bool(manager.leases))
+    await manager.say(Welcome(cluster_id="other", epoch=9, heartbeat=1.0, lease=4.0))
+    await manager.until(lambda: len(manager.hellos) == 2)
+    assert manager.hellos[-1].cluster_id == "cluster"
+
+
+async def test_what_is_no_message_ends_the_session(worker: Worker, manager: SmallManager) -> None:
+    await manager.until(lambda: bool(manager.leases))
+    await manager.say_bytes(b"\xc1")
+    await manager.until(lambda: len(manager.hellos) == 2)
+
+
+async def test_a_refusal_within_a_session_ends_it(worker: Worker, manager: SmallManager) -> None:
+    await manager.until(lambda: bool(manager.leases))
+    await manager.say(Refuse(reason="another process has this identity"))
+    await manager.until(lambda: len(manager.hellos) == 2)
+
+
+async def test_a_final_refusal_is_said_loudly_and_not_asked_about_again_soon(
+    settings: WorkerSettings,
+    manager: SmallManager,
+    engine: SmallEngine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    manager.refuse = Refuse(reason="another cluster", final=True)
+    worker = Worker(settings, engine)
+    await worker.start()
+    await manager.until(lambda: bool(manager.hellos))
+    async with asyncio.timeout(5):
+        while "another cluster" not in caplog.text:
+            await asyncio.sleep(0)
+    assert len(manager.hellos) == 1
+    await worker.stop()
+
+
+def test_addresses_of_both_families_make_a_url() -> None:
+    assert session_url("10.0.0.1", 5555) == "ws://10.0.0.1:5555/worker/session"
+    assert session_url("::1", 5555) == "ws://[::1]:5555/worker/session"
