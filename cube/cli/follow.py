@@ -16,9 +16,8 @@ from cube.model.allocation import FailureKind, Health
 from cube.model.task import Goal, TaskState
 from cube.wire.views import AllocationView, SlotView, TaskView
 
-GRACE_SECONDS = (
-    2.0  # the planner answers in milliseconds; a worker that reconnects needs one second
-)
+GRACE_SECONDS = 2.0
+"""The planner answers in milliseconds; a worker that reconnects needs one second."""
 SETTLE_SECONDS = 1.0  # without a health check, what survives its first second is taken to run
 LOOP_RESTARTS = 3  # one restart may be a race at start, three are a habit
 REMINDER_SECONDS = 30.0

@@ -17,6 +17,9 @@ import typer
 from cube.cli.tables import Cell, Table
 from cube.cli.words import sign
 
+# Where the width ends, these give way; names and numbers stay whole.
+FOLDED = frozenset({"REASON", "MESSAGE", "IMAGE", "LABELS", "PORTS"})
+
 
 class Format(StrEnum):
     """What `-o` takes. JSON is a contract: fields are only ever added."""
@@ -110,9 +113,7 @@ def rich_table(table: Table) -> Any:
 
     drawn = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in table.columns:
-        drawn.add_column(
-            column, overflow="fold", no_wrap=column in ("NAME", "STATE", "READY", "AGE")
-        )
+        drawn.add_column(column, overflow="fold", no_wrap=column not in FOLDED)
     for row in table.rows:
         drawn.add_row(
             *(Text(_signed(cell), style=sign(cell.state)[1] if cell.state else "") for cell in row)

@@ -75,7 +75,9 @@ class Live:
         from rich.live import Live as RichLive
 
         console = Console(stderr=True, highlight=False, no_color=not coloured(sys.stderr))
-        self._live = RichLive(console=console, auto_refresh=False)
+        self._live = RichLive(
+            console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -24,9 +24,8 @@ from cube.wire.views import Problem
 
 CONNECT_SECONDS = 3.0  # a manager on the other side of the world answers a SYN in one
 READ_SECONDS = 30.0  # the longest honest answer is a bulk POST of 10,000 tasks
-RETRIES = (
-    2  # a manager that restarts is back within a second; one that is gone is to be told of soon
-)
+RETRIES = 2
+"""A manager that restarts is back within a second; one that is gone is to be told of soon."""
 GATEWAY_STATUS = frozenset(
     {502, 503, 504}
 )  # without a problem document: said by a proxy on the way

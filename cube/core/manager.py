@@ -295,6 +295,5 @@ class ManagerCore:
         return min((due for due in dues if due is not None), default=None)
 
 
-_PLACEMENTS_AT_ONCE = (
-    1_000  # about 20 ms of work: the event loop must not be held for longer than 50
-)
+_PLACEMENTS_AT_ONCE = 1_000
+"""About 20 ms of work: the event loop must not be held for longer than 50."""

@@ -92,7 +92,8 @@ def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
         return None
     if allocation.wanted is Wanted.REMOVE or allocation.lost:
         return Remove(id=allocation.id, reason=allocation.why_removed)
-    if allocation.observed.phase.ended:
+    seen = allocation.observed
+    if seen.phase.ended:
         return None
     return Run(
         id=allocation.id,
@@ -100,6 +101,7 @@ def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
         slot=allocation.slot,
         generation=allocation.generation,
         spec=cluster.tasks[allocation.task_id].spec,
+        first_restart=seen.restart + (seen.phase >= Phase.RUNNING),
     )
 
 

@@ -150,6 +150,5 @@ class Planning:
         return STRATEGIES[task.spec.strategy or self._strategy]
 
 
-_REWORD_NODES = (
-    100  # beyond, the reason of a waiting task is worded anew only when it is looked at again
-)
+_REWORD_NODES = 100
+"""Beyond, the reason of a waiting task is worded anew only when it is looked at again."""

@@ -39,9 +39,8 @@ log = logging.getLogger(__name__)
 HELLO_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 SILENT_LEASES = 3  # after so many leases without a word the connection is taken for dead
-REPORTS_IN_FLIGHT = (
-    1_000  # decisions on their way to the disk beyond which no more is read from workers
-)
+REPORTS_IN_FLIGHT = 1_000
+"""Decisions on their way to the disk beyond which no more is read from workers."""
 
 
 class _Refused(Exception):

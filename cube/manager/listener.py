@@ -16,9 +16,8 @@ from cube.manager.replies import refused
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 75.0  # as browsers and proxies expect; aiohttp's own default is an hour
-LINGER_SECONDS = (
-    2.0  # how long the rest of a refused body is read, so that the refusal is not lost in a reset
-)
+LINGER_SECONDS = 2.0
+"""How long the rest of a refused body is read, so that the refusal is not lost in a reset."""
 STOP_SECONDS = 3.0  # for answers under way when the manager stops
 BACKLOG = 1024  # a thousand workers that come back in one second
 LINE_BYTES = 8190

@@ -13,12 +13,10 @@ from cube.wire.codec import encode_message
 from cube.wire.messages import MAX_MESSAGE_BYTES, FromManager, Instruct
 
 WRITE_SECONDS = 5.0  # longer than a lease: a worker that does not read is not there
-ORDERS_AHEAD = (
-    20_000  # unsent; a worker that is so far behind does better to come again and be compared
-)
-MESSAGES_AHEAD = (
-    1_000  # answers to leases and reports, one each; an honest worker waits for its answers
-)
+ORDERS_AHEAD = 20_000
+"""Unsent; a worker that is so far behind does better to come again and be compared."""
+MESSAGES_AHEAD = 1_000
+"""Answers to leases and reports, one each; an honest worker waits for its answers."""
 ORDERS_AT_ONCE = 256
 INSTRUCT_BYTES = MAX_MESSAGE_BYTES // 4
 

@@ -16,9 +16,8 @@ class Run(msgspec.Struct, frozen=True, tag="run", gc=False, kw_only=True):
     slot: int
     generation: int
     spec: TaskSpec
-    first_restart: int = (
-        0  # one more than the newest run heard of: where a worker that has nothing of it goes on
-    )
+    first_restart: int = 0
+    """One more than the newest run known to have had a container: where a worker that finds none goes on."""
 
 
 class Remove(msgspec.Struct, frozen=True, tag="remove", gc=False, kw_only=True):

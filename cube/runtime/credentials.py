@@ -45,6 +45,9 @@ class _Login(msgspec.Struct, frozen=True):
     password: str = ""
     identitytoken: str = ""
 
+    def __repr__(self) -> str:
+        return "_Login(…)"
+
 
 class DockerConfig(msgspec.Struct, frozen=True):
     """The part of docker's config.json that is about credentials."""
@@ -57,6 +60,9 @@ class DockerConfig(msgspec.Struct, frozen=True):
 class _HelperAnswer(msgspec.Struct, frozen=True, rename="pascal"):
     username: str = ""
     secret: str = ""
+
+    def __repr__(self) -> str:
+        return "_HelperAnswer(…)"
 
 
 def config_path() -> Path:

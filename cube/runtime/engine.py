@@ -163,6 +163,9 @@ class Engine:
             if error.status == CANNOT_CONNECT:
                 self._version = ""  # what answers next may be another engine
             raise
+        except (KeyError, TypeError) as error:
+            # aiodocker takes for granted what the body of an error looks like.
+            raise ValueError("an error without a message") from error
 
     async def _negotiated(self, client: aiodocker.Docker) -> str:
         async with self._negotiating:

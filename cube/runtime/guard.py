@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
-import msgspec
 from aiodocker.exceptions import DockerError
 
 from cube.runtime.contract import RuntimeFailure
@@ -31,8 +30,8 @@ async def guarded(asked: Asked, engine: str, seconds: float | None) -> AsyncIter
         raise Refused(asked, error.status, error.message) from error
     except (aiohttp.ClientError, OSError) as error:
         raise RuntimeFailure(away(engine, _reason(error))) from error
-    except (msgspec.DecodeError, ValueError, KeyError) as error:
-        # aiodocker reads error bodies as JSON with a message; a proxy in between sends what it likes.
+    except ValueError as error:
+        # Not JSON, or not the JSON that was expected; a proxy in between sends what it likes.
         raise RuntimeFailure(engine_error(asked, f"its answer is not readable: {error}")) from error
 
 

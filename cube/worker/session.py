@@ -44,17 +44,14 @@ from cube.wire.messages import (
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
-CLOSE_SECONDS = (
-    0.5  # a manager that is gone says no farewell; the next session is not to wait for it
-)
-RETRY_FIRST, RETRY_LONGEST = (
-    0.1,
-    5.0,
-)  # a manager restarts in a second; a thousand workers must not storm it
+CLOSE_SECONDS = 0.5
+"""A manager that is gone says no farewell; the next session is not to wait for it."""
+# A manager restarts in a second. The longest pause is well below a lease, which a restarted manager
+# counts from its own start: a worker must be back before that one runs out.
+RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
 RETRY_REFUSED = 60.0  # refused for good: only a person can change that, so ask rarely
-SILENT_LEASES = (
-    1.5  # so many leases without a word from the manager: the connection is dead, whatever TCP says
-)
+SILENT_LEASES = 1.5
+"""So many leases without a word from the manager: the connection is dead, whatever TCP says."""
 USAGE_EVERY = 5.0
 REPORTS_PER_MESSAGE = 500  # about 0.2 MB
 

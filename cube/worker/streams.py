@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import aiohttp
 
@@ -82,13 +82,12 @@ class Streams:
     async def _carry(self, wanted: OpenStream) -> None:
         url = self._manager_url + routes.STREAM.format(stream_id=wanted.stream_id)
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+        headers = {"Content-Type": "application/x-ndjson"}
+        body = self._bytes(wanted)
         try:
             async with (
                 aiohttp.ClientSession(timeout=limits) as http,
-                aclosing(self._bytes(wanted)) as body,
-                http.post(
-                    url, data=body, headers={"Content-Type": "application/x-ndjson"}
-                ) as answer,
+                http.post(url, data=body, headers=headers) as answer,
             ):
                 if answer.status >= 400:
                     log.warning("stream %s: the manager says %d", wanted.stream_id, answer.status)
@@ -97,6 +96,10 @@ class Streams:
             log.debug("stream %s ended: %r", wanted.stream_id, error)
         finally:
             self._open -= 1
+            # When the manager hangs up, the task that sends the body may be inside it still: it is being
+            # cancelled, and leaves the body by itself.
+            with suppress(RuntimeError):
+                await body.aclose()
 
     async def _bytes(self, wanted: OpenStream) -> AsyncGenerator[bytes]:
         async with aclosing(self._records(wanted)) as records:

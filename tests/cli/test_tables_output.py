@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 from cube.cli.output import one_line, plain_rows
@@ -112,3 +113,20 @@ def test_nothing_that_steers_a_terminal_gets_into_a_row() -> None:
     assert one_line("a\x1b[2Jb\nc\x07\u202e") == "a [2Jb c  "
     rows = plain_rows(Table(("A", "B"), [(Cell("x\ny"), Cell("z\r"))]))
     assert rows == ["A    B", "x y  z"]
+
+
+def test_a_narrow_terminal_folds_what_is_long_and_cuts_nothing() -> None:
+    from rich.console import Console
+
+    from cube.cli.output import rich_table
+
+    reason = "no node fits: 2 lack memory (nearest w1, 212 MiB short)"
+    table = task_table([task(name="a-long-name", state=TaskState.PENDING, reason=reason)], NOW)
+    console = Console(width=90, record=True, file=io.StringIO())
+
+    console.print(rich_table(table))
+
+    text = console.export_text()
+    assert "a-long-name" in text
+    assert "…" not in text
+    assert set(reason.split()) <= set(text.split())

@@ -28,6 +28,11 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "config.json"
 
 
+def write(path: Path, content: object) -> None:
+    """Write text as it is, all else as JSON."""
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
 def a_helper(
     folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, name: str = "test"
 ) -> None:
@@ -75,13 +80,13 @@ def test_docker_says_where_its_configuration_is(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 async def test_a_login_is_found_in_all_its_forms(config: Path, auths: dict[str, Any]) -> None:
-    config.write_text(json.dumps({"auths": auths, "HttpHeaders": {"unknown": "to us"}}))
+    write(config, {"auths": auths, "HttpHeaders": {"unknown": "to us"}})
 
     assert await credentials_for("registry.example/web:1", config) == LOGIN
 
 
 async def test_a_login_at_the_hub_is_found(config: Path) -> None:
-    config.write_text(json.dumps({"auths": {DOCKER_HUB_KEY: {"auth": AUTH}}}))
+    write(config, {"auths": {DOCKER_HUB_KEY: {"auth": AUTH}}})
 
     found = await credentials_for("team/web", config)
 
@@ -91,7 +96,7 @@ async def test_a_login_at_the_hub_is_found(config: Path) -> None:
 
 async def test_a_token_is_passed_on(config: Path) -> None:
     auths = {"registry.example": {"auth": "", "identitytoken": "t0ken"}}
-    config.write_text(json.dumps({"auths": auths}))
+    write(config, {"auths": auths})
 
     found = await credentials_for("registry.example/web", config)
 
@@ -115,7 +120,7 @@ async def test_without_a_login_that_can_be_read_there_is_none(
     config: Path, content: str | None
 ) -> None:
     if content is not None:
-        config.write_text(content)
+        write(config, content)
 
     assert await credentials_for("registry.example/web", config) is None
 
@@ -125,7 +130,7 @@ async def test_a_helper_is_asked_for_the_registry(
 ) -> None:
     script = f"read key; test $key = registry.example || exit 1; {answer('me', 's3cret')[12:]}"
     a_helper(tmp_path, monkeypatch, script)
-    config.write_text(json.dumps({"credsStore": "test"}))
+    write(config, {"credsStore": "test"})
 
     assert await credentials_for("registry.example/web", config) == LOGIN
     assert await credentials_for("other.example/web", config) is None
@@ -137,7 +142,7 @@ async def test_the_helper_of_a_registry_comes_before_the_general_one(
     a_helper(tmp_path, monkeypatch, answer("<token>", "t0ken"), "own")
     a_helper(tmp_path, monkeypatch, answer("general", "x"), "general")
     helpers = {"credsStore": "general", "credHelpers": {"registry.example": "own"}}
-    config.write_text(json.dumps(helpers))
+    write(config, helpers)
 
     assert await credentials_for("registry.example/web", config) == Credentials(
         identitytoken="t0ken", serveraddress="registry.example"
@@ -150,16 +155,14 @@ async def test_a_helper_that_fails_is_passed_over(
 ) -> None:
     monkeypatch.setattr("cube.runtime.credentials.HELPER_SECONDS", 0.2)
     a_helper(tmp_path, monkeypatch, script)
-    config.write_text(
-        json.dumps({"credsStore": "test", "auths": {"registry.example": {"auth": AUTH}}})
-    )
+    write(config, {"credsStore": "test", "auths": {"registry.example": {"auth": AUTH}}})
 
     assert await credentials_for("registry.example/web", config) == LOGIN
 
 
 async def test_secrets_are_not_shown(config: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    config.write_text(json.dumps({"auths": {"registry.example": {"auth": AUTH}}}))
+    write(config, {"auths": {"registry.example": {"auth": AUTH}}})
 
     found = await credentials_for("registry.example/web", config)
 

@@ -6,6 +6,7 @@ import asyncio
 import errno
 
 import aiohttp
+import msgspec
 import pytest
 from aiodocker.exceptions import DockerError
 
@@ -26,7 +27,7 @@ ASKED = Asked(Verb.CREATE, "nginx")
         (ConnectionResetError(errno.ECONNRESET, "reset"), FailureKind.ENGINE_AWAY),
         (TimeoutError(), FailureKind.ENGINE_SLOW),
         (ValueError("not JSON"), FailureKind.ENGINE_ERROR),
-        (KeyError("message"), FailureKind.ENGINE_ERROR),
+        (msgspec.DecodeError("not as expected"), FailureKind.ENGINE_ERROR),
     ],
 )
 async def test_a_foreign_error_does_not_pass(error: Exception, kind: FailureKind) -> None:

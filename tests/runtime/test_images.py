@@ -43,6 +43,10 @@ async def engine(fake_engine: FakeEngine) -> AsyncIterator[Engine]:
     await one.close()
 
 
+def write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content))
+
+
 def ignore(_: PullProgress) -> None:
     """Not be interested."""
 
@@ -110,7 +114,7 @@ async def test_the_login_goes_to_the_engine(
     fake_engine.answer("GET", f"images/{IMAGE}/json", {})
     config = tmp_path / "config.json"
     auth = base64.b64encode(b"me:pass:word").decode()
-    config.write_text(json.dumps({"auths": {"registry.example:5000": {"auth": auth}}}))
+    write(config, {"auths": {"registry.example:5000": {"auth": auth}}})
 
     await fetch_image(engine, config, IMAGE, ignore)
 

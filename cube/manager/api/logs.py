@@ -28,9 +28,8 @@ from cube.wire.messages import OpenStream
 from cube.wire.routes import STREAM, TASKS
 from cube.wire.views import LogRecord
 
-WRITE_SECONDS = (
-    60.0  # a person may look at a pager for a while; a dead connection must not stay for ever
-)
+WRITE_SECONDS = 60.0
+"""A person may look at a pager for a while; a dead connection must not stay for ever."""
 KEEP_ALIVE = 15.0  # an empty line so often shows both sides that the connection lives
 TAIL_MOST = 1_000_000
 _ENDED = (TaskState.COMPLETED, TaskState.FAILED)
