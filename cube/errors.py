@@ -1,22 +1,22 @@
 """The errors cube raises. Expected outcomes are return values; these are for what should not have happened.
 
-    CubeError
-    ├── InvalidInput            a person's mistake: one or more objections, each with a path     exit 2
-    ├── NotFound                no such task, node, …                                            exit 3
-    ├── Ambiguous               a prefix that fits several                                       exit 2
-    ├── Conflict                the name is taken, the revision moved on                         exit 6
-    │   └── KeyReused           an Idempotency-Key came with two different requests              exit 6
-    ├── TooLarge                more than is read                                                exit 2
-    ├── NotAllowed              not enough rights                                                exit 8
-    │   └── Unauthenticated     no valid token or certificate came along                         exit 8
-    ├── Overloaded              the manager has too much to do; later it may not                 exit 1
-    ├── ManagerAway             nobody answers at that address                                   exit 7
-    ├── TimedOut                waited as long as was asked                                      exit 124
-    ├── LedgerHeld              another manager owns the data directory                          exit 1
-    ├── LedgerFull              no room to record the change; nothing was changed                exit 1
-    ├── LedgerBroken            the ledger does not read as it was written                       exit 1
-    ├── PeerFault               the other side broke the protocol                                exit 1
-    └── RuntimeFailure          the container engine could not (cube.runtime.contract)           exit 1
+CubeError
+├── InvalidInput            a person's mistake: one or more objections, each with a path     exit 2
+├── NotFound                no such task, node, …                                            exit 3
+├── Ambiguous               a prefix that fits several                                       exit 2
+├── Conflict                the name is taken, the revision moved on                         exit 6
+│   └── KeyReused           an Idempotency-Key came with two different requests              exit 6
+├── TooLarge                more than is read                                                exit 2
+├── NotAllowed              not enough rights                                                exit 8
+│   └── Unauthenticated     no valid token or certificate came along                         exit 8
+├── Overloaded              the manager has too much to do; later it may not                 exit 1
+├── ManagerAway             nobody answers at that address                                   exit 7
+├── TimedOut                waited as long as was asked                                      exit 124
+├── LedgerHeld              another manager owns the data directory                          exit 1
+├── LedgerFull              no room to record the change; nothing was changed                exit 1
+├── LedgerBroken            the ledger does not read as it was written                       exit 1
+├── PeerFault               the other side broke the protocol                                exit 1
+└── RuntimeFailure          the container engine could not (cube.runtime.contract)           exit 1
 """
 
 from __future__ import annotations

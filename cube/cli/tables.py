@@ -155,6 +155,8 @@ def node_word(node: NodeView) -> str:
     """A node's state in one word, the worst news first."""
     if node.condition is not Condition.READY:
         return str(node.condition)
+    if node.runtime_error:
+        return "runtime down"
     return "ready" if node.availability is Availability.ACTIVE else str(node.availability)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from cube.core.changes import (
     Assign,
     Change,
+    ForgetNode,
     ForgetTask,
     PutNode,
     PutTask,
@@ -21,7 +22,7 @@ from cube.core.changes import (
 from cube.core.cluster import Cluster
 from cube.model.allocation import Allocation, Phase
 from cube.model.ids import NodeId, TaskId
-from cube.model.node import Availability, Condition, Node
+from cube.model.node import Availability, Node
 
 
 class Agenda:
@@ -65,6 +66,8 @@ class Agenda:
                 self._note_report(allocation, cluster)
             case PutNode(node=node):
                 self._note_node(node, cluster)
+            case ForgetNode(node_id=node_id):
+                self.freed.add(node_id)
             case _:
                 pass
 
@@ -90,16 +93,8 @@ class Agenda:
             self.rolling.add(allocation.task_id)
 
     def _note_node(self, node: Node, cluster: Cluster) -> None:
-        if _takes_work(node):
-            self.freed.add(node.id)
+        # Also where it takes no work now: those who wait are to read the present reason.
+        self.freed.add(node.id)
         if node.availability is Availability.DRAINING:
             for allocation_id in cluster.on_node(node.id):
                 self.rolling.add(cluster.allocations[allocation_id].task_id)
-
-
-def _takes_work(node: Node) -> bool:
-    return (
-        node.condition is Condition.READY
-        and node.availability is Availability.ACTIVE
-        and not node.runtime_error
-    )

@@ -270,7 +270,8 @@ class ManagerCore:
             if state is not self._states.get(task_id):
                 self._states[task_id] = state
                 reason = summarise(task, self.cluster, now.wall_ms).reason
-                self._do([Announce(EventKind.TASK_STATE, reason, task_id, code=state.value)], now)
+                words = f"{state}: {reason}" if reason else state.value
+                self._do([Announce(EventKind.TASK_STATE, words, task_id, code=state.value)], now)
 
     def _forget_old_tasks(self, now: Instant) -> None:
         """Drop the records of tasks stopped long ago, or of the oldest when there are very many."""

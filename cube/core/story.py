@@ -94,8 +94,8 @@ def _seen(allocation: Allocation, before: Observed, cluster: Cluster) -> TaskEve
     if same_run and seen.phase is before.phase:
         if seen.phase is not Phase.RUNNING or seen.health is before.health:
             return None
-        words = seen.health.value + (f": {seen.message}" if seen.message else "")
-        return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, words, seen.health.value)
+        health = seen.health.value
+        return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, health_words(seen), health)
     kind = _KINDS.get(seen.phase)
     if kind is None:
         return None
@@ -128,6 +128,13 @@ def _phase_words(seen: Observed) -> str:
             )
         case _:
             return how_it_ended(seen)
+
+
+def health_words(seen: Observed) -> str:
+    """Return what the probes say: `healthy`, or the worker's own sentence for what is wrong."""
+    if seen.health is Health.HEALTHY or not seen.message:
+        return seen.health.value
+    return seen.message if seen.health is Health.UNHEALTHY else f"{seen.health}: {seen.message}"
 
 
 def _running_words(seen: Observed) -> str:

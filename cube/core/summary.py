@@ -6,7 +6,7 @@ import msgspec
 
 from cube.core.cluster import Cluster
 from cube.core.roster import Roster, Slot, Standing, settled
-from cube.core.story import how_it_ended
+from cube.core.story import health_words, how_it_ended
 from cube.core.words import plural, seconds
 from cube.model.allocation import Allocation, Health, Phase, Wanted
 from cube.model.ids import slot_name
@@ -66,7 +66,7 @@ def describe(allocation: Allocation, now_ms: int) -> str:
         case Phase.RUNNING:
             if seen.health in (Health.NONE, Health.HEALTHY):
                 return ""
-            return f"{seen.health.value}: {seen.message}" if seen.message else seen.health.value
+            return health_words(seen)
         case Phase.EXITED:
             left = max(0, seen.at_ms + seen.retry_in_ms - now_ms)
             return f"restart {seen.restart + 1} in {seconds(left)}, {how_it_ended(seen)}"

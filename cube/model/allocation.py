@@ -111,8 +111,20 @@ class Exit(msgspec.Struct, frozen=True, gc=False):
         return _SIGNALS.get(self.code - 128)
 
 
-_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE"} | {
-    9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM"
+_SIGNALS = {
+    1: "SIGHUP",
+    2: "SIGINT",
+    3: "SIGQUIT",
+    4: "SIGILL",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+} | {
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    13: "SIGPIPE",
+    14: "SIGALRM",
+    15: "SIGTERM",
 }  # the numbers of Linux on x86 and ARM; written out because `signal` reads the machine it runs on
 
 
@@ -180,7 +192,9 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     generation: int
     node_id: NodeId
     template_revision: int
-    demand: Resources = NOTHING  # what it reserves; its own, because the task's may have changed since
+    demand: Resources = (
+        NOTHING  # what it reserves; its own, because the task's may have changed since
+    )
     host_ports: tuple[tuple[int, Protocol], ...] = ()
     assigned_ms: int = 0
     wanted: Wanted = Wanted.RUN

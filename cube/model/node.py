@@ -64,3 +64,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """What people call it."""
         return self.facts.name
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is heard and its engine answers."""
+        return self.condition is Condition.READY and not self.runtime_error

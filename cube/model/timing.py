@@ -9,10 +9,14 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Handed to the cores, so that a test or a user can change the pace without touching a decision."""
 
     heartbeat: float = 1.0  # one small message a second costs nothing at 50 nodes
-    heartbeats_per_second: float = 500.0  # what a manager hears at most; larger clusters beat slower
+    heartbeats_per_second: float = (
+        500.0  # what a manager hears at most; larger clusters beat slower
+    )
     suspect_after: float = 2.0  # one heartbeat may be lost
     lost_after: float = 4.0  # three may be lost, and a worker restarts in less than one
-    brake_share: float = 1 / 3  # more nodes than this lost at once: the manager's own network is the likelier fault
+    brake_share: float = (
+        1 / 3
+    )  # more nodes than this lost at once: the manager's own network is the likelier fault
     brake_least: int = 3  # on a small cluster a third is a single machine, and those do die
     brake_window: float = 10.0
     brake_hold: float = 60.0
@@ -22,7 +26,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     restart_stable: float = 60.0  # a run this long was no failure to start
     move_after_failures: int = 5
     avoid_node: float = 60.0  # after a failure that another node may do better
-    avoid_failing: float = 600.0  # after failing there again and again: longer than one round of the others
+    avoid_failing: float = (
+        600.0  # after failing there again and again: longer than one round of the others
+    )
     temporary_first: float = 1.0  # engine or registry away: ask again, gently
     temporary_longest: float = 30.0
 

@@ -20,6 +20,8 @@ import aiodocker
 import aiohttp
 import msgspec
 
+from cube.model.allocation import Failure, FailureKind
+from cube.runtime.contract import RuntimeFailure
 from cube.runtime.failures import Asked
 from cube.runtime.guard import CANNOT_CONNECT, guarded
 
@@ -204,8 +206,12 @@ def _client_certificate() -> ssl.SSLContext | None:
     if not os.environ.get("DOCKER_TLS_VERIFY"):
         return None
     folder = Path(os.environ.get("DOCKER_CERT_PATH", "") or Path.home() / ".docker")
-    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-    context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
+    try:
+        context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+        context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
+    except OSError as error:
+        message = f"the engine's client certificate in {folder} cannot be read: {error.strerror}"
+        raise RuntimeFailure(Failure(FailureKind.ENGINE_AWAY, message)) from error
     return context
 
 

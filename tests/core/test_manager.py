@@ -108,6 +108,22 @@ def test_waiting_is_told_once_and_again_only_when_the_reason_changes(world: Worl
     assert "cpu" in messages[1]
 
 
+def test_the_reason_for_waiting_follows_what_becomes_of_the_nodes(world: World) -> None:
+    world.submit()
+    world.join("w1")
+    world.tell(SetAvailability(node_id("w1"), Availability.CORDONED))
+    world.submit("late")
+    assert "cordoned" in world.summary("late").reason
+    world.tell(Renew(node_id("w1"), 1, runtime_error="cannot reach the engine"))
+    world.tell(SetAvailability(node_id("w1"), Availability.ACTIVE))
+    assert "cannot reach the engine" in world.summary("late").reason
+    world.tell(Disconnect(node_id("w1"), world.epochs.pop(node_id("w1"))))
+    world.pass_time(5)
+    assert "lost" in world.summary("late").reason
+    world.tell(RemoveNode(node_id("w1")))
+    assert "no workers have joined" in world.summary("late").reason
+
+
 def test_the_same_submission_again_changes_nothing(world: World) -> None:
     world.join("w1")
     world.submit()

@@ -61,7 +61,12 @@ def test_a_change_of_health_is_told_and_a_repeated_one_is_not() -> None:
     world.report(world.latest(), phase=Phase.RUNNING, health=Health.STARTING)
     world.report(world.latest(), phase=Phase.RUNNING, health=Health.HEALTHY)
     world.report(world.latest(), phase=Phase.RUNNING, health=Health.HEALTHY)
-    world.report(world.latest(), phase=Phase.RUNNING, health=Health.UNHEALTHY, message="GET /: 500")
+    world.report(
+        world.latest(),
+        phase=Phase.RUNNING,
+        health=Health.UNHEALTHY,
+        message="unhealthy: GET /: 500",
+    )
     assert told_of(world, EventKind.ALLOCATION_HEALTH) == ["healthy", "unhealthy: GET /: 500"]
 
 

@@ -21,8 +21,10 @@ LINES = [
     (an_allocation(phase=Phase.RUNNING), ""),
     (an_allocation(phase=Phase.RUNNING, health=Health.HEALTHY, message="200 OK"), ""),
     (
-        an_allocation(phase=Phase.RUNNING, health=Health.UNHEALTHY, message="GET /health: 500"),
-        "unhealthy: GET /health: 500",
+        an_allocation(
+            phase=Phase.RUNNING, health=Health.UNHEALTHY, message="unhealthy: GET /: 500"
+        ),
+        "unhealthy: GET /: 500",
     ),
     (
         an_allocation(

@@ -35,6 +35,13 @@ class FakeEngine:
         await self._runner.setup()
         await web.UnixSite(self._runner, str(self._socket)).start()
 
+    async def open_tcp(self) -> str:
+        """Listen on a port as well, and return its address."""
+        assert self._runner is not None
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        return "tcp://{}:{}".format(*self._runner.addresses[-1])
+
     async def close(self) -> None:
         """Be gone, as an engine is that was killed: its connections break."""
         if self._runner is not None:

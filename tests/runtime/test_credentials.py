@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -157,7 +158,8 @@ async def test_a_helper_that_fails_is_passed_over(
     a_helper(tmp_path, monkeypatch, script)
     write(config, {"credsStore": "test", "auths": {"registry.example": {"auth": AUTH}}})
 
-    assert await credentials_for("registry.example/web", config) == LOGIN
+    async with asyncio.timeout(10):  # long before the one that hangs would end
+        assert await credentials_for("registry.example/web", config) == LOGIN
 
 
 async def test_secrets_are_not_shown(config: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -212,6 +212,21 @@ async def test_the_grace_is_told_in_whole_seconds_and_not_less(
     assert stopped == ["0", "1", "1", "2"]
 
 
+async def test_a_paused_container_is_resumed_before_it_is_stopped(
+    runtime: DockerRuntime, fake_engine: FakeEngine
+) -> None:
+    fake_engine.answer("GET", "containers/abc/json", an_answer(LABEL, "paused"))
+    fake_engine.answer("POST", "containers/abc/unpause", {})
+    fake_engine.answer("POST", "containers/abc/stop", {})
+
+    await runtime.stop("abc", "", 0)
+
+    assert paths(fake_engine)[1:3] == [
+        "POST containers/abc/unpause",
+        "POST containers/abc/stop",
+    ]
+
+
 @pytest.mark.docker
 async def test_the_engine_gives_what_the_task_asks_for(docker_machine: DockerMachine) -> None:
     spec = docker_machine.runs(

@@ -194,6 +194,27 @@ async def test_a_stream_that_breaks_is_an_engine_that_is_away(
     assert raised.value.kind is FailureKind.ENGINE_AWAY
 
 
+async def test_an_engine_may_be_far_away(fake_engine: FakeEngine) -> None:
+    fake_engine.answer("GET", "info", {})
+    engine = Engine(await fake_engine.open_tcp())
+
+    assert await engine.ask(ASKED, "GET", "info", 5) == b"{}"
+    await engine.close()
+
+
+async def test_a_certificate_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    engine = Engine("tcp://127.0.0.1:1")
+
+    with pytest.raises(RuntimeFailure, match=f"certificate in {tmp_path} cannot be read") as raised:
+        await engine.ask(ASKED, "GET", "info", 5)
+
+    assert raised.value.kind is FailureKind.ENGINE_AWAY
+
+
 async def test_a_closed_engine_can_be_asked_again(engine: Engine, fake_engine: FakeEngine) -> None:
     fake_engine.answer("GET", "info", {})
     await engine.ask(ASKED, "GET", "info", 5)

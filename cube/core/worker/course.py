@@ -65,7 +65,7 @@ def note_answer(workload: Workload, probed: Probed, now: float) -> bool:
     )
     workload.probe_output = "" if probed.passed else probed.output
     if vitals.health is Health.UNHEALTHY and workload.unhealthy is None:
-        message = f"unhealthy, {vitals.failures_in_row} probes in a row failed: {probed.output}"
+        message = f"unhealthy: {vitals.failures_in_row} probes in a row failed: {probed.output}"
         workload.unhealthy = Failure(FailureKind.UNHEALTHY, message)
     return True
 

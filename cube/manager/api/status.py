@@ -14,7 +14,6 @@ from cube.manager.feed import Feed
 from cube.manager.replies import HttpRefusal, json_response, refused
 from cube.manager.session import Sessions
 from cube.manager.streams import Streams
-from cube.model.node import Condition
 from cube.wire.messages import PROTOCOL
 from cube.wire.routes import HEALTHZ, READYZ, STATS, VERSION
 from cube.wire.views import StatsView, VersionView
@@ -74,7 +73,7 @@ class StatusApi:
             tasks=len(cluster.tasks),
             allocations=len(cluster.allocations),
             nodes=len(cluster.nodes),
-            nodes_ready=sum(n.condition is Condition.READY for n in cluster.nodes.values()),
+            nodes_ready=sum(node.ready for node in cluster.nodes.values()),
             sessions=len(self._sessions),
             followers=len(self._feed),
             streams=len(self._streams),
