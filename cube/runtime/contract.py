@@ -120,7 +120,8 @@ class Runtime(Protocol):
     async def stop(self, container_id: str, signal: str, grace_ms: int) -> ContainerSeen | None:
         """Signal it (empty: its own stop signal), kill it after the grace, return how it ended.
 
-        None when there is no such container. A paused one is resumed so that it can hear the signal.
+        None when there is no such container. One that was seen paused is resumed so that it can hear
+        the signal.
         """
 
     async def remove(self, container_id: str) -> None:

@@ -170,7 +170,7 @@ async def _run_helper(program: str, key: str) -> _HelperAnswer | None:
             output, _ = await process.communicate(key.encode())
     finally:
         if process.returncode is None:
-            pass
+            process.kill()
             await process.wait()
     if process.returncode != 0:
         log.debug("%s knows no login for %s", program, key)

@@ -54,8 +54,10 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
     The list tells all but that; the endpoint, a new one at each start, tells whether it still holds.
     """
 
+    stop_signal: str  # the one it was made with
     endpoint_id: str = ""
     started_ms: int = 0
+    paused: bool = False
 
 
 class DockerRuntime:
@@ -98,7 +100,12 @@ class DockerRuntime:
         if details is None or seen is None or seen.label.node_id != self._node_id:
             self._known.pop(container_id, None)
             return None
-        self._known[details.id] = _Known(details.endpoint_id, seen.started_ms)
+        self._known[details.id] = _Known(
+            seen.label.spec.stop_signal,
+            details.endpoint_id,
+            seen.started_ms,
+            paused=seen.state is ContainerState.PAUSED,
+        )
         return seen
 
     async def pull(self, image: str, progress: Listener) -> None:
@@ -129,7 +136,7 @@ class DockerRuntime:
                     return holder
             else:
                 container_id = msgspec.json.decode(raw, type=_Created).id
-                self._known[container_id] = _Known()
+                self._known[container_id] = _Known(label.spec.stop_signal)
                 return ContainerSeen(id=container_id, label=label, state=ContainerState.CREATED)
         raise refusal or RuntimeFailure(Failure(FailureKind.NAME_TAKEN, "no name is free"))
 
@@ -144,13 +151,16 @@ class DockerRuntime:
 
     async def stop(self, container_id: str, signal: str, grace_ms: int) -> ContainerSeen | None:
         """Signal it, kill it after the grace, return how it ended. None when there is no such container."""
-        seen = await self.inspect(container_id)
-        if seen is None or seen.state in (ContainerState.CREATED, ContainerState.EXITED):
-            return seen
+        known = self._known.get(container_id)
+        if known is None:
+            seen = await self.inspect(container_id)
+            if seen is None or seen.state in (ContainerState.CREATED, ContainerState.EXITED):
+                return seen
+            known = self._known[seen.id]
         try:
-            if seen.state is ContainerState.PAUSED:
+            if known.paused:
                 await self._post(Verb.STOP, container_id, "unpause", harmless=(409, 500))
-            if signal in ("", seen.label.spec.stop_signal):
+            if signal in ("", known.stop_signal):
                 await self._stop(container_id, grace_ms)
             else:
                 await self._signal(container_id, signal, grace_ms)

@@ -185,8 +185,9 @@ class Inspected(msgspec.Struct, frozen=True, rename="pascal"):
             id=self.id,
             label=label,
             state=state,
-            address=self.network_settings.address,
-            ports=_bound_ports(self.network_settings),
+            # The engine takes the network away a moment after it reports the exit.
+            address="" if ended else self.network_settings.address,
+            ports=() if ended else _bound_ports(self.network_settings),
             exit=_exit(self.state) if ended else None,
             started_ms=nanoseconds(self.state.started_at) // 1_000_000,
             finished_ms=nanoseconds(self.state.finished_at) // 1_000_000 if ended else 0,

@@ -234,6 +234,7 @@ async def test_another_signal_is_followed_by_a_kill_too(machine: Machine) -> Non
 async def test_a_paused_container_hears_the_signal(machine: Machine) -> None:
     seen = await started(machine, machine.runs())
     await machine.pause(seen.id)
+    await machine.runtime.inspect(seen.id)
 
     ended = await machine.runtime.stop(seen.id, "", 10_000)
 

@@ -171,6 +171,18 @@ def test_an_ended_container_is_seen_with_its_exit(changed: dict[str, object], ex
     assert (seen.started_ms, seen.finished_ms) == (1795355034497, 1795355035651)
 
 
+def test_an_ended_container_has_no_network_even_while_the_engine_still_shows_it() -> None:
+    network = {
+        "Networks": {"bridge": {"IPAddress": "172.17.0.2"}},
+        "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]},
+    }
+
+    seen = inspected(ENDED, NetworkSettings=network).seen()
+
+    assert seen is not None
+    assert (seen.address, seen.ports) == ("", ())
+
+
 @pytest.mark.parametrize(
     ("status", "state"),
     [
