@@ -285,7 +285,7 @@ def _because(allocation: AllocationView) -> str:
 def _reason(allocation: AllocationView) -> str:
     """The reason without the words that the line begins with anyway."""
     reason = allocation.reason
-    for word in ("stopping: ", "unhealthy: ", "unhealthy, "):
+    for word in ("stopping: ", "starting: ", "unhealthy: "):
         reason = reason.removeprefix(word)
     return reason
 

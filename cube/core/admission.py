@@ -63,14 +63,15 @@ def _numbers(spec: TaskSpec) -> Iterator[Objection]:
 def _sizes(spec: TaskSpec) -> Iterator[Objection]:
     """Bound every text by itself, and all together: many small ones are a large one, too."""
     total = 0
-    for path, text, most in _texts(spec):
+    for field, step, text, most in _texts(spec):
         length = len(text.encode("utf-8", "surrogatepass"))
         total += length + 1
         if length > most:
-            yield Objection(path, f"is {length} bytes long; {most} is the most")
+            yield Objection(_at(field, step), f"is {length} bytes long; {most} is the most")
         if "\0" in text:
             yield Objection(
-                path, "contains a NUL character, which ends every text in the kernel; remove it"
+                _at(field, step),
+                "contains a NUL character, which ends every text in the kernel; remove it",
             )
     if total > MAX_TOTAL:
         yield Objection(
@@ -79,19 +80,20 @@ def _sizes(spec: TaskSpec) -> Iterator[Objection]:
         )
 
 
-def _texts(spec: TaskSpec) -> Iterator[tuple[str, str, int]]:
-    """Yield the path and limit of each text that no grammar bounds."""
-    for field in ("command", "entrypoint"):
-        for index, argument in enumerate(getattr(spec, field)):
-            yield f"{field}[{index}]", argument, MAX_LONG_TEXT
+def _texts(spec: TaskSpec) -> Iterator[tuple[str, str | int, str, int]]:
+    """Yield each text that no grammar bounds: its field, the step to it from there, itself and its limit."""
+    for index, argument in enumerate(spec.command):
+        yield "command", index, argument, MAX_LONG_TEXT
+    for index, argument in enumerate(spec.entrypoint):
+        yield "entrypoint", index, argument, MAX_LONG_TEXT
     if spec.health is not None:
         for index, argument in enumerate(spec.health.command):
-            yield f"health.command[{index}]", argument, MAX_LONG_TEXT
+            yield "health.command", index, argument, MAX_LONG_TEXT
     for key, value in spec.env.items():
-        yield _at("env", key), key, MAX_TEXT
-        yield _at("env", key), value, MAX_LONG_TEXT
+        yield "env", key, key, MAX_TEXT
+        yield "env", key, value, MAX_LONG_TEXT
     for key, value in spec.labels.items():
-        yield _at("labels", key), value, MAX_TEXT
+        yield "labels", key, value, MAX_TEXT
 
 
 def _environment(spec: TaskSpec) -> Iterator[Objection]:
@@ -138,7 +140,7 @@ def _rights(spec: TaskSpec) -> Iterator[Objection]:
         for index, name in enumerate(named):
             if why := _why_no_capability(name, all_of_them=field == "cap_drop"):
                 yield Objection(f"{field}[{index}]", why)
-    for name in sorted(set(spec.cap_add) & set(spec.cap_drop)):
+    for name in sorted({*spec.cap_add}.intersection(spec.cap_drop)):
         yield Objection("cap_drop", f"{_shown(name)} is in cap_add, too; keep one of the two")
 
 
@@ -315,7 +317,9 @@ def _why_no_constraint(text: str) -> str:
 _CONSTRAINT_LENGTH = 256
 
 
-def _at(path: str, key: str) -> str:
+def _at(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
     return f"{path}.{key}" if grammar.is_label_key(key) else f"{path}[{_shown(key)}]"
 
 

@@ -54,8 +54,8 @@ class Agenda:
         match change:
             case PutTask(task=task):
                 self.mark(task.id, cluster.rosters[task.id].slots)
-                self.rolling.add(task.id)
                 self.touched.add(task.id)
+                self._note_moves(task.id, cluster)
             case ForgetTask(task_id=task_id):
                 self._forget(task_id)
             case Assign(allocation=allocation):
@@ -84,13 +84,15 @@ class Agenda:
 
     def _note_report(self, allocation: Allocation, cluster: Cluster) -> None:
         self.touched.add(allocation.task_id)
-        roster = cluster.rosters[allocation.task_id]
         phase = allocation.observed.phase
         if phase.ended or phase is Phase.EXITED:
             self.mark(allocation.task_id, (allocation.slot,))
             self.freed.add(allocation.node_id)
-        if roster.outdated or cluster.draining:
-            self.rolling.add(allocation.task_id)
+        self._note_moves(allocation.task_id, cluster)
+
+    def _note_moves(self, task_id: TaskId, cluster: Cluster) -> None:
+        if cluster.draining or cluster.rosters[task_id].outdated:
+            self.rolling.add(task_id)
 
     def _note_node(self, node: Node, cluster: Cluster) -> None:
         # Also where it takes no work now: those who wait are to read the present reason.

@@ -33,7 +33,6 @@ from cube.core.lifecycle import noteworthy
 from cube.core.roster import Roster, Slot
 from cube.core.scheduler.candidate import Candidate
 from cube.model.allocation import Allocation, Wanted
-from cube.model.event import TaskEvent
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Availability, Node
 from cube.model.resources import Resources
@@ -131,11 +130,8 @@ class Cluster:
             case Announce():
                 pass
         if event := story.tell(change, self, wall_ms):
-            self._append(event)
-
-    def _append(self, event: TaskEvent) -> None:
-        self.revision += 1
-        self._writes.events.append(replace(event, revision=self.revision))
+            self.revision = event.revision
+            self._writes.events.append(event)
 
     def _rewrite(self, allocation: Allocation) -> None:
         self._put_allocation(allocation)
@@ -146,7 +142,9 @@ class Cluster:
         holder = self.named(task.name)
         if holder is None or holder.goal is Goal.STOP or task.goal is Goal.RUN:
             self._names[task.name] = task.id
-        roster = self.rosters.setdefault(task.id, Roster())
+        roster = self.rosters.get(task.id)
+        if roster is None:
+            roster = self.rosters[task.id] = Roster()
         for number in range(1, task.wanted_slots + 1):
             roster.slot(number)
         for slot in roster.slots.values():

@@ -37,7 +37,7 @@ from cube.core.inputs import (
 from cube.core.liveness import Brake, Leases
 from cube.core.planning import Planning
 from cube.core.roster import settled
-from cube.core.summary import state_of, summarise
+from cube.core.summary import reason_of, state_of
 from cube.core.words import plural, seconds
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
@@ -269,7 +269,7 @@ class ManagerCore:
                 self._stopped[task_id] = now.wall_ms
             if state is not self._states.get(task_id):
                 self._states[task_id] = state
-                reason = summarise(task, self.cluster, now.wall_ms).reason
+                reason = reason_of(task, roster, now.wall_ms)
                 words = f"{state}: {reason}" if reason else state.value
                 self._do([Announce(EventKind.TASK_STATE, words, task_id, code=state.value)], now)
 
@@ -293,7 +293,7 @@ class ManagerCore:
             since = next(iter(self._stopped.values()))
             left = since / 1000 + self._timing.stopped_task_kept - now.wall_ms / 1000
             dues.append(now.monotonic + max(left, 1.0))
-        return min((due for due in dues if due is not None), default=None)
+        return min([due for due in dues if due is not None], default=None)
 
 
 _PLACEMENTS_AT_ONCE = 1_000

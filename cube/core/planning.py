@@ -5,7 +5,7 @@ was freed, then the next moves of rolling replacements.
 from __future__ import annotations
 
 from cube.core.agenda import Agenda
-from cube.core.changes import Change, Wait
+from cube.core.changes import Change
 from cube.core.cluster import Cluster
 from cube.core.reconcile.slots import (
     SlotsPlan,
@@ -132,11 +132,10 @@ class Planning:
         if not plan.unplaced or plan.refusal is None:
             return []
         self._agenda.waiting.setdefault(task.id, set()).update(plan.unplaced)
-        words = plan.refusal.sentence()
+        wait = refused(task, plan.unplaced, plan.refusal)
         slots = self._cluster.rosters[task.id].slots
-        if all(slots[number].waiting == words for number in plan.unplaced):
+        if all(slots[number].waiting == wait.why for number in plan.unplaced):
             return []
-        wait: Wait = refused(task, plan.unplaced, plan.refusal)
         return [wait]
 
     def _stop_waiting(self, task_id: TaskId, numbers: set[int]) -> None:

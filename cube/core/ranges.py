@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cube.errors import Objection
@@ -60,12 +59,11 @@ ULIMITS = tuple(
 )
 
 
-def in_range(part: Any, allowed: Range, path: str) -> Iterator[Objection]:
-    """Yield the objection to the field of `part`, a struct found at the path; nothing when it is in range."""
+def in_range(part: Any, allowed: Range, path: str) -> tuple[Objection, ...]:
+    """Return the objection to the field of `part`, a struct found at the path; nothing when it is in range."""
     value: int = getattr(part, allowed.field)
     if allowed.least <= value <= allowed.most or value == allowed.also:
-        return
+        return ()
     said = value if abs(value) < 10**30 else "far too large"
-    yield Objection(
-        f"{path}.{allowed.field}" if path else allowed.field, f"is {said}; {allowed.advice}"
-    )
+    at = f"{path}.{allowed.field}" if path else allowed.field
+    return (Objection(at, f"is {said}; {allowed.advice}"),)

@@ -23,6 +23,9 @@ class Standing(IntEnum):
     UNWANTED = 6  # beyond the replicas, or of a stopped task
 
 
+_STANDINGS = len(Standing)
+
+
 class Slot:
     """The n-th replica. It persists while its allocations come and go."""
 
@@ -53,7 +56,7 @@ class Roster:
 
     def __init__(self) -> None:
         self.slots: dict[int, Slot] = {}
-        self.standings = [0] * len(Standing)
+        self.standings = [0] * _STANDINGS
         self.present = 0  # allocations of which something may be left on a node that is not lost
         self.outdated: set[int] = set()  # slots whose live allocation must be replaced
 
@@ -80,9 +83,9 @@ class Roster:
         else:
             self.outdated.discard(slot.number)
 
-    def count(self, *standings: Standing) -> int:
+    def count(self, standing: Standing) -> int:
         """How many slots stand so."""
-        return sum(self.standings[standing] for standing in standings)
+        return self.standings[standing]
 
 
 def standing_of(slot: Slot, task: Task) -> Standing:

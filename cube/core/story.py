@@ -27,9 +27,9 @@ if TYPE_CHECKING:  # the story is told of a cluster and by it
 
 
 def tell(change: Change, cluster: Cluster, wall_ms: int) -> TaskEvent | None:
-    """Return the event of a change that was just applied, with revision 0; None where there is nothing to tell."""
+    """Return the event of a change that was just applied, of the next revision; None where there is nothing to tell."""
     event = _event_of(change, cluster)
-    return replace(event, at_ms=wall_ms) if event else None
+    return replace(event, revision=cluster.revision + 1, at_ms=wall_ms) if event else None
 
 
 def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
@@ -48,8 +48,13 @@ def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
             return _seen(allocation, before, cluster)
         case Wait(task_id=task_id, slots=slots, why=why, codes=codes):
             many = "" if len(slots) == 1 else f"{plural(len(slots), 'slot')}: "
-            event = _of_task(cluster.tasks[task_id], EventKind.SLOT_WAITING, many + why)
-            return replace(event, slot=slots[0], code=",".join(codes))
+            return _of_task(
+                cluster.tasks[task_id],
+                EventKind.SLOT_WAITING,
+                many + why,
+                slot=slots[0],
+                code=",".join(codes),
+            )
         case PutNode(node=node, kind=EventKind() as kind, message=message):
             return TaskEvent(
                 revision=0, at_ms=0, kind=kind, node_id=node.id, node=node.name, message=message
@@ -57,14 +62,23 @@ def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
         case Announce(kind=kind, message=message, task_id=None, code=code):
             return TaskEvent(revision=0, at_ms=0, kind=kind, message=message, code=code)
         case Announce(kind=kind, message=message, task_id=str() as task_id, code=code):
-            return replace(_of_task(cluster.tasks[task_id], kind, message), code=code)
+            return _of_task(cluster.tasks[task_id], kind, message, code=code)
         case _:
             return None
 
 
-def _of_task(task: Task, kind: EventKind, message: str) -> TaskEvent:
+def _of_task(
+    task: Task, kind: EventKind, message: str, *, slot: int = 0, code: str = ""
+) -> TaskEvent:
     return TaskEvent(
-        revision=0, at_ms=0, kind=kind, task_id=task.id, task=task.name, message=message
+        revision=0,
+        at_ms=0,
+        kind=kind,
+        task_id=task.id,
+        task=task.name,
+        slot=slot,
+        message=message,
+        code=code,
     )
 
 

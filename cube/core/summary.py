@@ -25,10 +25,10 @@ class Summary(msgspec.Struct, frozen=True):
 def summarise(task: Task, cluster: Cluster, now_ms: int) -> Summary:
     """Return how the task stands. The state is that of the slot that most needs attention."""
     roster = cluster.rosters[task.id]
-    restarts = sum(slot.latest.observed.restart for slot in roster.slots.values() if slot.latest)
+    restarts = sum([slot.latest.observed.restart for slot in roster.slots.values() if slot.latest])
     return Summary(
         state_of(task, roster),
-        _reason(task, roster, now_ms),
+        reason_of(task, roster, now_ms),
         roster.count(Standing.READY),
         restarts,
     )
@@ -44,7 +44,7 @@ def state_of(task: Task, roster: Roster) -> TaskState:
         return TaskState.PENDING
     if roster.count(Standing.ASSIGNED):
         return TaskState.SCHEDULED
-    if roster.count(Standing.READY, Standing.UNREADY):
+    if roster.count(Standing.READY) or roster.count(Standing.UNREADY):
         return TaskState.RUNNING
     return TaskState.COMPLETED
 
@@ -78,7 +78,8 @@ def _with_trouble(words: str, allocation: Allocation) -> str:
     return f"{words}; {allocation.observed.message}" if allocation.observed.message else words
 
 
-def _reason(task: Task, roster: Roster, now_ms: int) -> str:
+def reason_of(task: Task, roster: Roster, now_ms: int) -> str:
+    """Return the one line for a task: what is the matter with the slot that most needs attention."""
     if task.goal is Goal.STOP:
         left = roster.present
         return f"stopping, {plural(left, 'container')} left" if left else "stopped"

@@ -1,0 +1,1 @@
+"""Who is let in: the checks that stand before every request."""

@@ -39,7 +39,6 @@ NOTHING_TO_TEST = {
     "cube/model/orders.py": "structs without behaviour",
     "cube/model/task.py": "structs whose questions the tests of core ask",
     "cube/model/timing.py": "numbers only",
-    "cube/runtime/contract.py": "the contract; every runtime is tested against it",
     "cube/wire/messages.py": "structs without behaviour; tested through the codec",
     "cube/wire/routes.py": "names only",
     "cube/wire/views.py": "structs without behaviour; tested through what shows them",

@@ -9,7 +9,7 @@ import msgspec
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
 from cube.core.roster import Slot, Standing
-from cube.core.scheduler.place import Unplaceable, demand_of, place
+from cube.core.scheduler.place import Demand, Unplaceable, demand_of, place
 from cube.core.scheduler.strategies import Strategy
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import NodeId, allocation_id
@@ -50,7 +50,8 @@ def plan_slots(
         plan.changes += _clear(slot, task, timing, now)
         if slot.standing is Standing.VACANT and not _leaving(slot.latest):
             vacant.append(slot)
-    _place(plan, cluster, task, vacant, strategy=strategy, now=now, only=only)
+    if vacant:
+        _place(plan, cluster, task, vacant, strategy=strategy, now=now, only=only)
     return plan
 
 
@@ -103,7 +104,7 @@ def _place(
         demand = demand_of(task, avoid={node: why for node, (_, why) in entries.items()})
         placement = place(demand, len(group), cluster.candidates, strategy, only=only)
         for slot, node_id in zip(group, placement.nodes, strict=False):
-            plan.changes.append(Assign(_next(slot, task, node_id, now)))
+            plan.changes.append(Assign(_next(slot, task, demand, node_id, now)))
         unplaced = [slot.number for slot in group[len(placement.nodes) :]]
         if unplaced:
             plan.unplaced += unplaced
@@ -115,7 +116,7 @@ def _place(
             )
 
 
-def _next(slot: Slot, task: Task, node_id: NodeId, now: Instant) -> Allocation:
+def _next(slot: Slot, task: Task, demand: Demand, node_id: NodeId, now: Instant) -> Allocation:
     generation = slot.generation + 1
     return Allocation(
         id=allocation_id(task.id, slot.number, generation),
@@ -124,8 +125,8 @@ def _next(slot: Slot, task: Task, node_id: NodeId, now: Instant) -> Allocation:
         generation=generation,
         node_id=node_id,
         template_revision=task.template_revision,
-        demand=task.spec.demand,
-        host_ports=task.spec.host_ports,
+        demand=demand.resources,
+        host_ports=demand.host_ports,
         assigned_ms=now.wall_ms,
     )
 

@@ -7,6 +7,7 @@ first refusal stands: a node that is lost is not also reported as full.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import compress
 
 from cube.core.scheduler.candidate import Candidate
 from cube.core.scheduler.demand import Demand
@@ -94,14 +95,15 @@ FILTERS: tuple[Filter, ...] = (ready, constraints, max_per_node, avoided, host_p
 
 def concerning(demand: Demand) -> tuple[Filter, ...]:
     """Return the filters that the demand can fail, in order; a batch need not ask the others of every node."""
-    concerns: dict[Filter, object] = {
-        constraints: demand.constraints,
-        max_per_node: demand.max_per_node,
-        avoided: demand.avoid,
-        host_ports: demand.host_ports,
-        resources: demand.resources != NOTHING,
-    }
-    return tuple(filter_ for filter_ in FILTERS if concerns.get(filter_, True))
+    concerned = (
+        True,
+        demand.constraints,
+        demand.max_per_node,
+        demand.avoid,
+        demand.host_ports,
+        demand.resources != NOTHING,
+    )
+    return tuple(compress(FILTERS, concerned))
 
 
 def refuse(
