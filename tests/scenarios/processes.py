@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,9 @@ from cube.client.transport import Address
 from cube.errors import CubeError
 
 Seen = TypeVar("Seen")
+
+# It obeys SIGTERM at once: as process 1 a bare `sleep` would wait for the kill.
+SERVE = ("sh", "-c", "trap 'exit 0' TERM; sleep 3600 & wait")
 
 
 def free_port() -> int:
@@ -47,38 +51,55 @@ def eventually(look: Callable[[], Seen], wanted: Callable[[Seen], bool], seconds
 
 
 class Cluster:
-    """One manager and some workers. Ends what it started, and removes the containers they made."""
+    """One manager and some workers. Ends what it started, and removes the containers they made.
 
-    def __init__(self, home: Path) -> None:
+    `environment` is added to that of every process it starts.
+    """
+
+    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.port = free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.client = ManagerClient(Address("127.0.0.1", self.port))
+        self._environment = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("CUBE_")},
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "CUBE_MANAGER_HOST": "127.0.0.1",
+            "CUBE_MANAGER_PORT": str(self.port),
+            **(environment or {}),
+        }
 
     def start_manager(self) -> None:
         """Start the manager and wait until it serves."""
-        self._start(
-            "manager",
-            "manager",
-            "start",
-            "--port",
-            str(self.port),
-            "--data",
-            str(self.home / "manager"),
-        )
+        self._start("manager", "manager", "start", "--data", str(self.home / "manager"))
         eventually(self.client.version, lambda _: True, 15)
 
-    def start_worker(self, name: str, *flags: str) -> None:
+    def start_worker(
+        self, name: str, *flags: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         """Start a worker; it joins by itself."""
+        own_port = () if environment and "CUBE_WORKER_PORT" in environment else ("--port", "0")
         self._start(
-            name, "worker", "start", "--name", name, "-m", f"127.0.0.1:{self.port}",
-            "--port", "0", "--data", str(self.home / name), *flags,
+            name, "worker", "start", "--name", name, "--data", str(self.home / name),
+            *own_port, *flags, environment=environment,
         )  # fmt: skip
 
-    def _start(self, key: str, *arguments: str) -> None:
+    def start_ready(self, *names: str) -> None:
+        """Start a manager and these workers, and wait until they are ready."""
+        self.start_manager()
+        for name in names:
+            self.start_worker(name)
+        eventually(self.nodes_ready, lambda ready: ready == sorted(names), 15)
+
+    def _start(
+        self, key: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         with (self.home / f"{key}.log").open("ab") as log:
             self.processes[key] = subprocess.Popen(
-                [sys.executable, "-m", "cube", *arguments], stdout=log, stderr=log
+                [sys.executable, "-m", "cube", *arguments],
+                env=self._environment | (environment or {}),
+                stdout=log,
+                stderr=log,
             )
 
     def kill(self, key: str) -> None:
@@ -87,19 +108,28 @@ class Cluster:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
 
+    def stop(self, key: str) -> int:
+        """SIGTERM, as a service manager would; return the exit code."""
+        process = self.processes.pop(key)
+        process.terminate()
+        return process.wait(15)
+
     def end(self) -> None:
-        """Stop every task, then every process."""
+        """Stop every task, then every process. AssertionError when a container is left; it is removed all the same."""
         client = self.client
         try:
-            for task in client.tasks():
-                client.stop(task.id)
-            eventually(self.containers, lambda left: not left, 60)
+            if "manager" in self.processes:
+                for task in client.tasks():
+                    client.stop(task.id)
+                eventually(self.containers, lambda left: not left, 60)
         finally:
-            self.client.__exit__()
+            client.__exit__()
             for process in self.processes.values():
                 process.terminate()
             for process in self.processes.values():
                 process.wait(15)
+            if left := self.containers():
+                docker("rm", "-f", *left)
 
     def nodes_ready(self) -> list[str]:
         """The names of the nodes that are connected and ready."""
@@ -109,33 +139,81 @@ class Cluster:
             if node.connected and node.condition.value == "ready" and not node.runtime_error
         )
 
-    def cube(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def cube(
+        self,
+        *arguments: str,
+        seconds: float = 60,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command as a user would, in a pipe."""
         return subprocess.run(
             [sys.executable, "-m", "cube", *arguments],
-            env=os.environ
-            | {"CUBE_MANAGER_HOST": "127.0.0.1", "CUBE_MANAGER_PORT": str(self.port)},
+            env=self._environment | (environment or {}),
             capture_output=True,
             text=True,
             timeout=seconds,
             check=False,
         )
 
-    def containers(self) -> dict[str, dict[str, Any]]:
-        """Every container of this cluster on the engine, by container id, as `docker inspect` shows it."""
-        identities = [
-            json.loads(path.read_text())["node_id"] for path in self.home.glob("*/node.json")
-        ]
+    @contextmanager
+    def following(self, *arguments: str) -> Iterator[Output]:
+        """Run a command that goes on, and give what it prints as it comes. It is ended with the block."""
+        with Output([sys.executable, "-m", "cube", *arguments], self._environment) as output:
+            yield output
+
+    def curl(self, *arguments: str) -> Answer:
+        """Run plain curl; the last argument is a path of the manager's API."""
+        *flags, path = arguments
+        return curl(*flags, f"http://127.0.0.1:{self.port}{path}")
+
+    def containers(self, task: str = "") -> dict[str, dict[str, Any]]:
+        """Every container of this cluster on the engine, by container id, as `docker inspect` shows it.
+
+        With `task` only those of the task of that name.
+        """
+        nodes = [json.loads(path.read_text())["node_id"] for path in self.home.glob("*/node.json")]
+        of_task = ("--filter", f"label=cube.task.name={task}") if task else ()
         found: dict[str, dict[str, Any]] = {}
-        for node in identities:
-            ids = docker("ps", "-aq", "--no-trunc", "--filter", f"label=cube.node={node}").split()
+        for node in nodes:
+            ids = docker(
+                "ps", "-aq", "--no-trunc", "--filter", f"label=cube.node={node}", *of_task
+            ).split()
             if ids:  # some may be gone by now: docker shows the others
                 found |= {one["Id"]: one for one in json.loads(docker("inspect", *ids))}
         return found
 
 
-def docker(*arguments: str) -> str:
-    """Run docker and return what it prints, whether or not it found everything that was asked for."""
-    return subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, timeout=60, check=False
-    ).stdout
+class Output:
+    """What a running program prints, line by line, in a file that may be read while it is written."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+        self._command = command
+        self._environment = environment
+
+    def __enter__(self) -> Output:
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._text = b""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=10)
+
+    def lines(self) -> list[str]:
+        """Every whole line until now."""
+        assert self._process.stdout is not None
+        self._text += self._process.stdout.read() or b""
+        return self._text.decode().split("\n")[:-1]
+
+    def wait(self, seconds: float) -> int:
+        """Wait until it ends by itself; return its exit code. `lines` then gives all it printed."""
+        rest, _ = self._process.communicate(timeout=seconds)
+        self._text += rest
+        return self._process.returncode

@@ -1,0 +1,47 @@
+"""The reference says what the code does: every key, route and exit code is in it."""
+
+from __future__ import annotations
+
+import re
+from unittest.mock import MagicMock
+
+from cube.cli.exits import Exit
+from cube.manager.api.events import EventApi
+from cube.manager.api.listing import TaskListing
+from cube.manager.api.logs import LogApi
+from cube.manager.api.nodes import NodeApi
+from cube.manager.api.status import StatusApi
+from cube.manager.api.tasks import TaskChanges
+from cube.settings import ManagerSettings
+from cube.wire.canonical import FIELDS
+from cube.wire.routes import STREAM
+from tests.house.checkout import ROOT
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def test_every_key_of_a_task_is_in_the_reference() -> None:
+    words = set(re.findall(r"`([a-z_]+)`", (REFERENCE / "task-file.md").read_text()))
+    assert set(FIELDS) - words == set()
+
+
+def test_every_exit_code_is_in_the_reference() -> None:
+    rows = re.findall(r"^\| (\d+) \|", (REFERENCE / "command.md").read_text(), re.MULTILINE)
+    assert sorted(map(int, rows)) == sorted(Exit)
+
+
+def test_every_route_of_the_manager_is_in_the_reference() -> None:
+    told = (REFERENCE / "api.md").read_text()
+    anything = MagicMock()  # routes are a list: nothing is asked while it is made
+    apis = (
+        EventApi(anything, anything, anything),
+        LogApi(anything, anything, anything, anything),
+        NodeApi(anything, anything),
+        StatusApi(anything, anything, anything, anything),
+        TaskChanges(anything, anything, ManagerSettings()),
+        TaskListing(anything, anything),
+    )
+    paths = {route.path for api in apis for route in api.routes()} - {STREAM}
+    last_words = {path.rsplit("/", 1)[-1] for path in paths}
+    missing = {word for word in last_words if f"/{word}" not in told}
+    assert missing == set()
