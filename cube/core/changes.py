@@ -59,12 +59,16 @@ class ForgetAllocation(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """These slots have no place now. `codes` name the filters that refused, for programs."""
+    """These slots have no place now. `codes` name the filters that refused, for programs.
+
+    Not `told` where the story has it already: a restarted manager finds the same slots waiting.
+    """
 
     task_id: TaskId
     slots: tuple[int, ...]
     why: str
     codes: tuple[str, ...] = ()
+    told: bool = True
 
 
 class Avoid(msgspec.Struct, frozen=True):

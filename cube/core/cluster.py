@@ -30,7 +30,7 @@ from cube.core.changes import (
 )
 from cube.core.effects import Snapshot, Writes
 from cube.core.lifecycle import noteworthy
-from cube.core.roster import Roster, Slot
+from cube.core.roster import UNPLACED, Roster, Slot, Standing
 from cube.core.scheduler.candidate import Candidate
 from cube.model.allocation import Allocation, Wanted
 from cube.model.ids import AllocationId, NodeId, TaskId
@@ -60,6 +60,10 @@ class Cluster:
             self._put_task(task)
         for allocation in sorted(snapshot.allocations, key=lambda one: one.generation):
             self._put_allocation(allocation)
+        for roster in self.rosters.values():
+            for slot in roster.slots.values():
+                if slot.standing is Standing.VACANT and slot.latest is None:
+                    slot.waiting = UNPLACED
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ was freed, then the next moves of rolling replacements.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from cube.core.agenda import Agenda
 from cube.core.changes import Change
 from cube.core.cluster import Cluster
@@ -14,6 +16,7 @@ from cube.core.reconcile.slots import (
     plan_slots,
     refused,
 )
+from cube.core.roster import UNPLACED
 from cube.core.scheduler.place import demand_of, why_not
 from cube.core.scheduler.strategies import STRATEGIES, Strategy
 from cube.model.ids import TaskId
@@ -43,7 +46,7 @@ class Planning:
             return self._plan_slots(*self._take_slots(room), now)
         if agenda.freed:
             return self._retry(now)
-        return self._move(agenda.rolling.pop(), now)
+        return self._move(agenda.rolling.pop())
 
     def _take_slots(self, most: int) -> tuple[TaskId, set[int]]:
         task_id, numbers = next(iter(self._agenda.slots.items()))
@@ -114,7 +117,7 @@ class Planning:
             return []
         return [refused(task, sorted(numbers), words)]
 
-    def _move(self, task_id: TaskId, now: Instant) -> list[Change]:
+    def _move(self, task_id: TaskId) -> list[Change]:
         task = self._cluster.tasks.get(task_id)
         if task is None or task.goal is Goal.STOP:
             return []
@@ -136,6 +139,8 @@ class Planning:
         slots = self._cluster.rosters[task.id].slots
         if all(slots[number].waiting == wait.why for number in plan.unplaced):
             return []
+        if all(slots[number].waiting == UNPLACED for number in plan.unplaced):
+            wait = replace(wait, told=False)
         return [wait]
 
     def _stop_waiting(self, task_id: TaskId, numbers: set[int]) -> None:

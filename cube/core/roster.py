@@ -10,6 +10,9 @@ from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import AllocationId, NodeId
 from cube.model.task import Goal, Task
 
+UNPLACED = "waiting to be placed"
+"""Why a slot waits that was waiting when the manager ended, until it is looked at again."""
+
 
 class Standing(IntEnum):
     """How a slot stands, from what most needs attention to what least does."""
@@ -25,6 +28,9 @@ class Standing(IntEnum):
 
 _STANDINGS = len(Standing)
 
+Avoided = dict[NodeId, tuple[float, str]]
+"""The nodes a slot does not go to: until when (monotonic), and why."""
+
 
 class Slot:
     """The n-th replica. It persists while its allocations come and go."""
@@ -35,11 +41,11 @@ class Slot:
         self.number = number
         self.latest: Allocation | None = None
         self.leaving: dict[AllocationId, Allocation] = {}  # earlier ones that are not forgotten yet
-        self.avoid: dict[NodeId, tuple[float, str]] = {}  # until when (monotonic), and why
+        self.avoid: Avoided = {}
         self.waiting = ""  # why it has no place; empty when it has one, or was not looked at yet
         self.standing = Standing.UNWANTED
 
-    def avoided(self, at: float) -> dict[NodeId, tuple[float, str]]:
+    def avoided(self, at: float) -> Avoided:
         """Return the nodes this slot does not go to at that time, until when, and why."""
         return {node: entry for node, entry in self.avoid.items() if entry[0] > at}
 

@@ -46,7 +46,7 @@ def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
             return _of(allocation, EventKind.ALLOCATION_LOST, cluster, why)
         case Record(allocation=allocation, before=before):
             return _seen(allocation, before, cluster)
-        case Wait(task_id=task_id, slots=slots, why=why, codes=codes):
+        case Wait(task_id=task_id, slots=slots, why=why, codes=codes, told=True):
             many = "" if len(slots) == 1 else f"{plural(len(slots), 'slot')}: "
             return _of_task(
                 cluster.tasks[task_id],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cube.core.cluster import Cluster
-from cube.core.roster import Roster, Slot, Standing, settled
+from cube.core.roster import UNPLACED, Roster, Slot, Standing, settled
 from cube.core.story import health_words, how_it_ended
 from cube.core.words import plural, seconds
 from cube.model.allocation import Allocation, Health, Phase, Wanted
@@ -102,5 +102,5 @@ def _slot_reason(slot: Slot, now_ms: int) -> str:
             return slot.waiting
         if slot.latest and slot.latest.wanted is Wanted.REMOVE and not slot.latest.ended:
             return describe(slot.latest, now_ms)
-        return "waiting to be placed"
+        return UNPLACED
     return describe(slot.latest, now_ms) if slot.latest else ""

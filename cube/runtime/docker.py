@@ -233,14 +233,15 @@ class DockerRuntime:
             async with room:
                 return await self.inspect(container_id)
 
+        # No TaskGroup: before Python 3.13 it forgets a cancellation that comes while one of its tasks fails,
+        # as when the engine and the worker are stopped together.
+        tasks = [asyncio.create_task(inspect(id), name=f"inspect {id}") for id in container_ids]
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(inspect(id), name=f"inspect {id}") for id in container_ids
-                ]
-        except* RuntimeFailure as failures:
-            raise failures.exceptions[0] from None
-        return [task.result() for task in tasks]
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _must_be_ours(self, container_id: str) -> None:
         if container_id not in self._known and await self.inspect(container_id) is None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import time
 from collections import deque
 from collections.abc import Callable
+from time import sleep
 from typing import NamedTuple, TypeVar
 
 from cube.errors import CubeError, LedgerBroken, LedgerFull, Overloaded
@@ -31,7 +31,7 @@ GROUP_COMMITS = 2_000  # beside a busy event loop a group takes 50 ms, whatever 
 GROUP_ROWS = 5_000  # about 100 ms of SQLite's work
 CHECKPOINT_ROWS = 10_000  # about 20 MB of write-ahead log, and 0.1 s of copying it
 COMMIT_ROWS = 4  # what the pages that every commit touches count for, in rows
-GATHER_SECONDS = 0.0005  # where two commit at once, more are about to; a sync takes twice as long or more
+GATHER_SECONDS = 0.0005  # where two commit at once, more are about to; a sync takes longer
 
 
 class _Commit(NamedTuple):
@@ -104,7 +104,7 @@ class Writer:
 
     def _flush(self, connection: sqlite3.Connection) -> None:
         if len(self._queue) > 1:  # one that comes alone waits for nobody
-            time.sleep(GATHER_SECONDS)
+            sleep(GATHER_SECONDS)
         self._posted = False  # before the first look: whoever commits after it posts again
         left = len(self._queue)
         while left > 0:

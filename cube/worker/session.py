@@ -11,6 +11,7 @@ import aiohttp
 
 from cube.aio.backoff import Backoff
 from cube.aio.clock import Clock
+from cube.aio.race import race
 from cube.aio.wakeup import Wakeup
 from cube.core.worker.inputs import (
     Acknowledged,
@@ -164,12 +165,13 @@ class Session:
             pause.reset()
             try:
                 self._begin(socket, welcome, sent_at)
-                async with asyncio.TaskGroup() as loops:
-                    loops.create_task(self._lease_loop(welcome), name="session leases")
-                    loops.create_task(self._report_loop(), name="session reports")
-                    loops.create_task(self._hear_loop(socket), name="session receiver")
-            except ExceptionGroup as group:
-                raise _first_reason(group) from group
+                # No TaskGroup: before Python 3.13 it forgets a cancellation that comes while one of its
+                # tasks fails, and a worker that is stopped as its manager goes would dial for ever.
+                await race(
+                    leases=self._lease_loop(welcome),
+                    reports=self._report_loop(),
+                    receiver=self._hear_loop(socket),
+                )
             finally:
                 self._socket = None
 
@@ -273,14 +275,6 @@ class Session:
 def session_url(host: str, port: int) -> str:
     """Return where a manager takes workers in."""
     return f"ws://{f'[{host}]' if ':' in host else host}:{port}{routes.SESSION}"
-
-
-def _first_reason(group: ExceptionGroup[Exception]) -> Exception:
-    """Return why a session ended; the group itself where that was no fault of the connection."""
-    faults = group.subgroup((CubeError, aiohttp.ClientError, OSError))
-    if faults is None or len(faults.exceptions) < len(group.exceptions):
-        return group
-    return SessionEnded(str(faults.exceptions[0]))
 
 
 async def _receive(socket: aiohttp.ClientWebSocketResponse) -> FromManager:

@@ -714,6 +714,16 @@ def test_a_restarted_manager_knows_everything_and_orders_nothing_new(world: Worl
     assert world.summary("job").state is TaskState.COMPLETED
 
 
+def test_a_restarted_manager_does_not_tell_again_what_waits(world: World) -> None:
+    world.submit(replicas=3, cpu_millis=9_000)
+    world.join("w1")
+    world.run_all()
+    told = len(world.events)
+    world.restart_manager()
+    assert len(world.events) == told
+    assert "cpu" in world.summary().reason
+
+
 def test_the_next_look_is_when_the_first_verdict_is_due(world: World) -> None:
     world.join("w1")
     effects = world.tell(Tick())

@@ -8,7 +8,7 @@ import msgspec
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
-from cube.core.roster import Slot, Standing
+from cube.core.roster import Avoided, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, demand_of, place
 from cube.core.scheduler.strategies import Strategy
 from cube.model.allocation import Allocation, Phase, Wanted
@@ -93,27 +93,34 @@ def _place(
     only: frozenset[NodeId] | None,
 ) -> None:
     """Place identical slots in one go; a slot that avoids nodes of its own is placed by itself."""
-    avoided = {slot.number: slot.avoided(now.monotonic) for slot in vacant}
-    for change in plan.changes:
-        if isinstance(change, Avoid):
-            avoided[change.slot][change.node_id] = (change.until, change.why)
-    alike = [slot for slot in vacant if not avoided[slot.number]]
-    groups = ([alike] if alike else []) + [[slot] for slot in vacant if avoided[slot.number]]
-    for group in groups:
-        entries = avoided[group[0].number]
-        demand = demand_of(task, avoid={node: why for node, (_, why) in entries.items()})
+    about_to_avoid = {one.slot: one for one in plan.changes if isinstance(one, Avoid)}
+    alike: list[Slot] = []
+    groups: list[tuple[list[Slot], Avoided]] = []
+    for slot in vacant:
+        avoided = slot.avoided(now.monotonic)
+        if change := about_to_avoid.get(slot.number):
+            avoided[change.node_id] = (change.until, change.why)
+        if avoided:
+            groups.append(([slot], avoided))
+        else:
+            alike.append(slot)
+    if alike:
+        groups.insert(0, (alike, {}))
+    for group, avoided in groups:
+        demand = demand_of(task, avoid={node: why for node, (_, why) in avoided.items()})
         placement = place(demand, len(group), cluster.candidates, strategy, only=only)
         for slot, node_id in zip(group, placement.nodes, strict=False):
             plan.changes.append(Assign(_next(slot, task, demand, node_id, now)))
-        unplaced = [slot.number for slot in group[len(placement.nodes) :]]
-        if unplaced:
-            plan.unplaced += unplaced
+        if len(placement.nodes) < len(group):
+            plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
             plan.refusal = placement.refusal
-            plan.look_again_at = min(
-                [until for until, _ in entries.values()]
-                + ([] if plan.look_again_at is None else [plan.look_again_at]),
-                default=None,
-            )
+            plan.look_again_at = _sooner(plan.look_again_at, avoided)
+
+
+def _sooner(due: float | None, avoided: Avoided) -> float | None:
+    """Return when the first refusal runs out: the one known so far, or one of these."""
+    dues = [until for until, _ in avoided.values()]
+    return min(dues if due is None else [due, *dues], default=None)
 
 
 def _next(slot: Slot, task: Task, demand: Demand, node_id: NodeId, now: Instant) -> Allocation:
