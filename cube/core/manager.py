@@ -243,12 +243,11 @@ class ManagerCore:
 
     def _order_for(self, node_id: NodeId, allocation_id: AllocationId) -> None:
         order = nodes.order_for(self.cluster, self.cluster.allocations[allocation_id])
-        if order:
-            self._order(node_id, order)
+        self._order(node_id, order)
 
-    def _order(self, node_id: NodeId, order: Order) -> None:
+    def _order(self, node_id: NodeId, order: Order | None) -> None:
         """Queue an order for a connected worker; another gets everything when it connects."""
-        if node_id in self._sessions:
+        if order and node_id in self._sessions:
             self._orders.setdefault(node_id, []).append(order)
 
     def _forget_predecessors(self, task_id: TaskId, number: int, now: Instant) -> None:

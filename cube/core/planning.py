@@ -72,11 +72,11 @@ class Planning:
             self._cluster, task, numbers, strategy=strategy, timing=self._timing, now=now
         )
         changes = plan.changes + self._wait(task, plan)
+        slots = self._cluster.rosters[task_id].slots
         for number in sorted(numbers):
-            if slot := self._cluster.rosters[task_id].slots.get(number):
-                changes += plan_flight(
-                    self._cluster, task, slot, strategy=strategy, timing=self._timing, now=now
-                )
+            changes += plan_flight(
+                self._cluster, task, slots[number], strategy=strategy, timing=self._timing, now=now
+            )
         return changes
 
     def _retry(self, now: Instant) -> list[Change]:

@@ -164,6 +164,8 @@ def _running_words(seen: Observed) -> str:
 
 def how_it_ended(seen: Observed) -> str:
     """Return why a run ended or could not start, in one phrase: `exit 137 (out of memory)`."""
+    if seen.phase is Phase.FAILED and seen.message:  # the end, and why it was the last one
+        return seen.message
     if seen.failure and seen.exit:
         return f"{seen.failure.message} ({seen.exit.describe()})"
     if seen.failure:

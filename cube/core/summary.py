@@ -67,6 +67,8 @@ def describe(allocation: Allocation, now_ms: int) -> str:
             if seen.health in (Health.NONE, Health.HEALTHY):
                 return ""
             return health_words(seen)
+        case Phase.STOPPING:
+            return f"stopping: {seen.message}"
         case Phase.EXITED:
             left = max(0, seen.at_ms + seen.retry_in_ms - now_ms)
             return f"restart {seen.restart + 1} in {seconds(left)}, {how_it_ended(seen)}"

@@ -38,6 +38,12 @@ def two_may_run(cluster: Cluster) -> None:
     cluster._put_allocation(second)
 
 
+def kept_in_the_wrong_order(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    slot = cluster.slots(first.task_id)[first.slot]
+    slot.leaving[first.id] = replace(first, lost=True)
+
+
 def live_beyond_the_replicas(cluster: Cluster) -> None:
     (task,) = cluster.tasks.values()
     cluster._put_allocation(an_allocation(task, a_node("w2"), slot=7))
@@ -64,6 +70,17 @@ def counted_wrongly(cluster: Cluster) -> None:
     candidate.memory_bytes += 1
 
 
+def counted_by_task_wrongly(cluster: Cluster) -> None:
+    (candidate, _) = cluster.candidates.values()
+    (task,) = cluster.tasks.values()
+    candidate.tasks[task.id] += 1
+
+
+def held_by_the_wrong_node(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    cluster._on_node[a_node("w2").id].add(first.id)
+
+
 def standing_wrongly(cluster: Cluster) -> None:
     (roster,) = cluster.rosters.values()
     roster.standings[0] += 1
@@ -80,10 +97,13 @@ def live_on_a_lost_node(cluster: Cluster) -> None:
 
 BROKEN: list[tuple[Callable[[Cluster], None], str]] = [
     (two_may_run, "may still run beside a newer allocation"),
+    (kept_in_the_wrong_order, "is not older than"),
     (live_beyond_the_replicas, "although its slot is not wanted"),
     (recorded_under_another_name, "is recorded as"),
     (over_committed, "is over-committed"),
     (counted_wrongly, "counts"),
+    (counted_by_task_wrongly, "by task"),
+    (held_by_the_wrong_node, "is said to hold"),
     (standing_wrongly, "counts"),
     (present_wrongly, "allocations left"),
     (live_on_a_lost_node, "on a node that was given up"),

@@ -22,7 +22,7 @@ from cube.core.inputs import (
 from cube.model.allocation import Exit, Failure, FailureKind, Health, Observed, Phase
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId
-from cube.model.node import Availability, Condition, Facts
+from cube.model.node import Availability, Condition, Facts, Usage
 from cube.model.orders import Holding, Remove, Run
 from cube.model.resources import Resources
 from cube.model.task import Goal, TaskState
@@ -436,6 +436,27 @@ def test_a_late_report_from_a_lost_node_changes_nothing(world: World) -> None:
     assert world.core.cluster.allocations[stale.id].observed.restart == 0
 
 
+def test_the_close_of_an_older_session_ends_nothing(world: World) -> None:
+    world.join("w1")
+    older = world.epochs[node_id("w1")]
+    world.join("w1")
+    world.tell(Disconnect(node_id("w1"), older))
+    assert world.core.connected(node_id("w1"))
+
+
+def test_what_a_node_uses_is_known_until_the_node_is_forgotten(world: World) -> None:
+    world.join("w1")
+    assert world.core.usage(node_id("w1")) is None
+    usage = Usage(cpu_millis=250, memory_bytes=GIB)
+    effects = world.tell(Renew(node_id("w1"), world.epochs[node_id("w1")], usage=usage))
+    assert not effects.writes
+    world.tell(Renew(node_id("w1"), world.epochs[node_id("w1")]))
+    assert world.core.usage(node_id("w1")) == usage
+    world.tell(Disconnect(node_id("w1"), world.epochs.pop(node_id("w1"))))
+    world.tell(RemoveNode(node_id("w1")))
+    assert world.core.usage(node_id("w1")) is None
+
+
 def test_a_short_silence_moves_nothing(world: World) -> None:
     world.join("w1", "w2")
     world.submit()
@@ -722,6 +743,46 @@ def test_a_restarted_manager_does_not_tell_again_what_waits(world: World) -> Non
     world.restart_manager()
     assert len(world.events) == told
     assert "cpu" in world.summary().reason
+
+
+def test_a_restarted_manager_passes_no_second_verdict_on_a_lost_node(world: World) -> None:
+    world.join("w1")
+    world.tell(Disconnect(node_id("w1"), world.epochs.pop(node_id("w1"))))
+    world.pass_time(5)
+    verdicts = (EventKind.NODE_SUSPECT, EventKind.NODE_LOST)
+    assert len(world.told(*verdicts)) == 2
+    world.restart_manager()
+    assert world.core.heard(node_id("w1")) is None
+    world.pass_time(5)
+    assert len(world.told(*verdicts)) == 2
+
+
+def test_a_restarted_manager_still_forgets_the_tasks_stopped_long_ago(world: World) -> None:
+    world.join("w1")
+    world.submit()
+    world.run_all()
+    world.stop("web")
+    world.run_all()
+    world.restart_manager()
+    world.now = replace(
+        world.now,
+        monotonic=world.now.monotonic + 90_000,
+        wall_ms=world.now.wall_ms + 90_000_000,
+    )
+    world.tell(Tick())
+    assert world.core.cluster.named("web") is None
+    assert not world.ledger.tasks
+
+
+def test_what_is_ordered_while_a_worker_is_away_is_told_when_it_comes_back(world: World) -> None:
+    world.join("w1")
+    world.submit()
+    world.run_all()
+    held = world.latest().id
+    world.tell(Disconnect(node_id("w1"), world.epochs.pop(node_id("w1"))))
+    assert not world.stop("web").orders
+    world.join("w1", holding=(held,))
+    assert world.orders[node_id("w1")] == [Remove(id=held, reason="stopped by the user")]
 
 
 def test_the_next_look_is_when_the_first_verdict_is_due(world: World) -> None:

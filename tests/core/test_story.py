@@ -83,3 +83,14 @@ def test_a_scaling_is_told_with_both_numbers() -> None:
     world.submit(replicas=2)
     world.tell(Scale(task_id("web"), 5))
     assert told_of(world, EventKind.TASK_CHANGED) == ["scaled from 2 to 5"]
+
+
+def test_steps_that_people_need_not_read_about_are_not_told() -> None:
+    world = World()
+    world.join("w1")
+    world.submit()
+    told = len(world.events)
+    world.report(world.latest(), phase=Phase.CREATING)
+    world.report(world.latest(), phase=Phase.STARTING)
+    assert world.latest().observed.phase is Phase.STARTING
+    assert len(world.events) == told

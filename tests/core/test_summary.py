@@ -41,7 +41,13 @@ LINES = [
         "image nope:1 not found",
     ),
     (an_allocation(wanted=Wanted.REMOVE, why_removed="scaled down"), "stopping: scaled down"),
+    (
+        an_allocation(wanted=Wanted.REMOVE, why_removed="scaled down", message="engine away"),
+        "stopping: scaled down; engine away",
+    ),
     (an_allocation(lost=True, why_removed="node w1 was lost"), "node w1 was lost"),
+    (an_allocation(phase=Phase.REMOVED, why_removed="scaled down"), "scaled down"),
+    (an_allocation(phase=Phase.REMOVED, exit=Exit(1)), "exit 1"),
 ]
 
 

@@ -66,6 +66,37 @@ async def test_a_commit_that_waits_alone_is_not_held_back(ledger: Ledger) -> Non
     assert ledger.transactions == before + 3
 
 
+async def test_what_comes_while_commits_gather_shares_their_transaction(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathering, go_on = threading.Event(), threading.Event()
+
+    def gather(seconds: float) -> None:
+        gathering.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(writer, "sleep", gather)
+    before = ledger.transactions
+    with Stalled(ledger):
+        recorded = [ledger.commit(a_commit(revision)) for revision in (1, 2)]
+    await asyncio.to_thread(gathering.wait, 10)
+    recorded.append(ledger.commit(a_commit(3)))
+    go_on.set()
+    await asyncio.gather(*recorded)
+
+    assert ledger.transactions == before + 1
+
+
+async def test_a_commit_that_comes_alone_does_not_gather(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered: list[float] = []
+    monkeypatch.setattr(writer, "sleep", gathered.append)
+    await ledger.commit(a_commit(1))
+
+    assert gathered == []
+
+
 async def test_a_group_has_a_bound(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "GROUP_COMMITS", 10)
     before = ledger.transactions

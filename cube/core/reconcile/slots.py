@@ -44,9 +44,7 @@ def plan_slots(
     plan = SlotsPlan()
     vacant: list[Slot] = []
     for number in sorted(numbers):
-        slot = cluster.rosters[task.id].slots.get(number)
-        if slot is None:
-            continue
+        slot = cluster.rosters[task.id].slots[number]
         plan.changes += _clear(slot, task, timing, now)
         if slot.standing is Standing.VACANT and not _leaving(slot.latest):
             vacant.append(slot)
@@ -63,12 +61,11 @@ def _clear(slot: Slot, task: Task, timing: Timing, now: Instant) -> list[Change]
     if slot.standing is Standing.UNWANTED:
         why = "stopped by the user" if task.goal is Goal.STOP else "scaled down"
         return [Unassign(latest.id, why)]
-    if slot.standing is not Standing.VACANT:
-        return []
-    if latest.template_revision < task.template_revision:
+    vacant = slot.standing is Standing.VACANT
+    if vacant and latest.template_revision < task.template_revision:
         return [Unassign(latest.id, f"replaced by revision {task.template_revision}")]
     failure = latest.observed.failure
-    if failure and failure.kind.local:
+    if vacant and failure and failure.kind.local:
         until = now.monotonic + timing.avoid_node
         return [
             Avoid(task.id, slot.number, latest.node_id, until, failure.message),
@@ -169,13 +166,11 @@ def plan_moves(
     changes: list[Change] = []
     for number in broken or sorted(moving):
         latest = roster.slots[number].latest
-        if latest is None or not latest.live:
-            continue
         if not broken and roster.count(Standing.READY) < task.wanted_slots:
             break
-        if number in roster.outdated:
+        if latest and number in roster.outdated:
             changes.append(Unassign(latest.id, f"replaced by revision {task.template_revision}"))
-        elif _place_elsewhere(cluster, task, {latest.node_id: "draining"}, strategy):
+        elif latest and _place_elsewhere(cluster, task, {latest.node_id: "draining"}, strategy):
             changes.append(Unassign(latest.id, "its node is draining"))
         if changes and not broken:
             break
