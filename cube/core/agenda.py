@@ -31,9 +31,8 @@ class Agenda:
     def __init__(self, cluster: Cluster) -> None:
         self.slots: dict[TaskId, set[int]] = {}
         self.rolling: set[TaskId] = set()  # tasks whose next move may be due
-        self.waiting: dict[
-            TaskId, set[int]
-        ] = {}  # refused by every node, in order of their refusal
+        # Refused by every node, in order of their refusal.
+        self.waiting: dict[TaskId, set[int]] = {}
         self.freed: set[NodeId] = set()
         self.touched: set[TaskId] = set()  # tasks whose derived state may have changed
         for task in cluster.tasks.values():

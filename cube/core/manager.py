@@ -60,11 +60,10 @@ class ManagerCore:
         self._sessions: dict[NodeId, int] = {}  # the epoch of each open session
         self._usage: dict[NodeId, Usage] = {}
         self._orders: dict[NodeId, list[Order]] = {}
-        self._stopped: dict[
-            TaskId, int
-        ] = {}  # settled tasks in the order of their stopping, since when
+        # Settled tasks in the order of their stopping, since when.
+        self._stopped: dict[TaskId, int] = {}
         self._states: dict[TaskId, TaskState] = {}
-        for task in self.cluster.tasks.values():
+        for task in sorted(self.cluster.tasks.values(), key=lambda task: task.changed_ms):
             self._states[task.id] = state_of(task, self.cluster.rosters[task.id])
             if settled(task, self.cluster.rosters[task.id]):
                 self._stopped[task.id] = task.changed_ms
@@ -131,8 +130,6 @@ class ManagerCore:
         self._leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
         self._do([nodes.joined(known, node)], now)
-        # Planned first, so that the full set below is the last word.
-        self._orders.pop(node.id, None)
         self._orders[node.id] = nodes.full_orders(self.cluster, hello)
         return Welcomed(node.epoch, self._leases.heartbeat, self._leases.lost_after)
 

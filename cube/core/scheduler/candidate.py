@@ -37,9 +37,8 @@ class Candidate:
         self.cpu_millis = 0
         self.memory_bytes = 0
         self.disk_bytes = 0
-        self.ports: dict[
-            HostPort, int
-        ] = {}  # how many hold it: two may, while one is being replaced
+        # How many hold it: two may, while one is being replaced.
+        self.ports: dict[HostPort, int] = {}
         self.tasks: dict[TaskId, int] = {}  # how many allocations of a task are here
         self.count = 0
         self.last_placed = 0  # revision of the newest assignment; 0: never chosen

@@ -43,9 +43,8 @@ class WorkerCore:
         self._draw = draw
         self._workloads: dict[AllocationId, Workload] = {}
         self._ids_by_container: dict[str, AllocationId] = {}
-        self._forgotten: dict[
-            AllocationId, float
-        ] = {}  # a look begun before then may still show it
+        # A look begun before then may still show it.
+        self._forgotten: dict[AllocationId, float] = {}
         self._alarms = Alarms()
         self.looked = False  # whether the engine ever said what is there
         self._epoch = 0
