@@ -15,13 +15,12 @@ from cube.model.allocation import Allocation, Health, Observed, Phase
 from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Facts
-from cube.model.orders import Holding, Order, Remove, Run
+from cube.model.orders import Holding, Order, Remove
 from cube.model.resources import Resources
 from cube.model.spec import TaskSpec
 from cube.model.task import Task
 from cube.model.timing import DEFAULT_TIMING, Instant, Timing
 from tests.builders import CAPACITY, a_spec, node_id, task_id
-
 
 Key = TypeVar("Key")
 Kept = TypeVar("Kept")
@@ -42,8 +41,7 @@ class World:
         self.core = self._new_core()
 
     def _new_core(self) -> ManagerCore:
-        core = ManagerCore(self.ledger, timing=self.timing, strategy=self.strategy, now=self.now)
-        return core
+        return ManagerCore(self.ledger, timing=self.timing, strategy=self.strategy, now=self.now)
 
     # -- what happens ---------------------------------------------------------------------------------------
 
@@ -160,8 +158,8 @@ class World:
         raise AssertionError("the manager never stops ordering")
 
     def obey_one(self) -> None:
-        """The first worker with an order does what it says."""
-        node = next(node for node, orders in self.orders.items() if orders)
+        """The first connected worker with an order does what it says."""
+        node = next(node for node in self.epochs if self.orders.get(node))
         self._obey(self.orders[node].pop(0), node, Health.NONE)
 
     def _obey(self, order: Order, node: NodeId, health: Health) -> None:

@@ -172,14 +172,17 @@ class Cluster:
             self.draining.discard(node.id)
         candidate = self.candidates.get(node.id)
         if candidate is None:
-            self.candidates[node.id] = Candidate(node)
-            self._on_node[node.id] = set()
+            candidate = self.candidates[node.id] = Candidate(node)
+            for allocation_id in self._on_node.setdefault(node.id, set()):  # it was forgotten before
+                allocation = self.allocations[allocation_id]
+                if allocation.reserves:
+                    candidate.hold(allocation.task_id, allocation.demand, allocation.host_ports)
         else:
             candidate.node = node
 
     def _drop_node(self, node_id: NodeId) -> None:
         self.draining.discard(node_id)
-        del self.nodes[node_id], self.candidates[node_id], self._on_node[node_id]
+        del self.nodes[node_id], self.candidates[node_id]
 
     def _put_allocation(self, allocation: Allocation) -> None:
         """Replace the record and move every index from how it stood to how it stands."""
@@ -206,20 +209,20 @@ class Cluster:
             slot.leaving[allocation.id] = allocation
 
     def _link(self, allocation: Allocation) -> None:
-        if allocation.node_id not in self.candidates:
-            return  # the node was forgotten; only the record of a former stay is left
+        # Also of a node that was forgotten: should it come back, what it held is there with it.
         if not allocation.gone:
-            self._on_node[allocation.node_id].add(allocation.id)
-        if allocation.reserves:
+            self._on_node.setdefault(allocation.node_id, set()).add(allocation.id)
+        if allocation.reserves and allocation.node_id in self.candidates:
             self.candidates[allocation.node_id].hold(
                 allocation.task_id, allocation.demand, allocation.host_ports
             )
 
     def _unlink(self, allocation: Allocation) -> None:
-        if allocation.node_id not in self.candidates:
-            return
-        self._on_node[allocation.node_id].discard(allocation.id)
-        if allocation.reserves:
+        on_node = self._on_node.setdefault(allocation.node_id, set())
+        on_node.discard(allocation.id)
+        if not on_node and allocation.node_id not in self.nodes:
+            del self._on_node[allocation.node_id]
+        if allocation.reserves and allocation.node_id in self.candidates:
             self.candidates[allocation.node_id].let_go(
                 allocation.task_id, allocation.demand, allocation.host_ports
             )

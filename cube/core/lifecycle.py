@@ -21,6 +21,8 @@ def observe(allocation: Allocation, observed: Observed) -> Allocation:
         )
     if allocation.ended or observed.stamp <= seen.stamp:
         return allocation
+    if seen.exit and observed.restart == seen.restart and seen.phase >= Phase.EXITED:
+        observed = replace(observed, exit=seen.exit, failure=seen.failure)  # a run ends once
     return replace(allocation, observed=observed)
 
 
@@ -34,10 +36,11 @@ def _lasting(observed: Observed) -> Observed:
 
 
 def _last(seen: Observed, removed: Observed) -> Observed:
-    """How it ended stays on record when the report of its removal no longer knows."""
+    """How it ended stays on record when the report of its removal no longer knows, or knows of an older run."""
+    if removed.restart < seen.restart or (removed.restart == seen.restart and seen.exit):
+        removed = replace(removed, restart=seen.restart, exit=None, failure=None, started_ms=0)
     return replace(
         removed,
-        restart=max(seen.restart, removed.restart),
         exit=removed.exit or seen.exit,
         failure=removed.failure or seen.failure,
         started_ms=removed.started_ms or seen.started_ms,

@@ -231,10 +231,11 @@ class ManagerCore:
 
     def _order_away(self, allocation_id: AllocationId, now: Instant) -> None:
         allocation = self.cluster.allocations[allocation_id]
-        if allocation.node_id in self.cluster.nodes:
+        node = self.cluster.nodes.get(allocation.node_id)
+        if node is not None and not (node.condition is Condition.LOST and allocation.ended):
             self._order_for(allocation.node_id, allocation.id)
             return
-        # Its node was forgotten: nobody is left to say that it is gone.
+        # Nobody is there to say that it is gone. Should the node come back, what it holds is ordered away by name.
         gone = nodes.as_gone(allocation)
         self._do([Record(gone, allocation.observed)], now)
 

@@ -80,9 +80,9 @@ def full_orders(cluster: Cluster, hello: Connect) -> list[Order]:
         if order := order_for(cluster, cluster.allocations[allocation_id]):
             orders.append(order)
     for held in hello.holding:
-        if held.id in cluster.on_node(hello.node_id):
-            continue
-        orders.append(Remove(id=held.id, reason=_why_strange(cluster, held.id)))
+        if held.id not in cluster.on_node(hello.node_id):
+            reason = _why_strange(cluster, held.id, hello.node_id)
+            orders.append(Remove(id=held.id, reason=reason))
     return orders
 
 
@@ -102,13 +102,17 @@ def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
         generation=allocation.generation,
         spec=cluster.tasks[allocation.task_id].spec,
         first_restart=seen.restart + (seen.phase >= Phase.RUNNING),
+        runs_over=seen.restart + (seen.phase >= Phase.EXITED),
     )
 
 
-def _why_strange(cluster: Cluster, allocation_id: AllocationId) -> str:
-    if allocation_id in cluster.allocations:
+def _why_strange(cluster: Cluster, allocation_id: AllocationId, node_id: NodeId) -> str:
+    allocation = cluster.allocations.get(allocation_id)
+    if allocation is None:
+        return "no such allocation is on record"
+    if allocation.node_id != node_id:
         return "it was placed on another node since"
-    return "no such allocation is on record"
+    return "it was removed on record"
 
 
 def news(cluster: Cluster, said: Observe) -> tuple[list[Record], list[Remove]]:
@@ -123,12 +127,13 @@ def news(cluster: Cluster, said: Observe) -> tuple[list[Record], list[Remove]]:
         allocation = cluster.allocations.get(allocation_id)
         if allocation is None or allocation.node_id != said.node_id:
             if observed.phase is not Phase.REMOVED:
-                strays.append(Remove(id=allocation_id, reason=_why_strange(cluster, allocation_id)))
+                reason = _why_strange(cluster, allocation_id, said.node_id)
+                strays.append(Remove(id=allocation_id, reason=reason))
             continue
         after = observe(allocation, replace(observed, epoch=said.epoch))
         if after is not allocation:
             records.append(Record(after, allocation.observed))
-        elif allocation.ended and not observed.phase.ended and not allocation.gone:
+        elif allocation.ended and not observed.phase.ended:
             strays.append(Remove(id=allocation_id, reason="it has ended on record"))
     return records, strays
 
@@ -165,8 +170,10 @@ def silent(node: Node, condition: Condition, silence: float, now: Instant) -> Pu
 
 
 def write_offs(cluster: Cluster, node: Node) -> Iterable[Change]:
-    """Return the changes that give up everything that a lost node still ran."""
+    """Return the changes that give up everything that a lost node still ran or was to remove."""
     for allocation_id in sorted(cluster.on_node(node.id)):
         allocation = cluster.allocations[allocation_id]
         if not allocation.ended:
             yield WriteOff(allocation_id, f"node {node.name} was lost")
+        elif allocation.wanted is Wanted.REMOVE and not allocation.lost:
+            yield Record(as_gone(allocation), allocation.observed)

@@ -71,6 +71,8 @@ class Planning:
         plan = plan_slots(
             self._cluster, task, numbers, strategy=strategy, timing=self._timing, now=now
         )
+        if plan.later:
+            self._agenda.mark(task_id, plan.later)
         changes = plan.changes + self._wait(task, plan)
         slots = self._cluster.rosters[task_id].slots
         for number in sorted(numbers):
@@ -98,7 +100,7 @@ class Planning:
             if plan.changes:
                 # What is placed changes the nodes for those behind: look at them again after it is applied.
                 self._agenda.freed = set(freed)
-                numbers.difference_update(set(numbers) - set(plan.unplaced))
+                numbers.intersection_update([*plan.unplaced, *plan.later])
                 if not numbers:
                     del self._agenda.waiting[task_id]
                 return plan.changes

@@ -102,15 +102,15 @@ def _of(
 
 
 def _seen(allocation: Allocation, before: Observed, cluster: Cluster) -> TaskEvent | None:
-    """The event of an observation: one for each phase people can see, and for each change of health."""
+    """The event of an observation: one for each phase people can see, change of health, and pull that fails."""
     seen = allocation.observed
-    same_run = seen.restart == before.restart
-    if same_run and seen.phase is before.phase:
-        if seen.phase is not Phase.RUNNING or seen.health is before.health:
-            return None
-        health = seen.health.value
-        return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, health_words(seen), health)
     kind = _KINDS.get(seen.phase)
+    if seen.restart == before.restart and seen.phase is before.phase:
+        if seen.phase is Phase.RUNNING and seen.health is not before.health:
+            health = seen.health.value
+            return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, health_words(seen), health)
+        if seen.phase is not Phase.PULLING or _code(seen) in ("", _code(before)):
+            return None
     if kind is None:
         return None
     return _of(allocation, kind, cluster, _phase_words(seen), _code(seen))

@@ -77,7 +77,8 @@ def describe(allocation: Allocation, now_ms: int) -> str:
 
 
 def _with_trouble(words: str, allocation: Allocation) -> str:
-    return f"{words}; {allocation.observed.message}" if allocation.observed.message else words
+    trouble = allocation.observed.message  # often the very reason why it is removed
+    return f"{words}; {trouble}" if trouble and trouble not in words else words
 
 
 def reason_of(task: Task, roster: Roster, now_ms: int) -> str:

@@ -18,6 +18,9 @@ class Run(msgspec.Struct, frozen=True, tag="run", gc=False, kw_only=True):
     spec: TaskSpec
     first_restart: int = 0
     """One more than the newest run known to have had a container: where a worker that finds none goes on."""
+    runs_over: int = 0
+    """How many runs are over on record. A worker that knows of fewer goes on from `first_restart`: what it says of
+    them would be taken for old news."""
 
 
 class Remove(msgspec.Struct, frozen=True, tag="remove", gc=False, kw_only=True):

@@ -135,7 +135,8 @@ class Runtime(Protocol):
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever; the first item is a Resync.
 
-        Survives a restart of the engine: reconnects with backoff and yields a Resync each time.
+        Survives a restart of the engine: yields a Resync when the engine goes away, reconnects with backoff, and
+        yields a Resync again.
         Leaving the iteration frees the connection.
         """
 

@@ -44,18 +44,25 @@ class _EngineEvent(msgspec.Struct, frozen=True):
 async def follow_events(
     engine: Engine, node_id: NodeId
 ) -> AsyncGenerator[ContainerEvent | Resync, None]:
-    """Yield a Resync and then the events of this node's containers; again after each interruption."""
+    """Yield a Resync and then the events of this node's containers; again after each interruption.
+
+    When a stream breaks off there is a Resync too: whoever looks then learns at once that the engine is away.
+    """
     pause = Backoff(RETRY_FIRST, RETRY_LONGEST)
     now = asyncio.get_running_loop().time
     while True:
         began = now()
+        opened = False
         try:
             async with aclosing(_one_stream(engine, node_id)) as events:
                 async for event in events:
+                    opened = True
                     yield event
             log.info("the engine closed its event stream; opening it again")
         except RuntimeFailure as failure:
             log.info("the event stream broke off: %s", failure)
+        if opened:
+            yield Resync()
         if now() - began > STEADY_SECONDS:
             pause.reset()
         await asyncio.sleep(pause.next())

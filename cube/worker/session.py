@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import aiohttp
+from yarl import URL
 
 from cube.aio.backoff import Backoff
 from cube.aio.clock import Clock
@@ -53,6 +54,12 @@ RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
 RETRY_REFUSED = 60.0  # refused for good: only a person can change that, so ask rarely
 SILENT_LEASES = 1.5
 """So many leases without a word from the manager: the connection is dead, whatever TCP says."""
+DOUBT_LEASES = 0.4
+"""So much of a lease without a word: TCP, which waits longer after each loss, may be the only one still silent.
+
+More than one heartbeat, so that an idle session is not doubted; less than half, so that a new one comes in time.
+"""
+KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
 USAGE_EVERY = 5.0
 REPORTS_PER_MESSAGE = 500  # about 0.2 MB
 
@@ -171,6 +178,7 @@ class Session:
                     leases=self._lease_loop(welcome),
                     reports=self._report_loop(),
                     receiver=self._hear_loop(socket),
+                    doubts=self._doubt_loop(http, welcome),
                 )
             finally:
                 self._socket = None
@@ -216,6 +224,32 @@ class Session:
             self._leases[number] = now
             error = self._runtime_error()
             await self.send(Lease(number=number, usage=usage, runtime_error=error))
+
+    async def _doubt_loop(self, http: aiohttp.ClientSession, welcome: Welcome) -> NoReturn:
+        """End a session that is silent while the manager answers on another connection.
+
+        A gap of two seconds can keep a TCP connection silent for four; one of the next packets would have got through.
+        """
+        quiet = welcome.lease * DOUBT_LEASES
+        while True:
+            heard_at = self._heard_at
+            await asyncio.sleep(heard_at + quiet - self._clock.now().monotonic)
+            while self._heard_at == heard_at:
+                if await self._knock(http) and self._heard_at == heard_at:
+                    raise SessionEnded("the manager answers, but not on this connection")
+
+    async def _knock(self, http: aiohttp.ClientSession) -> bool:
+        """Whether the manager answers on a connection of its own. Takes a while when it does not."""
+        door = URL(self._url).with_scheme("http").with_path(routes.HEALTHZ)
+        try:
+            async with asyncio.timeout(KNOCK_SECONDS):
+                async with http.get(door, headers={"Connection": "close"}):
+                    return True
+        except TimeoutError:
+            return False
+        except (aiohttp.ClientError, OSError):
+            await asyncio.sleep(KNOCK_SECONDS)  # nobody there: the session will find out
+            return False
 
     async def _report_loop(self) -> NoReturn:
         number = 0

@@ -20,6 +20,8 @@ WORTH_A_LOOK = frozenset({"die", "start", "destroy", "pause", "unpause"})
 PARALLEL_LOOKS = 8  # when everything dies at once, the engine has better things to do
 AWAY_FIRST, AWAY_LONGEST = 0.5, 5.0
 FIRST_LOOK_SECONDS = 3.0  # an engine slower than this at the start is told to the manager as away
+LATE_SECONDS = 4.0  # with the pause between two looks, a hung engine is told within 15 s
+NO_ANSWER = "the engine does not answer"
 
 
 class EngineWatch:
@@ -59,7 +61,7 @@ class EngineWatch:
             async with asyncio.timeout(FIRST_LOOK_SECONDS):
                 await self._look_at_all()
         except TimeoutError:
-            self._note("the engine does not answer")
+            self._note(NO_ANSWER)
 
     async def compare_loop(self) -> NoReturn:
         """Compare everything every now and then, and whenever events may have been lost."""
@@ -82,13 +84,17 @@ class EngineWatch:
 
     async def _look_at_all(self) -> None:
         began = self._clock.now().monotonic
+        # Told long before the look is given up: an engine that is only busy is still waited for.
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._note, NO_ANSWER)
         try:
-            if self.facts is None:
-                self.facts = await self._runtime.facts()
+            facts = self.facts or await self._runtime.facts()
             containers = await self._runtime.containers()
         except RuntimeFailure as failure:
             self._note(failure.message)
             return
+        finally:
+            late.cancel()
+        self.facts = facts
         # First the containers: whoever hears that the engine is back then finds what is held complete.
         self._tell(Looked(tuple(containers), began))
         self._note("")

@@ -33,8 +33,12 @@ def a_cluster(*allocations: Allocation, known: tuple[Node, ...] = (W1, W2)) -> C
 
 
 def hello(name: str = "w1", id: str = "", **fields: Any) -> Connect:
-    facts = Facts(name=name, capacity=CAPACITY)
-    return Connect(**{"node_id": node_id(id or name), "cluster_id": "c1", "facts": facts} | fields)
+    said: dict[str, Any] = {
+        "node_id": node_id(id or name),
+        "cluster_id": "c1",
+        "facts": Facts(name=name, capacity=CAPACITY),
+    }
+    return Connect(**said | fields)
 
 
 def stay(slot: int = 1, node: Node = W1, **fields: Any) -> Allocation:

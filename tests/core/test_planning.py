@@ -91,6 +91,14 @@ def test_the_reason_for_waiting_is_said_once() -> None:
     assert desk.work_off() == []
 
 
+def test_a_slot_that_changed_is_looked_at_while_its_neighbours_go_on_waiting() -> None:
+    desk = Desk(a_task(replicas=3), nodes=(CORDONED,))
+    desk.work_off()
+    desk.agenda.mark(task_id("web"), (2,))
+    desk.step()
+    assert desk.agenda.waiting == {task_id("web"): {1, 2, 3}}
+
+
 def test_those_who_wait_are_looked_at_when_a_node_has_room_again() -> None:
     desk = Desk(a_task(name="one"), a_task(name="other"), nodes=(CORDONED,))
     desk.work_off()

@@ -94,3 +94,21 @@ def test_steps_that_people_need_not_read_about_are_not_told() -> None:
     world.report(world.latest(), phase=Phase.STARTING)
     assert world.latest().observed.phase is Phase.STARTING
     assert len(world.events) == told
+
+
+def test_a_pull_that_fails_is_told_once_for_each_reason() -> None:
+    world = World()
+    world.join("w1")
+    world.submit()
+    world.report(world.latest(), phase=Phase.PULLING, message="pulling busybox:latest")
+    for kind in (FailureKind.REGISTRY_AWAY, FailureKind.REGISTRY_AWAY, FailureKind.NO_SPACE):
+        sentence = f"could not be pulled: {kind}"
+        world.report(
+            world.latest(), phase=Phase.PULLING, failure=Failure(kind, sentence), message=sentence
+        )
+    pulling = world.told(EventKind.ALLOCATION_PULLING)
+    assert [(event.message, event.code) for event in pulling] == [
+        ("pulling busybox:latest", ""),
+        ("could not be pulled: registry_away", "registry_away"),
+        ("could not be pulled: no_space", "no_space"),
+    ]

@@ -40,7 +40,21 @@ LINES = [
         ),
         "image nope:1 not found",
     ),
+    (
+        an_allocation(phase=Phase.FAILED, exit=Exit(1), message="gave up after 3 restarts: exit 1"),
+        "gave up after 3 restarts: exit 1",
+    ),
+    (
+        an_allocation(phase=Phase.STOPPING, message="unhealthy: GET /: 500"),
+        "stopping: unhealthy: GET /: 500",
+    ),
     (an_allocation(wanted=Wanted.REMOVE, why_removed="scaled down"), "stopping: scaled down"),
+    (
+        an_allocation(
+            wanted=Wanted.REMOVE, why_removed="port 80 is taken", message="port 80 is taken"
+        ),
+        "stopping: port 80 is taken",
+    ),
     (
         an_allocation(wanted=Wanted.REMOVE, why_removed="scaled down", message="engine away"),
         "stopping: scaled down; engine away",

@@ -9,11 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cube.errors import NotFound, Overloaded, PeerFault
 from cube.manager import streams as streams_module
-from cube.manager.streams import Streams, whole_lines
+from cube.manager.api import logs as logs_module
 from cube.model.allocation import Phase
-from cube.model.orders import Order
+from cube.model.orders import Holding, Order
 from cube.wire.codec import encode_view
 from cube.wire.messages import Acknowledge, OpenStream, StreamRefused
 from cube.wire.views import LogRecord
@@ -107,6 +106,22 @@ async def test_a_node_without_a_session_is_told(api: Api) -> None:
     assert record["warning"] == "node w1 is not connected"
 
 
+async def test_a_node_that_comes_back_is_asked_by_those_who_follow(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_module, "ASK_AGAIN", 0.02)
+    async with api.worker() as worker:
+        [order] = await start(api, worker)
+    async with api.session.get(api.base + "/task/web/logs?follow=1&tail=5") as answer:
+        [record] = await records(answer, 1)
+        assert record["warning"] == "node w1 is not connected"
+        async with api.worker(holding=(Holding(id=order.id),)) as back:
+            wanted = await back.expect(OpenStream)
+            assert (wanted.tail, wanted.follow) == (5, True)
+            assert await carry(api, wanted, "x") == 204
+            assert [record["text"] for record in await records(answer, 1)] == ["x"]
+
+
 async def test_following_ends_with_the_task(api: Api) -> None:
     async with api.worker() as worker:
         [order] = await start(api, worker)
@@ -160,37 +175,3 @@ async def _endlessly(api: Api, wanted: OpenStream) -> None:
             assert answer.status == 204
     except aiohttp.ClientError:
         pass  # cut off: what was wanted
-
-
-async def test_lines_are_never_mixed() -> None:
-    async def chunks() -> Any:
-        for chunk in (b"a", b"b\nc", b"\n", b"d\ne\nf"):
-            yield chunk
-
-    assert [data async for data in whole_lines(chunks())] == [b"ab\n", b"c\n", b"d\ne\n", b"f\n"]
-
-
-async def test_a_line_without_end_is_a_fault() -> None:
-    async def chunks() -> Any:
-        while True:
-            yield b"x" * 10_000
-
-    with pytest.raises(PeerFault):
-        async for _ in whole_lines(chunks()):
-            raise AssertionError
-
-
-async def test_streams_are_bounded_and_freed() -> None:
-    streams = Streams(limit=1)
-    with streams.gather() as gathering:
-        stream_id = gathering.expect()
-        with pytest.raises(Overloaded):
-            gathering.expect()
-    assert len(streams) == 0
-
-    async def nothing() -> Any:
-        return
-        yield b""
-
-    with pytest.raises(NotFound):
-        await streams.carry(stream_id, nothing())

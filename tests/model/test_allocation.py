@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cube.model.allocation import Allocation, Exit, FailureKind, Health, Observed, Phase, Wanted
@@ -33,7 +35,7 @@ def answers(allocation: Allocation) -> set[str]:
     ],
     ids=str,
 )
-def test_what_is_true_of_an_allocation(fields: dict[str, object], yes: set[str]) -> None:
+def test_what_is_true_of_an_allocation(fields: dict[str, Any], yes: set[str]) -> None:
     assert answers(an_allocation(**fields)) == yes
 
 

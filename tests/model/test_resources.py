@@ -27,7 +27,9 @@ def test_what_was_added_can_be_taken_away_again(first: Resources, second: Resour
     assert first.fits(first + second)
 
 
-@pytest.mark.parametrize("short", [Resources(9, 10, 10), Resources(10, 9, 10), Resources(10, 10, 9)])
+@pytest.mark.parametrize(
+    "short", [Resources(9, 10, 10), Resources(10, 9, 10), Resources(10, 10, 9)]
+)
 def test_an_amount_does_not_fit_where_one_kind_is_short(short: Resources) -> None:
     assert not Resources(10, 10, 10).fits(short)
 

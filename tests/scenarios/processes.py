@@ -9,10 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cube.client.manager import ManagerClient
 from cube.client.transport import Address
@@ -60,6 +59,7 @@ class Cluster:
         self.home = home
         self.port = free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._outputs = 0
         self.client = ManagerClient(Address("127.0.0.1", self.port))
         self._environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("CUBE_")},
@@ -97,7 +97,7 @@ class Cluster:
         with (self.home / f"{key}.log").open("ab") as log:
             self.processes[key] = subprocess.Popen(
                 [sys.executable, "-m", "cube", *arguments],
-                env=self._environment | (environment or {}),
+                env={**self._environment, **(environment or {})},
                 stdout=log,
                 stderr=log,
             )
@@ -148,18 +148,18 @@ class Cluster:
         """Run the command as a user would, in a pipe."""
         return subprocess.run(
             [sys.executable, "-m", "cube", *arguments],
-            env=self._environment | (environment or {}),
+            env={**self._environment, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=seconds,
             check=False,
         )
 
-    @contextmanager
-    def following(self, *arguments: str) -> Iterator[Output]:
-        """Run a command that goes on, and give what it prints as it comes. It is ended with the block."""
-        with Output([sys.executable, "-m", "cube", *arguments], self._environment) as output:
-            yield output
+    def following(self, *arguments: str) -> Output:
+        """Start a command that goes on by itself; enter it."""
+        self._outputs += 1
+        command = [sys.executable, "-m", "cube", *arguments]
+        return Output(command, self._environment, self.home / f"output-{self._outputs}")
 
     def curl(self, *arguments: str) -> Answer:
         """Run plain curl; the last argument is a path of the manager's API."""
@@ -184,36 +184,63 @@ class Cluster:
 
 
 class Output:
-    """What a running program prints, line by line, in a file that may be read while it is written."""
+    """A running command of which every line can be read as soon as it is printed. Ended with the block."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
-        self._command = command
-        self._environment = environment
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str] | None, file: Path
+    ) -> None:
+        self._file = file
+        with file.open("wb") as out, file.with_suffix(".err").open("wb") as err:
+            self._process = subprocess.Popen(command, env=environment, stdout=out, stderr=err)
 
     def __enter__(self) -> Output:
-        self._process = subprocess.Popen(
-            self._command,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert self._process.stdout is not None
-        os.set_blocking(self._process.stdout.fileno(), False)
-        self._text = b""
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.wait(10)
 
     def lines(self) -> list[str]:
         """Every whole line until now."""
-        assert self._process.stdout is not None
-        self._text += self._process.stdout.read() or b""
-        return self._text.decode().split("\n")[:-1]
+        return self._file.read_text().split("\n")[:-1]
+
+    def complaints(self) -> str:
+        """What it wrote to stderr until now."""
+        return self._file.with_suffix(".err").read_text()
 
     def wait(self, seconds: float) -> int:
-        """Wait until it ends by itself; return its exit code. `lines` then gives all it printed."""
-        rest, _ = self._process.communicate(timeout=seconds)
-        self._text += rest
-        return self._process.returncode
+        """Wait until it ends by itself; return its exit code."""
+        return self._process.wait(seconds)
+
+
+class Answer(NamedTuple):
+    """What an HTTP server answered: the status and the body."""
+
+    status: int
+    body: str
+
+    @property
+    def json(self) -> Any:
+        """The body, read as JSON."""
+        return json.loads(self.body)
+
+
+def curl(*arguments: str) -> Answer:
+    """Run curl as people do. Status 0: nobody answered."""
+    done = subprocess.run(
+        ["curl", "-s", "--max-time", "10", "-w", "\n%{http_code}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    body, _, status = done.stdout.rpartition("\n")
+    return Answer(int(status), body)
+
+
+def docker(*arguments: str, engine: str = "") -> str:
+    """Run docker and return what it prints, whether or not it found everything that was asked for."""
+    host = ("-H", engine) if engine else ()
+    return subprocess.run(
+        ["docker", *host, *arguments], capture_output=True, text=True, timeout=60, check=False
+    ).stdout

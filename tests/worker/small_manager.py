@@ -25,12 +25,12 @@ from cube.wire.messages import (
     StreamRefused,
     Welcome,
 )
-from cube.wire.routes import SESSION, STREAM
+from cube.wire.routes import HEALTHZ, SESSION, STREAM
 from cube.wire.views import LogRecord
 
 
 class SmallManager:
-    """`acknowledges` and `confirms` may be turned off to see what a worker does without an answer."""
+    """`acknowledges`, `confirms` and `answers` may be turned off to see what a worker does without an answer."""
 
     def __init__(self) -> None:
         self.hellos: list[Hello] = []
@@ -39,7 +39,7 @@ class SmallManager:
         self.refusals: list[StreamRefused] = []
         self.records: list[LogRecord] = []
         self.streams_ended = 0
-        self.acknowledges = self.confirms = True
+        self.acknowledges = self.confirms = self.answers = True
         self.refuse: Refuse | None = None
         self.first_orders: tuple[Order, ...] = ()
         self.heartbeat, self.lease = 0.05, 0.4
@@ -124,6 +124,11 @@ class SmallManager:
         await socket.send_bytes(encode_message(welcome))
         await self.instruct(*self.first_orders)
 
+    async def _healthz(self, request: web.Request) -> web.Response:
+        if not self.answers:
+            await asyncio.Event().wait()
+        return web.Response()
+
     async def _stream(self, request: web.Request) -> web.Response:
         async for line in request.content:
             self.records.append(decode_view(line, LogRecord))
@@ -139,6 +144,7 @@ async def small_manager() -> AsyncIterator[SmallManager]:
     manager = SmallManager()
     application = web.Application()
     application.router.add_get(SESSION, manager._session)
+    application.router.add_get(HEALTHZ, manager._healthz)
     application.router.add_post(STREAM, manager._stream)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()

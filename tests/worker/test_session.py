@@ -53,6 +53,22 @@ async def test_a_manager_that_confirms_no_lease_is_dialled_again(
     await manager.until(lambda: len(manager.hellos) == 2)
 
 
+async def test_a_session_that_is_silent_while_the_manager_answers_elsewhere_is_given_up_early(
+    worker: Worker, manager: SmallManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager.confirms = False
+    await manager.until(lambda: len(manager.hellos) == 2)
+    assert "not on this connection" in caplog.text
+
+
+async def test_a_session_of_which_the_manager_says_nothing_elsewhere_either_is_kept_until_it_is_dead(
+    worker: Worker, manager: SmallManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager.confirms = manager.answers = False
+    await manager.until(lambda: len(manager.hellos) == 2)
+    assert "confirms no lease any more" in caplog.text
+
+
 async def test_a_refused_worker_lives_on(worker: Worker, manager: SmallManager) -> None:
     manager.refuse = Refuse(reason="not now")
     await manager.until(lambda: bool(manager.hellos))
@@ -103,3 +119,18 @@ async def test_a_final_refusal_is_said_loudly_and_not_asked_about_again_soon(
 def test_addresses_of_both_families_make_a_url() -> None:
     assert session_url("10.0.0.1", 5555) == "ws://10.0.0.1:5555/worker/session"
     assert session_url("::1", 5555) == "ws://[::1]:5555/worker/session"
+
+
+@pytest.mark.parametrize("turns", range(10))
+async def test_a_worker_that_is_stopped_as_its_manager_goes_does_stop(
+    settings: WorkerSettings, engine: SmallEngine, manager: SmallManager, turns: int
+) -> None:
+    worker = Worker(settings, engine)
+    await worker.start()
+    await manager.until(lambda: bool(manager.leases))
+    async with asyncio.TaskGroup() as both:
+        both.create_task(manager.hang_up())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await worker.stop()

@@ -22,6 +22,7 @@ class SlotsPlan(msgspec.Struct, kw_only=True):
 
     changes: list[Change] = []
     unplaced: list[int] = []
+    later: list[int] = []  # to be looked at again when the changes are applied
     refusal: Unplaceable | None = None
     look_again_at: float | None = None
 
@@ -103,9 +104,14 @@ def _place(
             alike.append(slot)
     if alike:
         groups.insert(0, (alike, {}))
+    taken: set[NodeId] = set()
     for group, avoided in groups:
         demand = demand_of(task, avoid={node: why for node, (_, why) in avoided.items()})
         placement = place(demand, len(group), cluster.candidates, strategy, only=only)
+        if not taken.isdisjoint(placement.nodes):  # what they have left is only known once that is applied
+            plan.later += [slot.number for slot in group]
+            continue
+        taken.update(placement.nodes)
         for slot, node_id in zip(group, placement.nodes, strict=False):
             plan.changes.append(Assign(_next(slot, task, demand, node_id, now)))
         if len(placement.nodes) < len(group):
@@ -163,10 +169,11 @@ def plan_moves(
     broken = [
         number for number in sorted(moving) if roster.slots[number].standing is not Standing.READY
     ]
+    done = roster.count(Standing.COMPLETED)  # there is nothing to wait for
     changes: list[Change] = []
     for number in broken or sorted(moving):
         latest = roster.slots[number].latest
-        if not broken and roster.count(Standing.READY) < task.wanted_slots:
+        if not broken and roster.count(Standing.READY) + done < task.wanted_slots:
             break
         if latest and number in roster.outdated:
             changes.append(Unassign(latest.id, f"replaced by revision {task.template_revision}"))

@@ -109,7 +109,7 @@ class WorkerCore:
             case inputs.SessionOpened():
                 return self._open(input, now, effects)
             case inputs.LeaseConfirmed(sent_at=sent_at):
-                self._lease.renew(sent_at)
+                return self._renew(sent_at, now.monotonic)
             case inputs.Acknowledged(reports=reports):
                 self._acknowledge(reports, now.monotonic)
         return {}  # what is due is looked at after every input, so a Tick needs nothing here
@@ -127,6 +127,7 @@ class WorkerCore:
         if isinstance(order, Remove):
             self._order_removal(workload, now)
         elif not workload.removing:
+            workload.catch_up(order)
             self._order_run(workload, order, now)
         return workload
 
@@ -150,9 +151,7 @@ class WorkerCore:
             if isinstance(workload.verdict, Again):
                 workload.not_before = min(workload.not_before, now + workload.verdict.seconds)
         if workload.halted:
-            # A halt on its way is not called back; the next run starts when it is over.
-            begun = workload.step is not None or workload.verdict is not None
-            workload.resume, workload.halted = begun, begun
+            workload.call_off_halt()
 
     def _look(self, look: inputs.Looked, now: Instant) -> dict[AllocationId, Workload]:
         self.looked = True
@@ -243,6 +242,17 @@ class WorkerCore:
                 self._report(workload, workload.face, now, effects)
         return dict(self._workloads)
 
+    def _renew(self, sent_at: float, now: float) -> dict[AllocationId, Workload]:
+        """Let run again what was stopped for want of this lease: in this session the manager did not give it up."""
+        ran_out = self._lease.halt_at <= now
+        self._lease.renew(sent_at)
+        if not ran_out or self._lease.halt_at <= now:
+            return {}
+        halted = [one for one in self._workloads.values() if one.halted and one.wanted is Wanted.RUN]
+        for workload in halted:
+            workload.call_off_halt()
+        return self._some(halted)
+
     def _acknowledge(self, reports: Iterable[tuple[AllocationId, int]], now: float) -> None:
         for id, sequence in reports:
             workload = self._workloads.get(id)
@@ -299,7 +309,8 @@ class WorkerCore:
     ) -> None:
         self._sequence += 1
         workload.face = face
-        workload.reached = face.phase
+        if face.restart == workload.restart:  # told anew, it may be of the run before
+            workload.reached = face.phase
         workload.reported_at = now.monotonic
         workload.sequence = self._sequence
         effects.reports[workload.id] = msgspec.structs.replace(

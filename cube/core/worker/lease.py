@@ -41,9 +41,13 @@ class Lease:
         return not bound(workload) or now < self.halt_at
 
     def apply(self, workload: Workload, now: float) -> None:
-        """Mark a running workload that must stop now."""
-        if workload.runs and workload.unhealthy is None and not self.allows(workload, now):
-            workload.halted = True
+        """Mark a running workload that must stop now, or one whose halt was called off and did not happen."""
+        if not workload.runs or workload.unhealthy is not None:
+            return
+        if not self.allows(workload, now):
+            workload.halted, workload.resume = True, False
+        elif workload.resume and workload.step is None:
+            workload.call_off_halt()
 
 
 def bound(workload: Workload) -> bool:

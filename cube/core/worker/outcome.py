@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cube.core.restart import REMOVED_OUTSIDE, Ended, pause
 from cube.core.worker.steps import Create, Halt, Pull, Start, Step
-from cube.core.worker.workload import Workload
+from cube.core.worker.workload import Workload, newer
 from cube.model.allocation import Failure, FailureKind, Phase
 from cube.model.container import ContainerSeen
 from cube.model.spec import PullPolicy
@@ -40,11 +40,12 @@ def succeeded(
         case Create():
             workload.unsure = False
             workload.create_ms = took_ms
-            workload.current = seen
+            workload.current = _younger(seen, workload.current)
         case Start():
             workload.start_ms = took_ms
-            workload.current = seen
-            workload.notice_running(now)
+            workload.current = _younger(seen, workload.current)
+            if workload.verdict is None:
+                workload.notice_running(now)
         case Halt(container_id=container_id):
             return _put(workload, container_id, seen)
         case _:
@@ -103,11 +104,18 @@ def _put(workload: Workload, container_id: str, seen: ContainerSeen | None) -> b
     """Replace one container by its newer view, or take it out; False when that was the present run's."""
     current = workload.current
     if current is not None and current.id == container_id:
-        workload.current = seen
+        workload.current = _younger(seen, current)
         return seen is not None
     kept = (seen if other.id == container_id else other for other in workload.older)
     workload.older = [other for other in kept if other is not None]
     return True
+
+
+def _younger(seen: ContainerSeen | None, known: ContainerSeen | None) -> ContainerSeen | None:
+    """Return the answer's view of a container, or what a look has shown of it since: answers can be slow."""
+    if seen is None or known is None or seen.id != known.id:
+        return seen
+    return known if newer(known, seen) else seen
 
 
 def vanished(workload: Workload, now: float, timing: Timing, draw: float) -> None:

@@ -53,6 +53,8 @@ def phase_of(workload: Workload, now: float) -> Phase | None:
         return Phase.STOPPING if slow_halt else Phase.RUNNING
     if workload.failure is not None or isinstance(workload.step, Pull):
         return workload.stage
+    if workload.unstarted:
+        return Phase.CREATING  # nobody ordered it since it was found: the manager may not know of it
     if isinstance(workload.step, Create | Start) and now - workload.step_since >= NOTICEABLE:
         return workload.stage
     return None

@@ -10,6 +10,7 @@ from cube.core.worker.steps import Step
 from cube.model.allocation import Failure, Observed, Phase, Wanted
 from cube.model.container import ContainerSeen, ContainerState
 from cube.model.ids import AllocationId
+from cube.model.orders import Run
 from cube.model.spec import TaskSpec
 from cube.model.timing import Timing
 
@@ -130,10 +131,26 @@ class Workload(msgspec.Struct, kw_only=True):
         self.image_missing = self.pulled = False
         self.pull_ms = self.create_ms = self.start_ms = 0
 
+    def catch_up(self, order: Run) -> None:
+        """Count on from the runs on record, where a person or a copy of this worker began some that it missed."""
+        over = self.restart + (self.verdict is not None)
+        if order.runs_over <= over or self.missed:
+            return
+        if isinstance(self.verdict, Again):
+            self.restart = order.first_restart - 1  # the run to come takes the next number by itself
+        else:
+            self.restart = order.first_restart
+            self.reached = Phase.ASSIGNED
+
     def go_on_as_new_run(self) -> None:
         """Count a container that somebody started again as the next run: its number must grow to be reported."""
         self.restart += 1
         self._forget_progress()
+
+    def call_off_halt(self) -> None:
+        """Go on although the lease had run out. A halt on its way is not called back: the next run follows it."""
+        begun = self.step is not None or self.verdict is not None
+        self.resume, self.halted = begun, begun
 
     def _forget_progress(self) -> None:
         self.verdict = None

@@ -73,14 +73,15 @@ class TaskListing:
         """Show one task with its newest events."""
         found = reference(request)
 
+        task_id = await self._decider.read(lambda core: find_task(core.cluster, found).id)
+        # The events first: who follows goes on behind the last of them, and must not have an older view.
+        events = await self._history.events(newest=True, limit=RECENT_EVENTS, task_id=task_id)
+
         def look(core: Core) -> TaskView:
-            task = find_task(core.cluster, found)
+            task = find_task(core.cluster, task_id)
             return task_view(task, core.cluster, self._decider.now().wall_ms)
 
         view = await self._decider.read(look)
-        events = await self._history.events(
-            newest=True, limit=RECENT_EVENTS, task_id=TaskId(view.id)
-        )
         return json_response(task_detail(view, events))
 
     async def events(self, request: web.Request) -> web.Response:

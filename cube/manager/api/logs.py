@@ -31,6 +31,7 @@ from cube.wire.views import LogRecord
 WRITE_SECONDS = 60.0
 """A person may look at a pager for a while; a dead connection must not stay for ever."""
 KEEP_ALIVE = 15.0  # an empty line so often shows both sides that the connection lives
+ASK_AGAIN = 1.0  # a reader is back after a restart of the manager before the workers are
 TAIL_MOST = 1_000_000
 _ENDED = (TaskState.COMPLETED, TaskState.FAILED)
 
@@ -87,6 +88,9 @@ class LogApi:
                 lines=self._pump(response, merge),
                 news=self._watch(news, merge, gathering),
             )
+            if news.ended and wish.follow:
+                # A proper end would say that the task has ended; a reader that is cut off comes again.
+                raise ConnectionResetError("the manager is stopping")
         return response
 
     async def _pump(self, response: web.StreamResponse, merge: _Merge) -> None:
@@ -102,7 +106,7 @@ class LogApi:
         """Let containers that start later join in, and the reader look when the task may have ended."""
         while not news.ended:
             try:
-                events = await news.next(KEEP_ALIVE)
+                events = await news.next(ASK_AGAIN if merge.unreachable else KEEP_ALIVE)
             except Lagged:
                 news.catch_up()
                 events = []
@@ -123,16 +127,15 @@ class _Merge:
         self._gathering = gathering
         self._sessions = sessions
         self._open: dict[str, tuple[str, str]] = {}  # slot and node of each stream
-        self._asked: set[AllocationId] = (
-            set()
-        )  # a worker follows one through its restarts: once is enough
+        # A worker follows one through its restarts: once is enough.
+        self._asked: set[AllocationId] = set()
+        self.unreachable: set[AllocationId] = set()  # told of, and asked for again
 
     def open_new(self, core: Core, *, first: bool) -> Iterator[bytes]:
         """Ask workers for every log that is not open yet; yield warnings for those that cannot be had."""
         cluster = core.cluster
         for allocation in _with_logs(cluster, self._task_id):
             if allocation.id not in self._asked:
-                self._asked.add(allocation.id)
                 yield from self._ask(allocation, cluster, first=first)
 
     def _ask(self, allocation: Allocation, cluster: Cluster, *, first: bool) -> Iterator[bytes]:
@@ -141,14 +144,19 @@ class _Merge:
         node_name = node.name if node else allocation.node_id
         session = self._sessions.of(allocation.node_id)
         if session is None:
-            yield _warning(name, node_name, f"node {node_name} is not connected")
+            if allocation.id not in self.unreachable:
+                self.unreachable.add(allocation.id)
+                yield _warning(name, node_name, f"node {node_name} is not connected")
             return
+        self._asked.add(allocation.id)
         try:
             stream_id = self._gathering.expect()
         except Overloaded as error:
             yield _warning(name, node_name, error.message)
             return
         self._open[stream_id] = (name, node_name)
+        first = first or allocation.id in self.unreachable
+        self.unreachable.discard(allocation.id)
         wish = self.wish if first else msgspec.structs.replace(self.wish, tail=None)
         session.say(
             OpenStream(

@@ -96,6 +96,13 @@ def test_a_successor_waits_for_the_former_container_to_be_gone() -> None:
     assert planned(a_cluster(task, leaving), task) == SlotsPlan()
 
 
+def test_a_successor_of_what_has_ended_waits_for_nothing() -> None:
+    task = a_task()
+    ended = an_allocation(task, W1, wanted=Wanted.REMOVE, phase=Phase.COMPLETED)
+    plan = planned(a_cluster(task, ended), task)
+    assert plan == SlotsPlan(changes=[Assign(new(task, W1, generation=2))])
+
+
 @pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.EXITED, Phase.COMPLETED, Phase.FAILED])
 def test_a_slot_that_runs_or_has_done_its_work_is_left_alone(phase: Phase) -> None:
     task = a_task()

@@ -570,3 +570,110 @@ class TestLookingAround:
         machine.wait(100)
         assert machine.newest.phase is Phase.COMPLETED
         assert kinds(machine) == ["Create", "Start"]
+
+
+class TestWhatComesInBetween:
+    def test_a_container_that_vanished_before_its_start_is_an_end_of_the_run(
+        self, machine: Machine
+    ) -> None:
+        machine.holding_back = True
+        machine.order(run())
+        (create,) = machine.pending
+        machine.pending.clear()
+        machine.tell(inputs.StepDone(create, machine._create(create), took_ms=5))  # type: ignore[arg-type]
+        machine.containers.clear()
+        machine.release()
+        assert machine.newest.phase is Phase.EXITED
+        assert machine.newest.failure is not None
+        assert machine.newest.failure.kind is FailureKind.REMOVED_OUTSIDE
+        machine.wait(1)
+        assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
+
+    def test_an_unhealthy_container_that_can_not_be_stopped_yet_still_runs(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run(health=CHECK))
+        machine.answer_probes(True)
+        for failing in ([], [], [ENGINE_AWAY]):
+            machine.failing = failing
+            machine.wait(5)
+            machine.answer_probes(False, "HTTP 500")
+        assert isinstance(machine.done[-1], Halt)
+        assert (machine.newest.phase, machine.newest.failure) == (Phase.RUNNING, None)
+        assert machine.newest.health is Health.UNHEALTHY
+        machine.wait(2)
+        assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
+
+    def test_a_container_that_vanished_while_its_removal_was_retried_is_removed(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run())
+        machine.failing = [ENGINE_AWAY]
+        machine.order(remove())
+        machine.removed_outside()
+        machine.wait(2)
+        assert machine.newest.phase is Phase.REMOVED
+
+    def test_a_container_that_vanished_after_its_end_does_not_end_twice(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run())
+        machine.exits(3)
+        machine.containers.clear()
+        machine.look()
+        assert (machine.newest.phase, machine.newest.restart) == (Phase.EXITED, 0)
+        assert (machine.newest.exit, machine.newest.failures_in_row) == (Exit(3), 1)
+
+    def test_a_repeated_order_to_remove_does_not_hurry_the_engine(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.failing = [ENGINE_AWAY]
+        machine.order(remove())
+        machine.order(remove())
+        assert kinds(machine) == ["Create", "Start", "Halt"]
+        machine.wait(2)
+        assert machine.newest.phase is Phase.REMOVED
+
+    def test_a_look_older_than_a_removal_brings_nothing_back(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.exits(1)
+        (former,) = machine.containers.values()
+        looked_at = machine.seconds
+        for _ in range(2):
+            machine.wait(1)
+            machine.exits(1)
+        machine.wait(1)
+        assert former.id not in machine.containers
+        done = list(machine.done)
+        shown = (former, *machine.containers.values())
+        machine.tell(inputs.Looked(shown, began=looked_at))
+        assert machine.done == done
+
+    def test_a_look_during_a_create_adopts_nothing(self, machine: Machine) -> None:
+        machine.holding_back = True
+        machine.order(run())
+        (create,) = machine.pending
+        machine._do(create)
+        machine.look()
+        machine.release()
+        assert kinds(machine) == ["Create", "Start"]
+        assert len(machine.containers) == 1
+
+    def test_a_new_session_is_told_nothing_of_what_was_not_reported_yet(
+        self, machine: Machine
+    ) -> None:
+        machine.holding_back = True
+        machine.order(run())
+        machine.tell(inputs.SessionOpened(2, 4.0, machine.seconds))
+        assert machine.reports == []
+        machine.release()
+        assert (machine.phases, machine.newest.epoch) == (["RUNNING"], 2)
+
+    def test_only_what_is_removed_is_forgotten_when_its_report_is_on_record(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run())
+        machine.tell(inputs.Acknowledged(((ID, machine.newest.sequence), (OTHER, 1))))
+        assert list(machine.core.workloads()) == [machine.core.get(ID)]
+        machine.order(remove())
+        machine.tell(inputs.Acknowledged(((ID, machine.newest.sequence),)))
+        assert list(machine.core.workloads()) == []

@@ -1,0 +1,169 @@
+"""What must be so some time after the last fault: what is wanted is what is, and nothing else is left over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cube.core.cluster import Cluster
+from cube.core.manager import ManagerCore
+from cube.core.roster import Slot, Standing
+from cube.core.scheduler.place import demand_of, place
+from cube.core.scheduler.strategies import STRATEGIES
+from cube.model.allocation import Allocation, Phase
+from cube.model.ids import AllocationId, NodeId
+from cube.model.spec import RestartPolicy
+from cube.model.task import Goal, Task
+from msgspec.structs import replace
+from tests.simulation.containers import Container
+from tests.simulation.hosts import Host
+from tests.simulation.world import World
+
+LEFTOVERS_GONE = 10.0
+"""A container that is not wanted is gone so long after its worker was connected and could remove it."""
+
+
+def unfinished(world: World) -> list[str]:
+    """Return what is not yet as it is wanted, one sentence each."""
+    manager = world.manager
+    assert manager is not None
+    return [
+        *(f"{user.name} is still waiting" for user in world.users if not user.content),
+        *_hosts(world, manager.core),
+        *_tasks(world, manager.core),
+        *(
+            f"container {one.id} of {one.label.allocation_id} is left over on {host.name}"
+            for host, one in leftovers(world)
+        ),
+    ]
+
+
+def _hosts(world: World, core: ManagerCore) -> Iterator[str]:
+    for host in world.hosts:
+        if host.is_clone:
+            continue
+        node = core.cluster.nodes.get(host.identity.node_id)
+        if node is None or not node.ready or not core.connected(node.id):
+            yield f"{host.name} is not connected and ready"
+
+
+def _tasks(world: World, core: ManagerCore) -> Iterator[str]:
+    running = _running(world)
+    for task in core.cluster.tasks.values():
+        slots = core.cluster.slots(task.id)
+        for slot in slots.values():
+            if words := _slot(task, slot, core, running, world.clock.monotonic()):
+                yield f"{task.name}.{slot.number}: {words}"
+        if outdated := core.cluster.rosters[task.id].outdated:
+            waits = core.cluster.rosters[task.id].count(Standing.READY) < task.wanted_slots
+            if not waits:
+                yield f"{task.name}: {sorted(outdated)} were not replaced"
+
+
+def _slot(
+    task: Task,
+    slot: Slot,
+    core: ManagerCore,
+    running: dict[tuple[NodeId, AllocationId], list[Container]],
+    now: float,
+) -> str:
+    latest = slot.latest
+    if slot.standing is Standing.UNWANTED:
+        held = latest is not None and not latest.gone and not latest.lost
+        return "something is left of it" if held else ""
+    if slot.standing is Standing.VACANT:
+        return _vacant(task, slot, core, now)
+    if slot.standing in (Standing.COMPLETED, Standing.FAILED):
+        return ""
+    assert latest is not None
+    if _comes_and_goes(task):
+        return ""
+    if latest.observed.phase is not Phase.RUNNING:
+        return f"{latest.id} is {latest.observed.phase.name}"
+    if task.spec.image == "job" and task.spec.restart is not RestartPolicy.ALWAYS:
+        return f"{latest.id} is not done"
+    if len(running.get((latest.node_id, latest.id), ())) != 1:
+        return f"{latest.id} is said to run, and does not"
+    return ""
+
+
+def _vacant(task: Task, slot: Slot, core: ManagerCore, now: float) -> str:
+    if slot.latest is not None and slot.latest.wanted.value == "remove" and not slot.latest.ended:
+        return f"{slot.latest.id} is still being removed"
+    avoid = {node_id: why for node_id, (_, why) in slot.avoided(now).items()}
+    strategy = STRATEGIES[task.spec.strategy or "spread"]
+    if place(demand_of(task, avoid=avoid), 1, core.cluster.candidates, strategy).nodes:
+        return "it would fit, and is not placed"
+    return ""
+
+
+def _running(world: World) -> dict[tuple[NodeId, AllocationId], list[Container]]:
+    found: dict[tuple[NodeId, AllocationId], list[Container]] = {}
+    for host in world.hosts:
+        for one in host.engine.containers.values():
+            if one.runs and host.alive:
+                key = (one.label.node_id, one.label.allocation_id)
+                found.setdefault(key, []).append(one)
+    return found
+
+
+def leftovers(world: World) -> Iterator[tuple[Host, Container]]:
+    """Yield the containers of nodes that are there which nobody wants, and those beside a newer one that runs."""
+    manager = world.manager
+    assert manager is not None
+    allocations = manager.core.cluster.allocations
+    for host in world.hosts:
+        if host.is_clone:
+            continue
+        for one in host.engine.containers.values():
+            if one.label.node_id != host.identity.node_id:
+                continue  # of a former identity: left alone
+            allocation = allocations.get(one.label.allocation_id)
+            if allocation is None or allocation.node_id != one.label.node_id or _unwanted(allocation):
+                yield host, one
+
+
+def _unwanted(allocation: Allocation) -> bool:
+    return allocation.wanted.value == "remove" or allocation.lost or allocation.gone
+
+
+def differences(world: World, core: ManagerCore) -> list[str]:
+    """Return where the manager's memory is not what its ledger holds."""
+    kept, now = Cluster(world.ledger.load()), core.cluster
+    found = []
+    if kept.tasks != now.tasks:
+        found.append("the tasks differ")
+    if kept.nodes != now.nodes:
+        found.append("the nodes differ")
+    if kept.revision != now.revision:
+        found.append(f"the ledger is at revision {kept.revision}, the manager at {now.revision}")
+    ours = {key: as_recorded(one) for key, one in now.allocations.items()}
+    theirs = {key: as_recorded(one) for key, one in kept.allocations.items()}
+    if ours != theirs:
+        keys = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
+        found.append(f"the allocations {sorted(keys)} differ")
+    return found
+
+
+def as_recorded(allocation: Allocation) -> Allocation:
+    """The allocation without what is not worth a write: progress and repetition."""
+    seen = replace(allocation.observed, sequence=0, epoch=0, at_ms=0, message="")
+    return replace(allocation, observed=seen)
+
+
+def is_restless(world: World) -> bool:
+    """Whether something goes on by policy, so that there is something to write now and then."""
+    manager = world.manager
+    assert manager is not None
+    # A container of a former identity may hold a port that the manager knows nothing of: it tries now and then.
+    strangers = any(
+        one.runs and one.label.spec.host_ports and one.label.node_id != host.identity.node_id
+        for host in world.hosts
+        for one in host.engine.containers.values()
+    )
+    return strangers or any(_comes_and_goes(task) for task in manager.core.cluster.tasks.values())
+
+
+def _comes_and_goes(task: Task) -> bool:
+    """Whether its containers end and begin for ever, as its policy wants it."""
+    always = task.spec.image == "job" and task.spec.restart is RestartPolicy.ALWAYS
+    return task.goal is Goal.RUN and (task.spec.image == "crash" or always)

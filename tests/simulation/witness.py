@@ -1,0 +1,345 @@
+"""Sees everything, trusts nobody, and objects at the first broken promise. The table of the rules is in README.md.
+
+What is decided here rests on what truly happened: which containers ran when, what was on the disk, who was told what.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from cube.core.effects import Effects, Held, Writes
+from cube.core.inputs import Input, Observe, Renew
+from cube.core.invariants import violations
+from cube.core.manager import ManagerCore
+from cube.core.worker.inputs import LeaseConfirmed, Ordered, SessionOpened, WorkerInput
+from cube.core.worker.steps import Create, Discard, Halt, Start, Step, WorkerEffects
+from cube.model.allocation import Allocation, Phase, Wanted
+from cube.model.ids import AllocationId, NodeId, TaskId, split_allocation_id
+from cube.model.orders import Order, Remove, Run
+from cube.model.spec import OnDisconnect
+from cube.model.task import Goal
+from tests.simulation.containers import Container
+from tests.simulation.schedule import Schedule
+from tests.simulation.story import Story
+
+if TYPE_CHECKING:
+    from tests.simulation.hosts import Host
+    from tests.simulation.ledger import Commit, Ledger, Reply
+    from tests.simulation.worker import Worker
+
+STARTS_WINDOW, STARTS_MOST = 10.0, 12  # by policy a crash loop begins 9 runs in its first 10 s
+SETTLING = 8.0  # so long after a trouble of a host its exclusive containers may still be in each other's way
+
+
+class Broken(Exception):
+    """A promise was broken."""
+
+    def __init__(self, rule: str, sentence: str) -> None:
+        super().__init__(f"{rule}: {sentence}")
+        self.rule = rule
+
+
+class Witness:
+    """Keeps the books that the rules are checked against. One for a history."""
+
+    def __init__(self, schedule: Schedule, story: Story) -> None:
+        self.story = story
+        self.hosts: list[Host] = []
+        self.ledger: Ledger
+        self._schedule = schedule
+        self._generations: dict[tuple[TaskId, int], int] = {}
+        self._recorded: set[AllocationId] = set()
+        self._removed: set[tuple[NodeId, AllocationId]] = set()  # of whom that was ordered
+        self._applied: set[str] = set()  # requests of which a change was recorded
+        self._acknowledged: dict[str, Reply] = {}
+        self._stopped: dict[TaskId, str] = {}  # acknowledged, and nobody asked for anything since
+        self._runs: dict[AllocationId, int] = defaultdict(int)  # that truly began, or were taken away
+        self._starts: dict[AllocationId, deque[float]] = defaultdict(deque)
+        self._leases: dict[NodeId, tuple[Worker, float]] = {}  # by whom confirmed, true end
+        self._stale = False
+
+    # -- the manager --------------------------------------------------------------------------------------------
+
+    def manager_begins(self, core: ManagerCore) -> None:
+        """A manager was built from the ledger: everything acknowledged is in it."""
+        self.nothing_acknowledged_is_lost()
+        self._check_cluster(core)
+
+    def about_to_decide(self, core: ManagerCore, told: Input) -> None:
+        """Note whether what the core is told comes from a session that was replaced."""
+        self._stale = False
+        if isinstance(told, Renew | Observe):
+            node = core.cluster.nodes.get(told.node_id)
+            self._stale = node is not None and told.epoch < node.epoch
+
+    def manager_decided(self, core: ManagerCore, told: Input, effects: Effects) -> None:
+        """Check a decision before it is recorded."""
+        if self._stale and isinstance(effects.answer, Held) and effects.answer.current:
+            raise Broken("I4", f"{type(told).__name__} of a session that was replaced was heeded")
+        if effects.writes:
+            self._check_cluster(core)
+            if self.story.wanted:
+                for event in effects.writes.events:
+                    who = f"{event.task}.{event.slot}" if event.slot else event.task
+                    where = f" on {event.node}" if event.node and event.task else event.node
+                    generation = f"/{event.generation}" if event.generation else ""
+                    self.story.tell(
+                        "manager",
+                        "decides: {} {}{}{}: {}",
+                        event.kind,
+                        who,
+                        generation,
+                        where,
+                        event.message,
+                    )
+
+    def _check_cluster(self, core: ManagerCore) -> None:
+        if wrong := violations(core.cluster):
+            raise Broken("I10", "; ".join(wrong))
+
+    # -- the ledger ---------------------------------------------------------------------------------------------
+
+    def recorded(self, commit: Commit, ledger: Ledger) -> None:
+        """Check a transaction against what is on the disk, just before it is there too."""
+        writes = commit.writes
+        revisions = [event.revision for event in writes.events]
+        first = ledger.revision + 1
+        if revisions != list(range(first, first + len(revisions))):
+            raise Broken("I8", f"after revision {ledger.revision} came {revisions}")
+        if commit.cause and writes.tasks:
+            if commit.cause in self._applied:
+                raise Broken("I1", f"the request {commit.cause} was carried out twice")
+            self._applied.add(commit.cause)
+        for task_id, task in writes.tasks.items():
+            if task_id in self._stopped and task is not None and task.goal is Goal.RUN:
+                raise Broken("I2", f"the stop of {task.name} came undone")
+        for allocation_id, allocation in writes.allocations.items():
+            before = ledger.allocations.get(allocation_id)
+            if allocation is not None and before is None:
+                self._check_new(allocation, writes, ledger)
+            elif allocation is not None and before is not None:
+                _check_forward(before, allocation)
+                if allocation.lost and not before.lost:
+                    self._check_lease(allocation)
+
+    def _check_new(self, new: Allocation, writes: Writes, ledger: Ledger) -> None:
+        slot = (new.task_id, new.slot)
+        if new.generation <= self._generations.get(slot, 0):
+            raise Broken("I3", f"{new.id} was given before: a fencing number is used twice")
+        self._generations[slot] = new.generation
+        self._recorded.add(new.id)
+        task = writes.tasks.get(new.task_id) or ledger.tasks[new.task_id]
+        if task.goal is Goal.STOP:
+            raise Broken("I2", f"{new.id} was assigned although its task is stopped")
+
+    def _check_lease(self, given_up: Allocation) -> None:
+        """The lease of a worker ends before its work is given up."""
+        node_id = given_up.node_id
+        if any(host.cloned for host in self.hosts if host.identity.node_id == node_id):
+            return
+        worker, until = self._leases.get(node_id, (None, 0.0))
+        left = until - self._schedule.now
+        if worker is not None and worker.process.alive and left > 0.02:  # clocks drift apart
+            raise Broken("I3", f"{given_up.id} was given up {left:.2f} s before its lease ended")
+
+    # -- orders -------------------------------------------------------------------------------------------------
+
+    def ordered(self, node_id: NodeId, orders: Iterable[Order]) -> None:
+        """Check orders at the moment they leave the manager."""
+        for order in orders:
+            if isinstance(order, Run):
+                if order.id not in self._recorded:
+                    raise Broken("I1", f"{order.id} was ordered before it was recorded")
+                if (node_id, order.id) in self._removed:
+                    raise Broken("I2", f"{order.id} was ordered again after its removal")
+            else:
+                self._check_removal(node_id, order)
+            self.story.tell("manager", "orders {}: {} {}", node_id, type(order).__name__, order.id)
+
+    def _check_removal(self, node_id: NodeId, order: Remove) -> None:
+        self._removed.add((node_id, order.id))
+        known = self.ledger.allocations.get(order.id)
+        if not order.reason:
+            raise Broken("I7", f"{order.id} was ordered away without a reason")
+        if known is None or known.node_id != node_id:
+            return
+        if known.wanted is Wanted.RUN and not known.ended:
+            raise Broken("I7", f"{order.id} was ordered away ({order.reason}), and is wanted")
+
+    # -- users --------------------------------------------------------------------------------------------------
+
+    def asked(self, task_id: TaskId) -> None:
+        """A user asks for a task to be run, whether or not that is heard."""
+        self._stopped.pop(task_id, None)
+
+    def acknowledged(self, key: str, task_id: TaskId, reply: Reply, *, stopped: bool) -> None:
+        """A user was told that it is done."""
+        self._acknowledged[key] = reply
+        if stopped:
+            self._stopped[task_id] = key
+        self._check_kept(key, reply)
+
+    def nothing_acknowledged_is_lost(self) -> None:
+        """Check that everything users were told is on the disk."""
+        for key, reply in self._acknowledged.items():
+            self._check_kept(key, reply)
+
+    def _check_kept(self, key: str, reply: Reply) -> None:
+        task = self.ledger.tasks.get(TaskId(reply.task_id))
+        if reply.task_id and (task is None or task.revision < reply.revision):
+            raise Broken("I1", f"{key} was acknowledged, and is not recorded")
+        for task_id, stop in self._stopped.items():
+            task = self.ledger.tasks.get(task_id)
+            if task is not None and task.goal is Goal.RUN:
+                raise Broken("I2", f"the stop {stop} of {task.name} was acknowledged and is lost")
+
+    # -- workers ------------------------------------------------------------------------------------------------
+
+    def worker_decided(self, worker: Worker, input: WorkerInput, effects: WorkerEffects) -> None:
+        """Check what a worker does next."""
+        if isinstance(input, Ordered):
+            self._hear_orders(worker, input.orders)
+        elif isinstance(input, LeaseConfirmed):
+            self._hold_lease(worker, input.sent_at)
+        elif isinstance(input, SessionOpened):
+            worker.lease_seconds = input.lease
+            self._hold_lease(worker, input.sent_at)
+        for step in effects.steps:
+            self.story.tell(worker.engine.name, "does: {}", _describe(step))
+            self._check_step(worker, step)
+        if self.story.wanted:
+            for id, seen in effects.reports.items():
+                self.story.tell(
+                    worker.engine.name, "sees: {} {} run {}", id, seen.phase.name, seen.restart
+                )
+
+    def _hear_orders(self, worker: Worker, orders: Iterable[Order]) -> None:
+        for order in orders:
+            if isinstance(order, Remove):
+                worker.removals.add(order.id)
+            elif order.runs_over:  # it may have to count on from there
+                self._runs[order.id] = max(self._runs[order.id], order.first_restart + 1)
+
+    def _hold_lease(self, worker: Worker, sent_at: float) -> None:
+        until = worker.process.clock.due(sent_at + worker.lease_seconds)
+        self._leases[worker.identity.node_id] = (worker, until)
+
+    def _check_step(self, worker: Worker, step: Step) -> None:
+        if step.id in worker.removals:
+            if isinstance(step, Create | Start):
+                raise Broken("I2", f"{_describe(step)}, after it was ordered away")
+            return
+        if isinstance(step, Create) and step.restart > self._runs[step.id]:
+            raise Broken(
+                "I20", f"{_describe(step)}, when only {self._runs[step.id]} runs ever began"
+            )
+        if isinstance(step, Halt | Discard):
+            container = worker.engine.containers.get(step.container_id)
+            if container is not None and not self._may_end(worker, container, step):
+                raise Broken("I7", f"{_describe(step)}, which nobody ordered")
+
+    def _may_end(self, worker: Worker, container: Container, step: Halt | Discard) -> bool:
+        label = container.label
+        if any(
+            other.label.allocation_id == label.allocation_id
+            and other.label.restart > label.restart
+            for other in worker.engine.containers.values()
+        ):
+            return True
+        own_reason = (
+            label.spec.health is not None or label.spec.on_disconnect is OnDisconnect.STOP
+        )
+        return isinstance(step, Halt) and (own_reason or container.touched_by_hand)
+
+    # -- containers ---------------------------------------------------------------------------------------------
+
+    def happened(self, host: Host, container: Container, what: str) -> None:
+        """Take note of what truly happens to a container."""
+        self.story.tell(host.name, "container {} of {} {}", container.id, _run(container), what)
+        if what == "started":
+            self._runs[container.label.allocation_id] += 1
+            container.excused = False
+            self._check_rate(host, container)
+            self._check_alone(host, container)
+
+    def taken_away(self, container: Container) -> None:
+        """Somebody else than cube removes a container."""
+        self._runs[container.label.allocation_id] += 1
+
+    def _check_rate(self, host: Host, container: Container) -> None:
+        now = self._schedule.now
+        starts = self._starts[container.label.allocation_id]
+        starts.append(now)
+        while starts[0] < now - STARTS_WINDOW:
+            starts.popleft()
+        begun_anew = now - host.worker_began < STARTS_WINDOW  # it knows of two former runs only
+        if len(starts) > STARTS_MOST and not begun_anew and not container.touched_by_hand:
+            raise Broken("I12", f"{_run(container)} began {len(starts)} times in 10 s")
+
+    def _check_alone(self, host: Host, container: Container) -> None:
+        """At most one container of an allocation runs, and of an exclusive slot, wherever that is."""
+        task_id, slot, _ = split_allocation_id(container.label.allocation_id)
+        for place in self.hosts:
+            for other in place.engine.containers.values():
+                if other is container or not other.runs:
+                    continue
+                if split_allocation_id(other.label.allocation_id)[:2] != (task_id, slot):
+                    continue
+                same = (
+                    place is host and other.label.allocation_id == container.label.allocation_id
+                )
+                exclusive = all(
+                    one.label.spec.on_disconnect is OnDisconnect.STOP for one in (container, other)
+                )
+                if (same or exclusive) and not self._excused(host, container, place, other):
+                    raise Broken(
+                        "I3", f"{_run(container)} on {host.name} runs beside {_run(other)} "
+                        f"on {place.name}"
+                    )
+
+    def _excused(self, host: Host, one: Container, place: Host, other: Container) -> bool:
+        for where, container in ((host, one), (place, other)):
+            container.excused = (
+                container.excused
+                or container.touched_by_hand
+                or container.stuck
+                or where.troubled(SETTLING)
+                or container.label.node_id != where.identity.node_id
+                or where.cloned
+            )
+        return one.excused or other.excused
+
+
+def _check_forward(before: Allocation, after: Allocation) -> None:
+    if before.wanted is Wanted.REMOVE and after.wanted is Wanted.RUN:
+        raise Broken("I2", f"the removal of {after.id} was taken back")
+    if before.lost and not after.lost:
+        raise Broken("I5", f"{after.id} was given up and is believed again")
+    seen, now = before.observed, after.observed
+    if (now.restart, now.phase) < (seen.restart, seen.phase) and now.phase is not Phase.REMOVED:
+        raise Broken(
+            "I5", f"{after.id} went back from {seen.phase.name} of run {seen.restart} to "
+            f"{now.phase.name} of run {now.restart}"
+        )
+    if seen.phase is Phase.REMOVED and now != seen:
+        raise Broken("I5", f"{after.id} changed after its removal")
+    ended = seen.phase >= Phase.EXITED and seen.restart == now.restart and seen.exit is not None
+    if ended and now.exit != seen.exit:
+        raise Broken("I5", f"the exit of {after.id} changed from {seen.exit} to {now.exit}")
+
+
+def _run(container: Container) -> str:
+    return f"{container.label.allocation_id} run {container.label.restart}"
+
+
+def _describe(step: Step) -> str:
+    what = f"{type(step).__name__} {step.id}"
+    match step:
+        case Create(restart=restart):
+            return f"{what} run {restart}"
+        case Start(container_id=id) | Halt(container_id=id) | Discard(container_id=id):
+            return f"{what} {id}"
+        case _:
+            return what
