@@ -48,6 +48,6 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int = 0
     timing: Timing = DEFAULT_TIMING
 
-    parallel_starts: int = 4  # an engine is bound by cpu; more in flight only wait longer (docs/reference/performance.md)
+    parallel_starts: int = 4  # an engine is bound by cpu: more in flight only wait longer
     streams: int = 64
     report_every: float = 0.005  # gathers the observations of a burst into one message

@@ -14,6 +14,8 @@ from tests.bench.cluster import Cluster, spec
 from tests.bench.figures import percentile, table
 
 CONNECTIONS = 32
+BULK = 1_000
+BULK_REQUESTS = 10
 MANAGER_CORE = 0
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
@@ -42,6 +44,7 @@ async def measure(seconds: float) -> str:
         took = time.perf_counter() - began
         manager_share = (cluster.manager_cpu() - manager_before) / took
         own_share = (time.process_time() - own_before) / took
+        in_bulk = await _bulk_rate(cluster.port, numbers)
     row = (
         str(CONNECTIONS),
         str(len(latencies)),
@@ -61,7 +64,8 @@ async def measure(seconds: float) -> str:
         "generator core",
     )
     note = "" if pinned else "\n\nThere is no taskset here: the manager had all cores."
-    return table(columns, [row]) + note
+    bulk = f"\n\nIn bulk, {BULK} tasks a request, one request at a time: {in_bulk:.0f} tasks per second."
+    return table(columns, [row]) + bulk + note
 
 
 def _leave_core_to_manager() -> None:
@@ -76,16 +80,35 @@ async def _post_until(
     # By hand on a socket: a full HTTP client takes more processor than the manager that it measures.
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while (sent := time.perf_counter()) < end:
-        body = json.dumps(spec(f"bench-submit-{next(numbers)}")).encode()
-        writer.write(
-            b"POST /task HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%b" % (port, len(body), body)
-        )
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = LENGTH.search(head)
-        answer = await reader.readexactly(int(length.group(1)) if length else 0)
-        if not head.startswith(b"HTTP/1.1 201"):
-            raise RuntimeError(f"POST /task: {head!r} {answer!r}")
+        await _post(reader, writer, port, spec(f"bench-submit-{next(numbers)}"))
         latencies.append(time.perf_counter() - sent)
     writer.close()
     await writer.wait_closed()
+
+
+async def _bulk_rate(port: int, numbers: itertools.count[int]) -> float:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=64 * 1024 * 1024)
+    began = time.perf_counter()
+    for _ in range(BULK_REQUESTS):
+        tasks = [spec(f"bench-submit-{next(numbers)}") for _ in range(BULK)]
+        await _post(reader, writer, port, tasks)
+    took = time.perf_counter() - began
+    writer.close()
+    await writer.wait_closed()
+    return BULK * BULK_REQUESTS / took
+
+
+async def _post(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, document: object
+) -> None:
+    """Post and read the whole answer. RuntimeError when it is not that everything was created."""
+    body = json.dumps(document).encode()
+    writer.write(
+        b"POST /task HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (port, len(body), body)
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = LENGTH.search(head)
+    answer = await reader.readexactly(int(length.group(1)) if length else 0)
+    if not head.startswith((b"HTTP/1.1 201", b"HTTP/1.1 207")) or b'"status":4' in answer:
+        raise RuntimeError(f"POST /task: {head!r} {answer[:500]!r}")

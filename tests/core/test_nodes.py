@@ -115,20 +115,21 @@ def test_a_worker_that_returns_without_its_engine_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "first_restart"),
+    ("fields", "first_restart", "runs_over"),
     [
-        ({"phase": Phase.ASSIGNED}, 0),
-        ({"phase": Phase.STARTING, "restart": 2}, 2),
-        ({"phase": Phase.RUNNING, "restart": 2}, 3),
-        ({"phase": Phase.EXITED, "restart": 2}, 3),
+        ({"phase": Phase.ASSIGNED}, 0, 0),
+        ({"phase": Phase.STARTING, "restart": 2}, 2, 2),
+        ({"phase": Phase.RUNNING, "restart": 2}, 3, 2),
+        ({"phase": Phase.EXITED, "restart": 2}, 3, 3),
     ],
     ids=str,
 )
 def test_a_worker_that_remembers_nothing_goes_on_behind_the_last_run(
-    fields: dict[str, Any], first_restart: int
+    fields: dict[str, Any], first_restart: int, runs_over: int
 ) -> None:
     allocation = stay(**fields)
-    assert nodes.order_for(a_cluster(allocation), allocation) == run(allocation, first_restart)
+    order = replace(run(allocation, first_restart), runs_over=runs_over)
+    assert nodes.order_for(a_cluster(allocation), allocation) == order
 
 
 @pytest.mark.parametrize("fields", [{"wanted": Wanted.REMOVE}, {"lost": True}], ids=str)

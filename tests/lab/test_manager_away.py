@@ -40,6 +40,6 @@ def test_hosts_go_on_without_a_manager_and_nothing_restarts_when_it_is_back(lab:
         lambda: lab.client.task("crashing").restarts, lambda seen: seen > restarts + 1, 15
     )
     assert told <= newest_restart(copies(lab, "crashing"))
-    throughout(6, lambda: copies(lab, "web"), lambda now: now == before, every=1)
+    throughout(5, lambda: copies(lab, "web"), lambda now: now == before, every=1)
     assert len(running(lab.client.task("web"))) == 3
     assert {node.condition for node in lab.client.nodes()} == {Condition.READY}
