@@ -181,6 +181,9 @@ class Inspected(msgspec.Struct, frozen=True, rename="pascal"):
             return None
         state = STATES.get(self.state.status, ContainerState.EXITED)
         ended = state is ContainerState.EXITED
+        started_ms = nanoseconds(self.state.started_at) // 1_000_000
+        # Of a container that exits at once the engine may write down the end before the start.
+        finished_ms = max(started_ms, nanoseconds(self.state.finished_at) // 1_000_000)
         return ContainerSeen(
             id=self.id,
             label=label,
@@ -189,8 +192,8 @@ class Inspected(msgspec.Struct, frozen=True, rename="pascal"):
             address="" if ended else self.network_settings.address,
             ports=() if ended else _bound_ports(self.network_settings),
             exit=_exit(self.state) if ended else None,
-            started_ms=nanoseconds(self.state.started_at) // 1_000_000,
-            finished_ms=nanoseconds(self.state.finished_at) // 1_000_000 if ended else 0,
+            started_ms=started_ms,
+            finished_ms=finished_ms if ended else 0,
         )
 
 

@@ -203,6 +203,12 @@ def test_a_container_without_cubes_labels_is_not_seen() -> None:
     assert msgspec.convert({"Id": "abc", "State": "running"}, Listed).seen(0) is None
 
 
+def test_an_end_that_the_engine_wrote_down_before_the_start_is_not_before_it() -> None:
+    seen = inspected(ENDED | {"FinishedAt": "2026-11-22T13:43:54.495Z"}).seen()
+    assert seen is not None
+    assert seen.finished_ms == seen.started_ms
+
+
 def test_a_listed_container_is_seen_as_an_inspected_one() -> None:
     row = {
         "Id": "abc",
