@@ -30,14 +30,15 @@ class Agenda:
 
     def __init__(self, cluster: Cluster) -> None:
         self.slots: dict[TaskId, set[int]] = {}
-        self.rolling: set[TaskId] = set()  # tasks whose next move may be due
+        # In the order of marking, unlike sets: the same inputs lead to the same decisions in every process.
+        self.rolling: dict[TaskId, None] = {}  # tasks whose next move may be due
         # Refused by every node, in order of their refusal.
         self.waiting: dict[TaskId, set[int]] = {}
         self.freed: set[NodeId] = set()
-        self.touched: set[TaskId] = set()  # tasks whose derived state may have changed
+        self.touched: dict[TaskId, None] = {}  # tasks whose derived state may have changed
         for task in cluster.tasks.values():
             self.mark(task.id, cluster.rosters[task.id].slots)
-            self.rolling.add(task.id)
+            self.rolling[task.id] = None
 
     @property
     def due(self) -> bool:
@@ -53,12 +54,12 @@ class Agenda:
         match change:
             case PutTask(task=task):
                 self.mark(task.id, cluster.rosters[task.id].slots)
-                self.touched.add(task.id)
+                self.touched[task.id] = None
                 self._note_moves(task.id, cluster)
             case ForgetTask(task_id=task_id):
                 self._forget(task_id)
             case Assign(allocation=allocation):
-                self.touched.add(allocation.task_id)
+                self.touched[allocation.task_id] = None
             case Unassign(allocation_id=allocation_id) | WriteOff(allocation_id=allocation_id):
                 self._note_ending(cluster.allocations[allocation_id])
             case Record(allocation=allocation):
@@ -73,16 +74,16 @@ class Agenda:
     def _forget(self, task_id: TaskId) -> None:
         for marks in (self.slots, self.waiting):
             marks.pop(task_id, None)
-        self.rolling.discard(task_id)
-        self.touched.discard(task_id)
+        self.rolling.pop(task_id, None)
+        self.touched.pop(task_id, None)
 
     def _note_ending(self, allocation: Allocation) -> None:
-        self.touched.add(allocation.task_id)
+        self.touched[allocation.task_id] = None
         if allocation.ended:
             self.mark(allocation.task_id, (allocation.slot,))
 
     def _note_report(self, allocation: Allocation, cluster: Cluster) -> None:
-        self.touched.add(allocation.task_id)
+        self.touched[allocation.task_id] = None
         phase = allocation.observed.phase
         if phase.ended or phase is Phase.EXITED:
             self.mark(allocation.task_id, (allocation.slot,))
@@ -91,11 +92,11 @@ class Agenda:
 
     def _note_moves(self, task_id: TaskId, cluster: Cluster) -> None:
         if cluster.draining or cluster.rosters[task_id].outdated:
-            self.rolling.add(task_id)
+            self.rolling[task_id] = None
 
     def _note_node(self, node: Node, cluster: Cluster) -> None:
         # Also where it takes no work now: those who wait are to read the present reason.
         self.freed.add(node.id)
         if node.availability is Availability.DRAINING:
-            for allocation_id in cluster.on_node(node.id):
-                self.rolling.add(cluster.allocations[allocation_id].task_id)
+            for allocation_id in sorted(cluster.on_node(node.id)):
+                self.rolling[cluster.allocations[allocation_id].task_id] = None

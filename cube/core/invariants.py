@@ -72,6 +72,8 @@ def candidates_add_up(cluster: Cluster) -> Iterator[str]:
             yield f"node {node_id} counts {cluster.reserved(node_id)}, its allocations {total}"
         if dict(Counter(one.task_id for one in holding)) != candidate.tasks:
             yield f"node {node_id} counts {candidate.tasks} by task"
+        if Counter(port for one in holding for port in one.host_ports) != Counter(candidate.ports):
+            yield f"node {node_id} counts host ports {candidate.ports}"
         left = {one.id for one in cluster.allocations.values() if one.node_id == node_id}
         gone = {one.id for one in cluster.allocations.values() if one.gone}
         if set(cluster.on_node(node_id)) != left - gone:

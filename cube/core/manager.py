@@ -257,7 +257,7 @@ class ManagerCore:
     # -- telling ----------------------------------------------------------------------------------------------
 
     def _tell_states(self, now: Instant) -> None:
-        touched, self._agenda.touched = self._agenda.touched, set()
+        touched, self._agenda.touched = self._agenda.touched, {}
         for task_id in touched:
             task = self.cluster.tasks[task_id]
             roster = self.cluster.rosters[task_id]

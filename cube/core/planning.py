@@ -46,7 +46,9 @@ class Planning:
             return self._plan_slots(*self._take_slots(room), now)
         if agenda.freed:
             return self._retry(now)
-        return self._move(agenda.rolling.pop())
+        task_id = next(iter(agenda.rolling))
+        del agenda.rolling[task_id]
+        return self._move(task_id)
 
     def _take_slots(self, most: int) -> tuple[TaskId, set[int]]:
         task_id, numbers = next(iter(self._agenda.slots.items()))

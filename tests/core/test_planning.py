@@ -191,7 +191,7 @@ def test_a_stopped_task_makes_no_moves_and_is_not_waited_for() -> None:
     desk.work_off()
     stopped = a_task(goal=Goal.STOP, revision=2)
     desk.apply(PutTask(stopped, EventKind.TASK_STOPPED))
-    desk.agenda.rolling.add(task.id)
+    desk.agenda.rolling[task.id] = None
     assert desk.work_off() == []
     assert not desk.agenda.waiting
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from cube.core.cluster import Cluster
 from cube.core.manager import ManagerCore
 from cube.core.roster import Slot, Standing
@@ -13,7 +15,6 @@ from cube.model.allocation import Allocation, Phase
 from cube.model.ids import AllocationId, NodeId
 from cube.model.spec import RestartPolicy
 from cube.model.task import Goal, Task
-from msgspec.structs import replace
 from tests.simulation.containers import Container
 from tests.simulation.hosts import Host
 from tests.simulation.world import World
@@ -28,6 +29,7 @@ def unfinished(world: World) -> list[str]:
     assert manager is not None
     return [
         *(f"{user.name} is still waiting" for user in world.users if not user.content),
+        *(["decisions are on their way to the disk"] if not manager.decider.idle else []),
         *_hosts(world, manager.core),
         *_tasks(world, manager.core),
         *(
@@ -79,11 +81,16 @@ def _slot(
         return ""
     if latest.observed.phase is not Phase.RUNNING:
         return f"{latest.id} is {latest.observed.phase.name}"
-    if task.spec.image == "job" and task.spec.restart is not RestartPolicy.ALWAYS:
-        return f"{latest.id} is not done"
-    if len(running.get((latest.node_id, latest.id), ())) != 1:
+    containers = running.get((latest.node_id, latest.id), [])
+    if len(containers) != 1:
         return f"{latest.id} is said to run, and does not"
-    return ""
+    spec = containers[
+        0
+    ].label.spec  # not the task's: where one replica waits, others are not replaced
+    if containers[0].ill and spec.health is not None:
+        return f"{latest.id} is not found to be ill yet"
+    endless = spec.image != "job" or spec.restart is RestartPolicy.ALWAYS
+    return "" if endless else f"{latest.id} is not done"
 
 
 def _vacant(task: Task, slot: Slot, core: ManagerCore, now: float) -> str:
@@ -118,7 +125,11 @@ def leftovers(world: World) -> Iterator[tuple[Host, Container]]:
             if one.label.node_id != host.identity.node_id:
                 continue  # of a former identity: left alone
             allocation = allocations.get(one.label.allocation_id)
-            if allocation is None or allocation.node_id != one.label.node_id or _unwanted(allocation):
+            if (
+                allocation is None
+                or allocation.node_id != one.label.node_id
+                or _unwanted(allocation)
+            ):
                 yield host, one
 
 

@@ -127,11 +127,11 @@ class Conversation:
 
     def _hear(self, message: object) -> None:
         if self.ended:
-            return
+            return None
         self._heard += 1
         if self._node_id is not None and self._welcomed is None:
             self._early.append(message)
-            return
+            return None
         if self._welcomed is None:
             return self._greet(message)
         match message:

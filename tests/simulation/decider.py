@@ -104,6 +104,11 @@ class Decider:
         else:
             told()
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was decided is told."""
+        return not self._untold and not self._in_doubt
+
     def _handle(self, inputs: Sequence[Input]) -> tuple[list[Answer], Effects]:
         now = self._process.clock.now()
         [told] = inputs

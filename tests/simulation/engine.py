@@ -7,7 +7,7 @@ from enum import Enum
 
 from cube.core.worker.steps import Create
 from cube.model.allocation import Exit, Failure, FailureKind
-from cube.model.container import ContainerSeen, ContainerState, RunLabel
+from cube.model.container import ContainerSeen, RunLabel
 from cube.model.ids import NodeId
 from tests.simulation.containers import Container, Nature
 from tests.simulation.faults import Air, Fault
@@ -40,9 +40,7 @@ class State(Enum):
 class Watcher:
     """Who follows an engine's events: a worker process, by its node's label."""
 
-    def __init__(
-        self, process: Process, node_id: NodeId, hear: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, process: Process, node_id: NodeId, hear: Callable[[str, str], None]) -> None:
         self.process = process
         self.node_id = node_id
         self.hear = hear  # (container id, action); ("", "resync") after a gap
@@ -74,7 +72,9 @@ class Engine:
         self._watchers: list[Watcher] = []
         self._held: list[Do] = []
         self._made = 0
-        self.troubled_until = -1e9  # until then somebody had to wait, or it did not do as it was told
+        self.troubled_until = (
+            -1e9
+        )  # until then somebody had to wait, or it did not do as it was told
 
     # -- being asked --------------------------------------------------------------------------------------------
 

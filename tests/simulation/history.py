@@ -93,8 +93,9 @@ def _check_leftovers(world: World, since: dict[str, float]) -> None:
         first = max(since.setdefault(container.id, now), connected)
         if now - first > REMOVAL:
             raise Broken(
-                "I6", f"{container.id} of {container.label.allocation_id} on {host.name} is not "
-                f"wanted, and still there after {now - first:.0f} s"
+                "I6",
+                f"{container.id} of {container.label.allocation_id} on {host.name} is not "
+                f"wanted, and still there after {now - first:.0f} s",
             )
     for gone in since.keys() - present:
         del since[gone]

@@ -8,8 +8,8 @@ from cube.core.inputs import RemoveNode, SetAvailability
 from cube.model.allocation import Exit
 from cube.model.node import Availability
 from tests.simulation.containers import Container
-from tests.simulation.faults import Deed, Fault
 from tests.simulation.engine import Engine
+from tests.simulation.faults import Deed, Fault
 from tests.simulation.hosts import Host
 from tests.simulation.network import Side
 from tests.simulation.world import World

@@ -10,6 +10,8 @@ from cube.model.timing import Instant
 
 Action = Callable[..., None]
 
+ENDLESS = 300_000  # steps; the longest histories have 20,000
+
 
 class Schedule:
     """What happens when, the earliest first; at the same time, what was put in first."""
@@ -36,6 +38,8 @@ class Schedule:
         while queue and queue[0][0] <= until:
             self.now, _, action, told = heappop(queue)
             self.steps += 1
+            if self.steps > ENDLESS:
+                raise RuntimeError(f"no end to what happens at {self.now:.3f}")
             action(*told)
         self.now = until
 

@@ -84,7 +84,7 @@ class Session:
         if attempt != self._attempt:
             if connection is not None:
                 connection.close(Side.WORKER)
-            return
+            return None
         if connection is None:
             return self.end()
         self._connection = connection
@@ -141,9 +141,7 @@ class Session:
             self._unacknowledged[self._report_number] = tuple(
                 (report.id, report.observed.sequence) for report in reports
             )
-            self._connection.say(
-                Side.WORKER, Observe(number=self._report_number, reports=reports)
-            )
+            self._connection.say(Side.WORKER, Observe(number=self._report_number, reports=reports))
         if self._resting:
             self._process.after(REPORT_EVERY, self._send_reports, attempt)
 
@@ -154,7 +152,7 @@ class Session:
 
     def _beat(self, attempt: int, number: int) -> None:
         if attempt != self._attempt or number != self._lease_number or self._connection is None:
-            return
+            return None
         now = self._process.clock.monotonic()
         if now - self._heard_at > self._welcome.lease * SILENT_LEASES:
             return self.end()
@@ -169,7 +167,7 @@ class Session:
 
     def _hear(self, attempt: int, message: object) -> None:
         if attempt != self._attempt:
-            return
+            return None
         match message:
             case LeaseHeld(number=number) if self.open_since is not None:
                 self._confirm(number)

@@ -25,7 +25,9 @@ def spec_of(name: str, draws: tuple[float, ...]) -> TaskSpec:
     policies = (RestartPolicy.ON_FAILURE, RestartPolicy.ALWAYS, RestartPolicy.NEVER)
     return TaskSpec(
         name=name,
-        image=_pick(kind, ("app", 0.75), ("job", 0.1), ("crash", 0.06), ("new", 0.07), ("nowhere", 1)),
+        image=_pick(
+            kind, ("app", 0.75), ("job", 0.1), ("crash", 0.06), ("new", 0.07), ("nowhere", 1)
+        ),
         replicas=1 + int(replicas * 3),
         on_disconnect=ends,
         ports=(Port(80, 8080),) if port < 0.15 else (),
@@ -67,6 +69,7 @@ class User:
         self._waiting: deque[Wish] = deque()
         self._key = ""  # of the request that is not answered yet
         self._try = 0
+        self._refused: set[str] = set()
         self._schedule = schedule
         self._air = air
         self._witness = witness
@@ -90,7 +93,7 @@ class User:
         self._asked += 1
         self._key = f"{self.name}-{self._asked}"
         asked = self._input(wish.draws)
-        if isinstance(asked, Submit | Apply | Scale | Restart):
+        if isinstance(asked, Submit | Apply):  # nothing else may start what was stopped
             self._witness.asked(asked.task_id)
             for id in self._ids.values():
                 if isinstance(asked, Apply) and id.startswith(asked.spec.name):
@@ -136,6 +139,8 @@ class User:
 
     def _arrive(self, asked: Input, key: str, attempt: int) -> None:
         manager = self._manager()
+        if key in self._refused:
+            return  # its connection was closed; a refusal is not remembered, so it would be looked at again
         if manager is None or not manager.process.alive:
             self._schedule.after(0.2, self._again, asked, key, attempt)
             return
@@ -159,6 +164,8 @@ class User:
         self._witness.story.tell(self.name, "is answered ({}): {}", key, said)
         self._key = ""
         self._try += 1
+        if said.status >= 300:
+            self._refused.add(key)
         if said.status < 300:
             if isinstance(asked, Apply):
                 self._ids[asked.spec.name] = TaskId(said.task_id)

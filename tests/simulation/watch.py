@@ -96,7 +96,7 @@ class Watch:
 
     def _looked(self, outcome: Outcome, began: float, first: bool) -> None:
         if first and self._begun:
-            return  # it was given up
+            return None  # it was given up
         self._looking = False
         if isinstance(outcome, Failure):
             error = outcome.message

@@ -15,8 +15,10 @@ from cube.core.invariants import violations
 from cube.core.manager import ManagerCore
 from cube.core.worker.inputs import LeaseConfirmed, Ordered, SessionOpened, WorkerInput
 from cube.core.worker.steps import Create, Discard, Halt, Start, Step, WorkerEffects
-from cube.model.allocation import Allocation, Phase, Wanted
+from cube.model.allocation import ASSIGNED, Allocation, Phase, Wanted
+from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId, split_allocation_id
+from cube.model.node import Condition
 from cube.model.orders import Order, Remove, Run
 from cube.model.spec import OnDisconnect
 from cube.model.task import Goal
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from tests.simulation.worker import Worker
 
 STARTS_WINDOW, STARTS_MOST = 10.0, 12  # by policy a crash loop begins 9 runs in its first 10 s
+STEPS_MOST = 30  # of one allocation within a second
+BRAKE_WINDOW, BRAKE_HOLD = 9.0, 59.0  # the manager's 10 s and 60 s, by a clock that drifts
 SETTLING = 8.0  # so long after a trouble of a host its exclusive containers may still be in each other's way
 
 
@@ -55,15 +59,23 @@ class Witness:
         self._applied: set[str] = set()  # requests of which a change was recorded
         self._acknowledged: dict[str, Reply] = {}
         self._stopped: dict[TaskId, str] = {}  # acknowledged, and nobody asked for anything since
-        self._runs: dict[AllocationId, int] = defaultdict(int)  # that truly began, or were taken away
+        self._runs: dict[AllocationId, int] = defaultdict(
+            int
+        )  # that truly began, or were taken away
         self._starts: dict[AllocationId, deque[float]] = defaultdict(deque)
+        self._steps: dict[AllocationId, deque[float]] = defaultdict(
+            lambda: deque(maxlen=STEPS_MOST)
+        )
         self._leases: dict[NodeId, tuple[Worker, float]] = {}  # by whom confirmed, true end
+        self._given_up: deque[float] = deque()  # when nodes were, by this manager
+        self._held_at = -1e9  # when the manager last suspected itself
         self._stale = False
 
     # -- the manager --------------------------------------------------------------------------------------------
 
     def manager_begins(self, core: ManagerCore) -> None:
         """A manager was built from the ledger: everything acknowledged is in it."""
+        self._given_up.clear()
         self.nothing_acknowledged_is_lost()
         self._check_cluster(core)
 
@@ -115,6 +127,8 @@ class Witness:
         for task_id, task in writes.tasks.items():
             if task_id in self._stopped and task is not None and task.goal is Goal.RUN:
                 raise Broken("I2", f"the stop of {task.name} came undone")
+        if writes.events:
+            self._check_brake(writes, ledger)
         for allocation_id, allocation in writes.allocations.items():
             before = ledger.allocations.get(allocation_id)
             if allocation is not None and before is None:
@@ -123,6 +137,27 @@ class Witness:
                 _check_forward(before, allocation)
                 if allocation.lost and not before.lost:
                     self._check_lease(allocation)
+
+    def _cloned(self, node_id: NodeId) -> bool:
+        return any(host.cloned for host in self.hosts if host.identity.node_id == node_id)
+
+    def _check_brake(self, writes: Writes, ledger: Ledger) -> None:
+        """Many nodes are not given up at once, unless that was held back for long."""
+        now = self._schedule.now
+        if any(event.kind is EventKind.MANAGER_HELD for event in writes.events):
+            self._held_at = now
+        for node_id, node in writes.nodes.items():
+            before = ledger.nodes.get(node_id)
+            if node is None or before is None or node.condition is not Condition.LOST:
+                continue
+            if before.condition is not Condition.LOST:
+                self._given_up.append(now)
+        while self._given_up and self._given_up[0] < now - BRAKE_WINDOW:
+            self._given_up.popleft()
+        many = len(self._given_up)
+        held = now - BRAKE_HOLD - 2 * BRAKE_WINDOW < self._held_at < now - BRAKE_HOLD
+        if many >= 3 and many > len(ledger.nodes | writes.nodes) / 3 and not held:
+            raise Broken("I21", f"{many} nodes were given up at once")
 
     def _check_new(self, new: Allocation, writes: Writes, ledger: Ledger) -> None:
         slot = (new.task_id, new.slot)
@@ -137,7 +172,7 @@ class Witness:
     def _check_lease(self, given_up: Allocation) -> None:
         """The lease of a worker ends before its work is given up."""
         node_id = given_up.node_id
-        if any(host.cloned for host in self.hosts if host.identity.node_id == node_id):
+        if self._cloned(node_id):
             return
         worker, until = self._leases.get(node_id, (None, 0.0))
         left = until - self._schedule.now
@@ -224,9 +259,29 @@ class Witness:
 
     def _hold_lease(self, worker: Worker, sent_at: float) -> None:
         until = worker.process.clock.due(sent_at + worker.lease_seconds)
-        self._leases[worker.identity.node_id] = (worker, until)
+        node_id = worker.identity.node_id
+        if node_id not in self._leases or self._leases[node_id][1] < self._schedule.now:
+            self._schedule.at(until, self._lease_ends, node_id)
+        self._leases[node_id] = (worker, until)
+
+    def _lease_ends(self, node_id: NodeId) -> None:
+        """No exclusive container outlives the lease of its worker: it may run elsewhere from then on."""
+        worker, until = self._leases[node_id]
+        if until > self._schedule.now + 1e-6:
+            return self._schedule.at(until, self._lease_ends, node_id)
+        host = next(host for host in self.hosts if host.engine is worker.engine)
+        for container in host.engine.containers.values():
+            label = container.label
+            bound = label.node_id == node_id and label.spec.on_disconnect is OnDisconnect.STOP
+            if bound and container.runs and not self._is_excused(host, container):
+                raise Broken("I3", f"{_run(container)} on {host.name} outlived its lease")
+        return None
 
     def _check_step(self, worker: Worker, step: Step) -> None:
+        steps = self._steps[step.id]
+        steps.append(self._schedule.now)
+        if len(steps) == STEPS_MOST and self._schedule.now - steps[0] < 1.0:
+            raise Broken("I12", f"{_describe(step)}, the {STEPS_MOST}th step of it in a second")
         if step.id in worker.removals:
             if isinstance(step, Create | Start):
                 raise Broken("I2", f"{_describe(step)}, after it was ordered away")
@@ -235,6 +290,14 @@ class Witness:
             raise Broken(
                 "I20", f"{_describe(step)}, when only {self._runs[step.id]} runs ever began"
             )
+        if isinstance(step, Create) and not self._cloned(worker.identity.node_id):
+            known = self.ledger.allocations.get(step.id)
+            seen = known.observed if known is not None else ASSIGNED
+            if (step.restart, Phase.RUNNING) <= (seen.restart, seen.phase):
+                raise Broken(
+                    "I20",
+                    f"{_describe(step)}, when run {seen.restart} is recorded as {seen.phase.name}",
+                )
         if isinstance(step, Halt | Discard):
             container = worker.engine.containers.get(step.container_id)
             if container is not None and not self._may_end(worker, container, step):
@@ -243,14 +306,11 @@ class Witness:
     def _may_end(self, worker: Worker, container: Container, step: Halt | Discard) -> bool:
         label = container.label
         if any(
-            other.label.allocation_id == label.allocation_id
-            and other.label.restart > label.restart
+            other.label.allocation_id == label.allocation_id and other.label.restart > label.restart
             for other in worker.engine.containers.values()
         ):
             return True
-        own_reason = (
-            label.spec.health is not None or label.spec.on_disconnect is OnDisconnect.STOP
-        )
+        own_reason = label.spec.health is not None or label.spec.on_disconnect is OnDisconnect.STOP
         return isinstance(step, Halt) and (own_reason or container.touched_by_hand)
 
     # -- containers ---------------------------------------------------------------------------------------------
@@ -259,7 +319,8 @@ class Witness:
         """Take note of what truly happens to a container."""
         self.story.tell(host.name, "container {} of {} {}", container.id, _run(container), what)
         if what == "started":
-            self._runs[container.label.allocation_id] += 1
+            # Started by hand while it is being stopped, it counts twice: as stopped, and as not.
+            self._runs[container.label.allocation_id] += 1 + container.touched_by_hand
             container.excused = False
             self._check_rate(host, container)
             self._check_alone(host, container)
@@ -275,7 +336,8 @@ class Witness:
         while starts[0] < now - STARTS_WINDOW:
             starts.popleft()
         begun_anew = now - host.worker_began < STARTS_WINDOW  # it knows of two former runs only
-        if len(starts) > STARTS_MOST and not begun_anew and not container.touched_by_hand:
+        excused = begun_anew or container.touched_by_hand or host.cloned
+        if len(starts) > STARTS_MOST and not excused:
             raise Broken("I12", f"{_run(container)} began {len(starts)} times in 10 s")
 
     def _check_alone(self, host: Host, container: Container) -> None:
@@ -287,29 +349,31 @@ class Witness:
                     continue
                 if split_allocation_id(other.label.allocation_id)[:2] != (task_id, slot):
                     continue
-                same = (
-                    place is host and other.label.allocation_id == container.label.allocation_id
-                )
+                same = place is host and other.label.allocation_id == container.label.allocation_id
                 exclusive = all(
                     one.label.spec.on_disconnect is OnDisconnect.STOP for one in (container, other)
                 )
                 if (same or exclusive) and not self._excused(host, container, place, other):
                     raise Broken(
-                        "I3", f"{_run(container)} on {host.name} runs beside {_run(other)} "
-                        f"on {place.name}"
+                        "I3",
+                        f"{_run(container)} on {host.name} runs beside {_run(other)} "
+                        f"on {place.name}",
                     )
 
     def _excused(self, host: Host, one: Container, place: Host, other: Container) -> bool:
-        for where, container in ((host, one), (place, other)):
-            container.excused = (
-                container.excused
-                or container.touched_by_hand
-                or container.stuck
-                or where.troubled(SETTLING)
-                or container.label.node_id != where.identity.node_id
-                or where.cloned
-            )
-        return one.excused or other.excused
+        return self._is_excused(host, one) | self._is_excused(place, other)
+
+    def _is_excused(self, host: Host, container: Container) -> bool:
+        """Whether nobody can be blamed if it runs on. Once excused, it is for as long as it runs."""
+        container.excused = (
+            container.excused
+            or container.touched_by_hand
+            or container.stuck
+            or host.troubled(SETTLING)
+            or container.label.node_id != host.identity.node_id
+            or host.cloned
+        )
+        return container.excused
 
 
 def _check_forward(before: Allocation, after: Allocation) -> None:
@@ -320,8 +384,9 @@ def _check_forward(before: Allocation, after: Allocation) -> None:
     seen, now = before.observed, after.observed
     if (now.restart, now.phase) < (seen.restart, seen.phase) and now.phase is not Phase.REMOVED:
         raise Broken(
-            "I5", f"{after.id} went back from {seen.phase.name} of run {seen.restart} to "
-            f"{now.phase.name} of run {now.restart}"
+            "I5",
+            f"{after.id} went back from {seen.phase.name} of run {seen.restart} to "
+            f"{now.phase.name} of run {now.restart}",
         )
     if seen.phase is Phase.REMOVED and now != seen:
         raise Broken("I5", f"{after.id} changed after its removal")

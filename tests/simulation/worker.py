@@ -98,7 +98,8 @@ class Worker:
         for step in effects.steps:
             self._perform(step)
         for id in effects.cancel:
-            if (step := self._pulls.pop(id, None)) is not None:
+            if id in self._pulls:
+                step = self._pulls.pop(id)
                 self.process.after(0.0, self.tell, StepCancelled(step))
         for probe in effects.probes:
             self._probe(probe)
@@ -162,9 +163,7 @@ class Worker:
                 self.tell(StepFailed(step, outcome) if failed else StepDone(step, None, 1))  # type: ignore[arg-type]
 
         def fetch() -> None:
-            self.engine.ask(
-                self.process, lambda answer: answer(self.engine.pull(step.image)), told
-            )
+            self.engine.ask(self.process, lambda answer: answer(self.engine.pull(step.image)), told)
 
         self.process.after(seconds, fetch)
 
@@ -177,9 +176,7 @@ class Worker:
         passed = seen is not None and seen.runs and not seen.paused and not seen.ill
         seconds = 0.002 if passed else probe.check.timeout_ms / 1000
         words = "" if passed else "connection refused"
-        self.process.after(
-            seconds, self.tell, Probed(probe.id, probe.container_id, passed, words)
-        )
+        self.process.after(seconds, self.tell, Probed(probe.id, probe.container_id, passed, words))
 
     # -- the session --------------------------------------------------------------------------------------------
 

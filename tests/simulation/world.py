@@ -30,7 +30,7 @@ class Parts:
         decider: type[Decider] = Decider,
         worker_core: type[WorkerCore] = WorkerCore,
         clock: type[Clock] = Clock,
-        timing: Timing = Timing(),  # noqa: B008
+        timing: Timing = Timing(),
     ) -> None:
         self.manager = manager
         self.manager_core = manager_core

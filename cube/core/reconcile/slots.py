@@ -108,7 +108,9 @@ def _place(
     for group, avoided in groups:
         demand = demand_of(task, avoid={node: why for node, (_, why) in avoided.items()})
         placement = place(demand, len(group), cluster.candidates, strategy, only=only)
-        if not taken.isdisjoint(placement.nodes):  # what they have left is only known once that is applied
+        if not taken.isdisjoint(
+            placement.nodes
+        ):  # what they have left is only known once that is applied
             plan.later += [slot.number for slot in group]
             continue
         taken.update(placement.nodes)

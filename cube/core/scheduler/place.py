@@ -105,7 +105,7 @@ def _considered(
 ) -> Iterable[Candidate]:
     if only is None:
         return candidates.values()
-    return [candidates[node_id] for node_id in set(only) if node_id in candidates]
+    return [candidates[node_id] for node_id in sorted(only) if node_id in candidates]
 
 
 def _offer(candidate: Candidate, demand: Demand, cost: Cost) -> Offer:

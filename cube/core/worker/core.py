@@ -236,6 +236,8 @@ class WorkerCore:
     ) -> dict[AllocationId, Workload]:
         """Tell the whole state anew under the new epoch: what was not acknowledged before may be lost."""
         self._epoch = opened.epoch
+        for workload in self._workloads.values():
+            self._lease.end(workload, now.monotonic)
         self._lease = Lease(opened.lease, opened.sent_at)
         for workload in self._workloads.values():
             if workload.face is not None:
@@ -248,7 +250,9 @@ class WorkerCore:
         self._lease.renew(sent_at)
         if not ran_out or self._lease.halt_at <= now:
             return {}
-        halted = [one for one in self._workloads.values() if one.halted and one.wanted is Wanted.RUN]
+        halted = [
+            one for one in self._workloads.values() if one.halted and one.wanted is Wanted.RUN
+        ]
         for workload in halted:
             workload.call_off_halt()
         return self._some(halted)

@@ -40,6 +40,16 @@ class Lease:
         """Whether the workload may be started now."""
         return not bound(workload) or now < self.halt_at
 
+    def end(self, workload: Workload, now: float) -> None:
+        """Take back the leave to run if it has run out: the manager may have given the work to another since.
+
+        A new session does not bring it back, but the order that follows.
+        """
+        if not self.allows(workload, now) and not workload.removing:
+            self.apply(workload, now)
+            workload.wanted = None
+            workload.unstarted = not workload.runs
+
     def apply(self, workload: Workload, now: float) -> None:
         """Mark a running workload that must stop now, or one whose halt was called off and did not happen."""
         if not workload.runs or workload.unhealthy is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cube.core.restart import REMOVED_OUTSIDE, Ended, pause
 from cube.core.worker.steps import Create, Halt, Pull, Start, Step
-from cube.core.worker.workload import Workload, newer
+from cube.core.worker.workload import Workload
 from cube.model.allocation import Failure, FailureKind, Phase
-from cube.model.container import ContainerSeen
+from cube.model.container import ContainerSeen, ContainerState
 from cube.model.spec import PullPolicy
 from cube.model.timing import Timing
 
@@ -40,14 +40,16 @@ def succeeded(
         case Create():
             workload.unsure = False
             workload.create_ms = took_ms
-            workload.current = _younger(seen, workload.current)
+            workload.current = seen
         case Start():
             workload.start_ms = took_ms
-            workload.current = _younger(seen, workload.current)
-            if workload.verdict is None:
+            if not _has_ended_since(workload.current, seen):
+                workload.current = seen
                 workload.notice_running(now)
         case Halt(container_id=container_id):
-            return _put(workload, container_id, seen)
+            there = _put(workload, container_id, seen)
+            _go_on_after_halt(workload, now)
+            return there
         case _:
             _put(workload, step.container_id, None)
     return True
@@ -61,6 +63,8 @@ def failed(
     workload.touched = now
     if isinstance(step, Create) and failure.kind in _UNCLEAR:
         workload.unsure = True
+    if isinstance(step, Halt):
+        _go_on_after_halt(workload, now)
     if failure.kind is FailureKind.REMOVED_OUTSIDE and isinstance(step, Start):
         workload.current = None
         workload.end_run(REMOVED_OUTSIDE, now, timing, draw)
@@ -104,18 +108,29 @@ def _put(workload: Workload, container_id: str, seen: ContainerSeen | None) -> b
     """Replace one container by its newer view, or take it out; False when that was the present run's."""
     current = workload.current
     if current is not None and current.id == container_id:
-        workload.current = _younger(seen, current)
+        workload.current = seen
         return seen is not None
     kept = (seen if other.id == container_id else other for other in workload.older)
     workload.older = [other for other in kept if other is not None]
     return True
 
 
-def _younger(seen: ContainerSeen | None, known: ContainerSeen | None) -> ContainerSeen | None:
-    """Return the answer's view of a container, or what a look has shown of it since: answers can be slow."""
-    if seen is None or known is None or seen.id != known.id:
-        return seen
-    return known if newer(known, seen) else seen
+def _has_ended_since(known: ContainerSeen | None, answer: ContainerSeen | None) -> bool:
+    """Whether a look has shown the end of the very run that the answer tells the start of: answers can be slow."""
+    return (
+        known is not None
+        and answer is not None
+        and known.state is ContainerState.EXITED
+        and known.started_ms == answer.started_ms
+    )
+
+
+def _go_on_after_halt(workload: Workload, now: float) -> None:
+    """Count a container that somebody started while it was being stopped, and that may run, as the next run."""
+    may_run = not (workload.removing or workload.halted or workload.unhealthy is not None)
+    if workload.runs and workload.is_stopping and may_run:
+        workload.go_on_as_new_run()
+        workload.notice_running(now)
 
 
 def vanished(workload: Workload, now: float, timing: Timing, draw: float) -> None:

@@ -33,7 +33,7 @@ def next_step(
     assert workload.current is not None
     if workload.unhealthy is not None:
         return _halt(workload, workload.current)
-    if workload.halted and not workload.resume:
+    if workload.halted and (workload.is_stopping or not workload.resume):
         return _halt(workload, workload.current, longest_grace_ms)
     return _tidy(workload)
 

@@ -49,15 +49,23 @@ def phase_of(workload: Workload, now: float) -> Phase | None:
     if isinstance(workload.verdict, Again):
         return Phase.EXITED
     if workload.runs:
-        slow_halt = isinstance(workload.step, Halt) and now - workload.step_since >= NOTICEABLE
+        slow_halt = _halts_this_run(workload) and now - workload.step_since >= NOTICEABLE
         return Phase.STOPPING if slow_halt else Phase.RUNNING
     if workload.failure is not None or isinstance(workload.step, Pull):
         return workload.stage
     if workload.unstarted:
-        return Phase.CREATING  # nobody ordered it since it was found: the manager may not know of it
+        return (
+            Phase.CREATING
+        )  # nobody ordered it since it was found: the manager may not know of it
     if isinstance(workload.step, Create | Start) and now - workload.step_since >= NOTICEABLE:
         return workload.stage
     return None
+
+
+def _halts_this_run(workload: Workload) -> bool:
+    """Whether it is being stopped; not one of an earlier run that somebody started again."""
+    step, current = workload.step, workload.current
+    return isinstance(step, Halt) and current is not None and step.container_id == current.id
 
 
 def notice_at(workload: Workload, now: float) -> float | None:

@@ -82,6 +82,9 @@ def take_in(workload: Workload, seen: ContainerSeen, now: float, *, trusted: boo
 def include(workload: Workload, seen: ContainerSeen, now: float) -> None:
     """Add a container that was not known: that of the present run, of a newer one, or one of an older."""
     workload.removed = workload.missed = False
+    workload.spec = (
+        seen.label.spec
+    )  # what it was made for; an order says what the task became since
     current = workload.current
     if seen.label.restart < workload.restart or (
         current is not None and seen.label.restart <= current.label.restart

@@ -133,11 +133,13 @@ class Workload(msgspec.Struct, kw_only=True):
 
     def catch_up(self, order: Run) -> None:
         """Count on from the runs on record, where a person or a copy of this worker began some that it missed."""
-        over = self.restart + (self.verdict is not None)
+        over = self.restart + isinstance(self.verdict, Again)
         if order.runs_over <= over or self.missed:
             return
         if isinstance(self.verdict, Again):
-            self.restart = order.first_restart - 1  # the run to come takes the next number by itself
+            self.restart = (
+                order.first_restart - 1
+            )  # the run to come takes the next number by itself
         else:
             self.restart = order.first_restart
             self.reached = Phase.ASSIGNED
@@ -149,8 +151,13 @@ class Workload(msgspec.Struct, kw_only=True):
 
     def call_off_halt(self) -> None:
         """Go on although the lease had run out. A halt on its way is not called back: the next run follows it."""
-        begun = self.step is not None or self.verdict is not None
+        begun = self.step is not None or self.verdict is not None or self.is_stopping
         self.resume, self.halted = begun, begun
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told that this run is being stopped: that cannot be taken back."""
+        return self.reached is Phase.STOPPING
 
     def _forget_progress(self) -> None:
         self.verdict = None

@@ -1,0 +1,179 @@
+"""Defects that simulated histories brought to light, each as the shortest story that shows it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from cube.core.worker import inputs
+from cube.core.worker.steps import Create, Halt, Start
+from cube.model.allocation import Phase
+from cube.model.container import ContainerState
+from tests.core.worker.machine import ID, NO_ANSWER, Machine, run
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+def opens_session(machine: Machine, epoch: int = 1) -> None:
+    machine.tell(inputs.SessionOpened(epoch, 4.0, machine.seconds))
+
+
+def test_what_was_stopped_for_want_of_a_lease_runs_again_when_that_lease_is_confirmed(
+    machine: Machine,
+) -> None:
+    opens_session(machine)
+    machine.order(run(on_disconnect="stop"))
+    machine.wait(3)
+    assert machine.running() == []
+
+    machine.tell(inputs.LeaseConfirmed(machine.seconds))
+
+    assert len(machine.running()) == 1
+
+
+def test_a_lease_confirmed_too_late_starts_nothing(machine: Machine) -> None:
+    opens_session(machine)
+    machine.order(run(on_disconnect="stop"))
+    sent_at = machine.seconds
+    machine.wait(3)
+
+    machine.tell(inputs.LeaseConfirmed(sent_at))
+
+    assert machine.running() == []
+
+
+def test_an_exclusive_task_between_two_runs_waits_for_its_order_in_a_later_session(
+    machine: Machine,
+) -> None:
+    opens_session(machine)
+    machine.order(run(on_disconnect="stop"))
+    machine.wait(1.95)
+    machine.exits(1)
+    machine.wait(5)
+    assert machine.running() == []
+
+    opens_session(machine, 2)
+    machine.wait(1)
+    assert machine.running() == []
+
+    machine.tell(inputs.LeaseConfirmed(machine.seconds))
+    machine.order(run(on_disconnect="stop"))
+    machine.wait(1)
+    assert len(machine.running()) == 1
+
+
+def test_a_container_made_after_its_removal_was_told_is_reported(machine: Machine) -> None:
+    machine.order(run())
+    (seen,) = machine.running()
+    late = Machine()
+    late.containers[seen.id] = msgspec.structs.replace(seen, state=ContainerState.CREATED)
+
+    late.look()
+
+    assert [report.phase for report in late.reports] == [Phase.CREATING]
+
+
+def test_a_slow_answer_to_a_start_does_not_bring_back_a_run_that_has_ended(
+    machine: Machine,
+) -> None:
+    machine.holding_back = True
+    machine.order(run())
+    machine.release()
+    (seen,) = machine.running()
+    other = Machine()
+    other.holding_back = True
+    other.order(run())
+    (create,) = other.pending
+    made = msgspec.structs.replace(seen, state=ContainerState.CREATED, started_ms=0)
+    other.pending.clear()
+    other.tell(inputs.StepDone(create, made))
+    (start,) = other.pending
+    other.pending.clear()
+    other.ends(seen, 1)
+
+    other.tell(inputs.StepDone(start, seen))
+    other.wait(1)
+
+    assert [step for step in other.pending if isinstance(step, Halt)] == []
+    assert isinstance(other.pending[0], Create)
+
+
+def test_a_session_opened_between_two_runs_does_not_leave_the_next_one_exited(
+    machine: Machine,
+) -> None:
+    machine.order(run())
+    machine.exits(1)
+    machine.holding_back = True
+    machine.wait(0.2)
+    opens_session(machine)
+
+    machine.release()
+
+    assert machine.newest.phase is Phase.RUNNING
+
+
+def test_a_container_restarted_by_hand_is_counted_on_by_a_worker_that_forgot(
+    machine: Machine,
+) -> None:
+    machine.order(run())
+    machine.restart_worker()
+
+    machine.order(msgspec.structs.replace(run(first_restart=2), runs_over=1))
+
+    assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 2)
+
+
+def test_stopping_an_older_container_is_not_told_as_the_end_of_the_present_run(
+    machine: Machine,
+) -> None:
+    machine.order(run())
+    (first,) = machine.running()
+    machine.exits(1)
+    machine.wait(0.2)
+    machine.holding_back = True
+    machine.outside(machine.containers[first.id], state=ContainerState.RUNNING, started_ms=1)
+    machine.wait(2)
+
+    assert isinstance(machine.pending[0], Halt)
+    assert machine.newest.phase is Phase.RUNNING
+
+
+def test_a_container_started_by_hand_while_it_is_stopped_is_told_as_running(
+    machine: Machine,
+) -> None:
+    opens_session(machine)
+    machine.order(run(on_disconnect="stop"))
+    machine.holding_back = True
+    machine.wait(3.1)
+    assert machine.newest.phase is Phase.STOPPING
+    (halt,) = machine.pending
+    opens_session(machine, 2)
+    machine.order(run(on_disconnect="stop"))
+    (seen,) = machine.running()
+    machine.outside(seen, started_ms=seen.started_ms + 9_000)
+
+    machine.tell(inputs.StepFailed(halt, NO_ANSWER))
+    machine.tell(inputs.LeaseConfirmed(machine.seconds))
+
+    assert machine.newest.phase is Phase.RUNNING
+
+
+def test_the_spec_a_container_was_made_for_outweighs_that_of_a_later_order(
+    machine: Machine,
+) -> None:
+    machine.order(run())
+    containers = dict(machine.containers)
+    late = Machine(looked=False)
+    late.order(run(first_restart=1, on_disconnect="stop"))
+    late.containers.update(containers)
+    late.look()
+
+    late.wait(10)
+
+    workload = late.core.get(ID)
+    assert workload is not None
+    assert workload.spec == run().spec
+    assert not any(isinstance(step, Halt | Start) for step in late.done)
