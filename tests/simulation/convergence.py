@@ -171,7 +171,17 @@ def is_restless(world: World) -> bool:
         for host in world.hosts
         for one in host.engine.containers.values()
     )
-    return strangers or any(_comes_and_goes(task) for task in manager.core.cluster.tasks.values())
+    now = world.clock.monotonic()
+    retried = any(
+        slot.standing is Standing.VACANT and slot.avoided(now)
+        for roster in manager.core.cluster.rosters.values()
+        for slot in roster.slots.values()
+    )
+    return (
+        strangers
+        or retried
+        or any(_comes_and_goes(task) for task in manager.core.cluster.tasks.values())
+    )
 
 
 def _comes_and_goes(task: Task) -> bool:

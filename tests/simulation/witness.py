@@ -293,6 +293,9 @@ class Witness:
         if isinstance(step, Create) and not self._cloned(worker.identity.node_id):
             known = self.ledger.allocations.get(step.id)
             seen = known.observed if known is not None else ASSIGNED
+            workload = worker.core.get(step.id)
+            if workload is not None and workload.wanted is None:
+                seen = ASSIGNED  # without the manager it knows what the labels say, and no more
             if (step.restart, Phase.RUNNING) <= (seen.restart, seen.phase):
                 raise Broken(
                     "I20",

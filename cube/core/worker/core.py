@@ -112,7 +112,9 @@ class WorkerCore:
                 return self._renew(sent_at, now.monotonic)
             case inputs.Acknowledged(reports=reports):
                 self._acknowledge(reports, now.monotonic)
-        return {}  # what is due is looked at after every input, so a Tick needs nothing here
+            case inputs.Tick():
+                pass  # what is due is looked at after every input
+        return {}
 
     def _some(self, found: Iterable[Workload | None]) -> dict[AllocationId, Workload]:
         return {workload.id: workload for workload in found if workload is not None}

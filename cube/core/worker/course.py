@@ -36,8 +36,12 @@ def judge_end(workload: Workload, now: float, timing: Timing, draw: float) -> No
         workload.interrupt_run(ended, now)
         return
     workload.end_run(ended, now, timing, draw)
-    if workload.wanted is None and isinstance(workload.verdict, Again):
+    if workload.wanted is None and _goes_on(workload):
         workload.not_before = max(workload.not_before, now + ADOPTED_WAIT)
+
+
+def _goes_on(workload: Workload) -> bool:
+    return isinstance(workload.verdict, Again)
 
 
 def begin_due_run(workload: Workload, now: float, *, may_start: bool) -> None:

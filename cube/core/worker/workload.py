@@ -133,14 +133,11 @@ class Workload(msgspec.Struct, kw_only=True):
 
     def catch_up(self, order: Run) -> None:
         """Count on from the runs on record, where a person or a copy of this worker began some that it missed."""
-        over = self.restart + isinstance(self.verdict, Again)
-        if order.runs_over <= over or self.missed:
+        if self.missed:
             return
-        if isinstance(self.verdict, Again):
-            self.restart = (
-                order.first_restart - 1
-            )  # the run to come takes the next number by itself
-        else:
+        if isinstance(self.verdict, Again):  # the run to come takes the next number by itself
+            self.restart = max(self.restart, order.first_restart - 1)
+        elif order.runs_over > self.restart:
             self.restart = order.first_restart
             self.reached = Phase.ASSIGNED
 
