@@ -105,9 +105,9 @@ def _check_quiet(world: World) -> None:
     manager = world.manager
     assert manager is not None
     world.witness.nothing_acknowledged_is_lost()
-    before = world.ledger.commits
+    before, restless = world.ledger.commits, is_restless(world)
     world.schedule.run(world.schedule.now + QUIET)
-    if is_restless(world):
+    if restless or is_restless(world):
         return
     if world.ledger.commits != before:
         raise Broken("I12", f"{world.ledger.commits - before} commits in a quiet cluster")
