@@ -52,14 +52,21 @@ def log_in(cluster: Cluster, registry: Registry, password: str | None = None) ->
 
 
 def told_everywhere(cluster: Cluster, name: str, reason: str) -> TaskDetail:
-    """Find the reason in the table, in the task's own page and in the API; return what the API shows."""
-    table = cluster.cube("status")
-    (row,) = [line for line in table.stdout.splitlines() if line.split()[0] == name]
-    assert reason in row
-    page = cluster.cube("status", name)
-    assert reason in page.stdout
-    shown = cluster.curl(f"/task/{name}").json
-    assert reason in shown["reason"]
+    """Find the reason in the table, in the task's own page and in the API; return what the API shows.
+
+    Looks again for a while: a container that keeps ending runs for a moment in between, and then has no reason.
+    """
+
+    def look() -> list[str]:
+        table = cluster.cube("status").stdout.splitlines()
+        rows = [line for line in table if line.split()[0] == name]
+        return [
+            *rows,
+            cluster.cube("status", name).stdout,
+            cluster.curl(f"/task/{name}").json["reason"],
+        ]
+
+    eventually(look, lambda told: len(told) == 3 and all(reason in one for one in told), 30)
     return cluster.client.task(name)
 
 
