@@ -173,9 +173,8 @@ class Cluster:
         candidate = self.candidates.get(node.id)
         if candidate is None:
             candidate = self.candidates[node.id] = Candidate(node)
-            for allocation_id in self._on_node.setdefault(
-                node.id, set()
-            ):  # it was forgotten before
+            # One that was forgotten before may come back with what it held.
+            for allocation_id in self._on_node.setdefault(node.id, set()):
                 allocation = self.allocations[allocation_id]
                 if allocation.reserves:
                     candidate.hold(allocation.task_id, allocation.demand, allocation.host_ports)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cube.core.inputs import Apply, RemoveNode
+from cube.core.inputs import Apply, Disconnect, RemoveNode
 from cube.core.lifecycle import observe
 from cube.model.allocation import Exit, Failure, FailureKind, Observed, Phase
 from cube.model.orders import Remove
@@ -117,3 +117,17 @@ def test_a_recorded_exit_does_not_change(later: Observed) -> None:
     after = observe(ended, replace(later, sequence=9)).observed
 
     assert (after.phase, after.restart, after.exit) == (later.phase, 1, Exit(3))
+
+
+def test_a_forgotten_node_that_returns_reserves_nothing_for_what_is_over() -> None:
+    world = World()
+    world.join("w1")
+    world.submit(cpu_millis=500)
+    world.run_all()
+    world.report(world.latest(), phase=Phase.COMPLETED, exit=Exit(0))
+    world.tell(Disconnect(node_id("w1"), world.epochs.pop(node_id("w1"))))
+    world.pass_time(5)
+    world.tell(RemoveNode(node_id("w1")))
+    world.join("w1", holding=(world.latest().id,))
+    assert world.core.cluster.reserved(node_id("w1")).cpu_millis == 0
+    assert world.summary().state is TaskState.COMPLETED

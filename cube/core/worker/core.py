@@ -112,8 +112,8 @@ class WorkerCore:
                 return self._renew(sent_at, now.monotonic)
             case inputs.Acknowledged(reports=reports):
                 self._acknowledge(reports, now.monotonic)
-            case inputs.Tick():
-                pass  # what is due is looked at after every input
+            case _:
+                pass  # a Tick: what is due is looked at after every input
         return {}
 
     def _some(self, found: Iterable[Workload | None]) -> dict[AllocationId, Workload]:
