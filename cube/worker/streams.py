@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 
 import aiohttp
 
@@ -149,7 +149,7 @@ class Streams:
     ) -> AsyncGenerator[LogRecord]:
         name = _name(workload)
         try:
-            async with _left(self._runtime.logs(seen.id, options)) as lines:
+            async with aclosing(self._runtime.logs(seen.id, options)) as lines:
                 async for line in lines:
                     yield self._record(name, seen, line)
         except RuntimeFailure as failure:
@@ -171,16 +171,6 @@ class Streams:
         followers.discard(wakeup)
         if not followers:
             self._followers.pop(id, None)
-
-
-@asynccontextmanager
-async def _left(lines: AsyncIterator[LogLine]) -> AsyncGenerator[AsyncIterator[LogLine]]:
-    """Leave the iteration with the block, not when the garbage collector comes by."""
-    try:
-        yield lines
-    finally:
-        if isinstance(lines, AsyncGenerator):
-            await lines.aclose()
 
 
 def _options(wanted: OpenStream, tail: int | None, *, follow: bool) -> LogOptions:
