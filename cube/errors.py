@@ -10,6 +10,7 @@ CubeError
 ├── NotAllowed              not enough rights                                                exit 8
 │   └── Unauthenticated     no valid token or certificate came along                         exit 8
 ├── Overloaded              the manager has too much to do; later it may not                 exit 1
+├── Recovering              the ledger was put back and is not complete again yet            exit 1
 ├── ManagerAway             nobody answers at that address                                   exit 7
 ├── TimedOut                waited as long as was asked                                      exit 124
 ├── LedgerHeld              another manager owns the data directory                          exit 1
@@ -111,6 +112,12 @@ class Overloaded(CubeError):
     """Turned away because too much is going on; the same may be asked again later."""
 
     code = "overloaded"
+
+
+class Recovering(CubeError):
+    """The ledger was put back to an earlier state, and what runs is still being put on record."""
+
+    code = "recovering"
 
 
 class ManagerAway(CubeError):

@@ -31,6 +31,10 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     feed_queue: int = 1000  # events a follower may lag behind before it is dropped
     requests_kept: float = 24 * 3600.0  # how long an idempotency key is remembered
     events_kept: int = 1_000_000  # about 300 MB of history
+    backup_every: float = (
+        3600.0  # what a lost disk costs at most, beyond what the containers' labels tell
+    )
+    backups_kept: int = 24
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):

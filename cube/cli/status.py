@@ -82,6 +82,8 @@ def _show_all(client: ManagerClient, format: Format, quiet: bool, all_: bool, la
     now = datetime.now(UTC)
     if not quiet and format in (Format.TABLE, Format.WIDE):
         note(overview(tasks, client.nodes(), str(client.address)))
+        if recovering := client.recovering():
+            note(recovering)
     show_list(tasks, format, quiet, lambda wide: task_table(tasks, now, wide=wide))
 
 

@@ -10,11 +10,19 @@ import msgspec
 
 from cube.client.stream import Feed, follow_log
 from cube.client.transport import Address, Query, Transport, segment
-from cube.errors import CubeError
+from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
 from cube.wire.codec import decode_view
-from cube.wire.routes import EVENTS, HEALTHZ, NODES, TASKS, VERSION
-from cube.wire.views import EventView, LogRecord, NodeView, TaskDetail, TaskView, VersionView
+from cube.wire.routes import BACKUPS, END_RECOVERY, EVENTS, HEALTHZ, NODES, READYZ, TASKS, VERSION
+from cube.wire.views import (
+    BackupView,
+    EventView,
+    LogRecord,
+    NodeView,
+    TaskDetail,
+    TaskView,
+    VersionView,
+)
 
 PAGE = 1000  # tasks per answer: about a megabyte
 CURSOR_HEADER = "x-next-cursor"
@@ -116,6 +124,22 @@ class ManagerClient:
     def remove_node(self, ref: str) -> None:
         """Forget a node that is lost or empty."""
         self._transport.change("DELETE", _node(ref))
+
+    def backup(self) -> BackupView:
+        """Have a copy of the ledger made on the manager's machine."""
+        return decode_view(self._transport.change("POST", BACKUPS).body, BackupView)
+
+    def recovering(self) -> str:
+        """Why changes are refused while the ledger is being recovered; empty when it is not."""
+        try:
+            self._transport.read(READYZ)
+        except Recovering as recovering:
+            return recovering.message
+        return ""
+
+    def end_recovery(self) -> None:
+        """Have a recovery wait for no more workers."""
+        self._transport.change("POST", END_RECOVERY)
 
     def version(self) -> VersionView:
         """Who answers there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cube.core.changes import (
+    Adopt,
     Assign,
     Change,
     ForgetNode,
@@ -60,6 +61,10 @@ class Agenda:
                 self._forget(task_id)
             case Assign(allocation=allocation):
                 self.touched[allocation.task_id] = None
+            case Adopt(allocation=allocation):
+                self.touched[allocation.task_id] = None
+                self.mark(allocation.task_id, (allocation.slot,))
+                self._note_moves(allocation.task_id, cluster)
             case Unassign(allocation_id=allocation_id) | WriteOff(allocation_id=allocation_id):
                 self._note_ending(cluster.allocations[allocation_id])
             case Record(allocation=allocation):

@@ -7,6 +7,7 @@ import msgspec
 from cube.model.allocation import Allocation, Observed
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
+from cube.model.lineage import Lineage
 from cube.model.node import Node
 from cube.model.task import Task
 
@@ -29,6 +30,20 @@ class Assign(msgspec.Struct, frozen=True):
     """Give a slot its next stay. The allocation is new and of the next generation."""
 
     allocation: Allocation
+
+
+class Adopt(msgspec.Struct, frozen=True):
+    """Put an allocation on record that a worker was found to run."""
+
+    allocation: Allocation
+
+
+class PutLineage(msgspec.Struct, frozen=True):
+    """Begin or end the recovery of what the ledger lost."""
+
+    lineage: Lineage
+    kind: EventKind
+    message: str = ""
 
 
 class Unassign(msgspec.Struct, frozen=True):
@@ -108,6 +123,8 @@ Change = (
     PutTask
     | ForgetTask
     | Assign
+    | Adopt
+    | PutLineage
     | Unassign
     | WriteOff
     | Record

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from cube.core import story
 from cube.core.changes import (
+    Adopt,
     Announce,
     Assign,
     Avoid,
@@ -21,6 +22,7 @@ from cube.core.changes import (
     ForgetAllocation,
     ForgetNode,
     ForgetTask,
+    PutLineage,
     PutNode,
     PutTask,
     Record,
@@ -44,7 +46,8 @@ class Cluster:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.id = snapshot.cluster_id
-        self.revision = snapshot.revision
+        self.lineage = snapshot.lineage
+        self.revision = max(snapshot.revision, self.lineage.revision)
         self.tasks: dict[TaskId, Task] = {}
         self.nodes: dict[NodeId, Node] = {}
         self.allocations: dict[AllocationId, Allocation] = {}
@@ -99,9 +102,13 @@ class Cluster:
                 self._put_task(task)
                 self._writes.tasks[task.id] = task
             case Assign(allocation=allocation):
-                self._put_allocation(allocation)
-                self._writes.allocations[allocation.id] = allocation
+                self._rewrite(replace(allocation, revision=self.revision + 1))
                 self.candidates[allocation.node_id].last_placed = self.revision + 1
+            case Adopt(allocation=allocation):
+                self._rewrite(allocation)
+            case PutLineage(lineage=lineage):
+                self.lineage = self._writes.lineage = lineage
+                self.revision = max(self.revision, lineage.revision)
             case Unassign(allocation_id=allocation_id, why=why):
                 before = self.allocations[allocation_id]
                 self._rewrite(replace(before, wanted=Wanted.REMOVE, why_removed=why))

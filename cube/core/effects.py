@@ -7,6 +7,7 @@ import msgspec
 from cube.model.allocation import Allocation
 from cube.model.event import TaskEvent
 from cube.model.ids import AllocationId, NodeId, TaskId
+from cube.model.lineage import Lineage
 from cube.model.node import Node
 from cube.model.orders import Order
 from cube.model.task import Task
@@ -22,9 +23,12 @@ class Writes(msgspec.Struct, kw_only=True):
     allocations: dict[AllocationId, Allocation | None] = {}
     nodes: dict[NodeId, Node | None] = {}
     events: list[TaskEvent] = []
+    lineage: Lineage | None = None  # None: as it was
 
     def __bool__(self) -> bool:
-        return bool(self.tasks or self.allocations or self.nodes or self.events)
+        return bool(
+            self.tasks or self.allocations or self.nodes or self.events or self.lineage is not None
+        )
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -49,6 +53,7 @@ class Welcomed(msgspec.Struct, frozen=True):
     epoch: int
     heartbeat: float
     lease: float
+    revision: int = 0  # at which the ledger is
 
 
 class TurnedAway(msgspec.Struct, frozen=True):
@@ -86,6 +91,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
 
     cluster_id: str
     revision: int = 0  # of the newest event
+    lineage: Lineage = Lineage()
     tasks: list[Task] = []
     allocations: list[Allocation] = []
     nodes: list[Node] = []

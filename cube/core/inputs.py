@@ -9,7 +9,7 @@ import msgspec
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Availability, Facts, Usage
-from cube.model.orders import Holding
+from cube.model.orders import Description, Holding
 from cube.model.spec import TaskSpec
 
 
@@ -95,6 +95,18 @@ class Observe(msgspec.Struct, frozen=True, tag=True):
     reports: tuple[tuple[AllocationId, Observed], ...]
 
 
+class Described(msgspec.Struct, frozen=True, tag=True):
+    """A worker told what it knows of allocations that it was asked about."""
+
+    node_id: NodeId
+    epoch: int
+    allocations: tuple[Description, ...]
+
+
+class EndRecovery(msgspec.Struct, frozen=True, tag=True):
+    """No more workers are to be expected: go on with what is on record. Where nothing recovers: no change."""
+
+
 class Tick(msgspec.Struct, frozen=True, tag=True):
     """Time has passed, or the core asked to go on planning."""
 
@@ -111,5 +123,7 @@ Input = (
     | Disconnect
     | Renew
     | Observe
+    | Described
+    | EndRecovery
     | Tick
 )

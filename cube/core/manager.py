@@ -13,21 +13,24 @@ from collections.abc import Iterable
 from cube.core import nodes, wishes
 from cube.core.agenda import Agenda
 from cube.core.changes import (
+    Adopt,
     Announce,
     Assign,
     Change,
     ForgetAllocation,
     ForgetNode,
-    ForgetTask,
     PutTask,
     Record,
     Unassign,
+    WriteOff,
 )
 from cube.core.cluster import Cluster
 from cube.core.effects import Answer, Effects, Held, Rejected, Snapshot, TurnedAway, Welcomed
 from cube.core.inputs import (
     Connect,
+    Described,
     Disconnect,
+    EndRecovery,
     Input,
     Observe,
     RemoveNode,
@@ -36,14 +39,13 @@ from cube.core.inputs import (
 )
 from cube.core.liveness import Brake, Leases
 from cube.core.planning import Planning
-from cube.core.roster import settled
-from cube.core.summary import reason_of, state_of
+from cube.core.recovery import Recovery
+from cube.core.states import States
 from cube.core.words import plural, seconds
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Condition, Usage
-from cube.model.orders import Order
-from cube.model.task import TaskState
+from cube.model.orders import Order, Run
 from cube.model.timing import Instant, Timing
 
 
@@ -57,19 +59,12 @@ class ManagerCore:
         self._brake = Brake(timing)
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy)
+        self._recovery = Recovery(self.cluster, timing, now)
         self._sessions: dict[NodeId, int] = {}  # the epoch of each open session
         self._usage: dict[NodeId, Usage] = {}
         self._orders: dict[NodeId, list[Order]] = {}
-        # Settled tasks in the order of their stopping, since when.
-        self._stopped: dict[TaskId, int] = {}
-        self._states: dict[TaskId, TaskState] = {}
-        for task in sorted(self.cluster.tasks.values(), key=lambda task: task.changed_ms):
-            self._states[task.id] = state_of(task, self.cluster.rosters[task.id])
-            if settled(task, self.cluster.rosters[task.id]):
-                self._stopped[task.id] = task.changed_ms
-        for node in self.cluster.nodes.values():
-            if node.condition is not Condition.LOST:
-                self._leases.renew(node.id, now.monotonic)
+        self._states = States(self.cluster, timing)
+        self._renew_all(now)
 
     def connected(self, node_id: NodeId) -> bool:
         """Whether the node has an open session."""
@@ -83,13 +78,23 @@ class ManagerCore:
         """What the node last said it uses."""
         return self._usage.get(node_id)
 
+    @property
+    def recovering(self) -> str | None:
+        """What a recovery waits for; None when none is going on."""
+        if not self._recovery.going_on:
+            return None
+        return self._recovery.missing() or "workers that are not on record may be about to call"
+
     def handle(self, told: Input, now: Instant) -> Effects:
         """Take one input and return its whole consequence."""
         answer = self._take(told, now)
-        self._judge_nodes(now)
-        more = self._plan(now)
+        if self._recovery.over(now):
+            self._end_recovery("every node on record has told what it runs", now)
+        more = False
+        if not self._recovery.going_on:
+            self._judge_nodes(now)
+            more = self._plan(now)
         self._tell_states(now)
-        self._forget_old_tasks(now)
         orders, self._orders = self._orders, {}
         return Effects(
             answer=answer,
@@ -109,14 +114,22 @@ class ManagerCore:
                 return self._renew(told, now)
             case Connect():
                 return self._connect(told, now)
+            case Described():
+                return self._adopt(told, now)
+            case EndRecovery():
+                if self._recovery.going_on:
+                    self._end_recovery(f"by request; {self._recovery.missing()}", now)
+                return None
             case Disconnect():
                 if self._sessions.get(told.node_id) == told.epoch:
                     del self._sessions[told.node_id]
                 return None
-            case RemoveNode():
-                return self._remove_node(told, now)
             case Tick():
                 return None
+            case _ if (waiting_for := self.recovering) is not None:
+                return _recovering(waiting_for)
+            case RemoveNode():
+                return self._remove_node(told, now)
             case _:
                 answer, changes = wishes.take(self.cluster, told, now)
                 self._do(changes, now)
@@ -129,9 +142,17 @@ class ManagerCore:
             return node
         self._leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
-        self._do([nodes.joined(known, node)], now)
-        self._orders[node.id] = nodes.full_orders(self.cluster, hello)
-        return Welcomed(node.epoch, self._leases.heartbeat, self._leases.lost_after)
+        self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
+        orders = nodes.full_orders(self.cluster, hello, self._recovery.ask(hello))
+        if (
+            self._recovery.going_on
+        ):  # what it does not hold may have been moved since the ledger's time
+            held = {one.id for one in hello.holding}
+            orders = [one for one in orders if not isinstance(one, Run) or one.id in held]
+        self._orders[node.id] = orders
+        return Welcomed(
+            node.epoch, self._leases.heartbeat, self._leases.lost_after, self.cluster.revision
+        )
 
     def _renew(self, lease: Renew, now: Instant) -> Held:
         if self._sessions.get(lease.node_id) != lease.epoch:
@@ -149,9 +170,30 @@ class ManagerCore:
             return Held(current=False)
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
+        reports = dict(said.reports)
         for stray in strays:
-            self._order(said.node_id, stray)
+            if not self._recovery.keep_for_later(stray.id, reports[stray.id]):
+                self._order(said.node_id, stray)
         return Held(current=True)
+
+    def _adopt(self, told: Described, now: Instant) -> Held:
+        if self._sessions.get(told.node_id) != told.epoch:
+            return Held(current=False)
+        for change in self._recovery.adopt(told, now):
+            self._do([change], now)
+        return Held(current=True)
+
+    def _end_recovery(self, words: str, now: Instant) -> None:
+        self._do([self._recovery.end(words)], now)
+        for node_id in self._sessions:
+            for allocation_id in sorted(self.cluster.on_node(node_id)):
+                self._order_for(node_id, allocation_id)
+        self._renew_all(now)  # nobody was judged meanwhile
+
+    def _renew_all(self, now: Instant) -> None:
+        for node in self.cluster.nodes.values():
+            if node.condition is not Condition.LOST:
+                self._leases.renew(node.id, now.monotonic)
 
     def _remove_node(self, wish: RemoveNode, now: Instant) -> Answer:
         answer, changes = wishes.remove_node(self.cluster, wish, self.connected(wish.node_id))
@@ -214,15 +256,18 @@ class ManagerCore:
             self.cluster.apply(change, now.wall_ms)
             self._agenda.note(change, self.cluster)
             match change:
-                case Assign(allocation=allocation):
+                case Assign(allocation=allocation) | Adopt(allocation=allocation):
                     self._order_for(allocation.node_id, allocation.id)
                     self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case Unassign(allocation_id=allocation_id):
                     self._order_away(allocation_id, now)
+                case WriteOff(allocation_id=allocation_id):
+                    allocation = self.cluster.allocations[allocation_id]
+                    self._order_for(allocation.node_id, allocation_id)
                 case Record(allocation=allocation) if allocation.gone:
                     self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case PutTask(task=task):
-                    self._stopped.pop(task.id, None)
+                    self._states.begin_again(task.id)
                 case ForgetNode(node_id=node_id):
                     self._leases.drop(node_id)
                     self._usage.pop(node_id, None)
@@ -258,39 +303,26 @@ class ManagerCore:
 
     def _tell_states(self, now: Instant) -> None:
         touched, self._agenda.touched = self._agenda.touched, {}
-        for task_id in touched:
-            task = self.cluster.tasks[task_id]
-            roster = self.cluster.rosters[task_id]
-            state = state_of(task, roster)
-            if settled(task, roster) and task_id not in self._stopped:
-                self._stopped[task_id] = now.wall_ms
-            if state is not self._states.get(task_id):
-                self._states[task_id] = state
-                reason = reason_of(task, roster, now.wall_ms)
-                words = f"{state}: {reason}" if reason else state.value
-                self._do([Announce(EventKind.TASK_STATE, words, task_id, code=state.value)], now)
-
-    def _forget_old_tasks(self, now: Instant) -> None:
-        """Drop the records of tasks stopped long ago, or of the oldest when there are very many."""
-        oldest = now.wall_ms - self._timing.stopped_task_kept * 1000
-        while self._stopped:
-            task_id, since = next(iter(self._stopped.items()))
-            if since >= oldest and len(self._stopped) <= self._timing.stopped_tasks_kept:
-                break
-            del self._stopped[task_id]
-            self._states.pop(task_id, None)
-            self._do([ForgetTask(task_id)], now)
+        self._do(self._states.news(touched, now), now)
+        self._do(self._states.too_old(now), now)
 
     def _next_look(self, now: Instant) -> float | None:
         """Return when something is due although nothing happens."""
+        if self._recovery.going_on:
+            return self._recovery.ends_at()
         dues = [self._leases.next_verdict(now.monotonic), self._planning.look_again_at]
         if self._brake.holds(now.monotonic):
             dues.append(self._brake.held_until)
-        if self._stopped:
-            since = next(iter(self._stopped.values()))
-            left = since / 1000 + self._timing.stopped_task_kept - now.wall_ms / 1000
-            dues.append(now.monotonic + max(left, 1.0))
+        dues.append(self._states.next_due(now))
         return min([due for due in dues if due is not None], default=None)
+
+
+def _recovering(waiting_for: str) -> Rejected:
+    return Rejected(
+        "recovering",
+        f"the ledger is being recovered and nothing can be changed yet: {waiting_for}",
+        "it ends by itself once all are here; to go on without them: cube manager recover --accept",
+    )
 
 
 _PLACEMENTS_AT_ONCE = 1_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from cube.model.allocation import Allocation, Observed, Phase, Wanted
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Condition, Facts, Node
-from cube.model.orders import Order, Remove, Run
+from cube.model.orders import Describe, Order, Remove, Run
 from cube.model.timing import Instant
 
 
@@ -69,18 +69,23 @@ def _with_free_name(cluster: Cluster, node_id: NodeId, facts: Facts) -> Facts:
     return replace(facts, name=name)
 
 
-def full_orders(cluster: Cluster, hello: Connect) -> list[Order]:
+def full_orders(
+    cluster: Cluster, hello: Connect, asked: Collection[AllocationId] = ()
+) -> list[Order]:
     """Return what a worker that just connected must run, and what it must remove.
 
     Complete on both sides, so that nothing follows from what is left out: an allocation on record is ordered to run
-    or to be removed, and one that the worker holds without being on record is ordered away by name.
+    or to be removed, and one that the worker holds without being on record is ordered away by name, unless it is
+    one of those `asked` about.
     """
     orders: list[Order] = []
     for allocation_id in sorted(cluster.on_node(hello.node_id)):
         if order := order_for(cluster, cluster.allocations[allocation_id]):
             orders.append(order)
     for held in hello.holding:
-        if held.id not in cluster.on_node(hello.node_id):
+        if held.id in asked:
+            orders.append(Describe(id=held.id))
+        elif held.id not in cluster.on_node(hello.node_id):
             reason = _why_strange(cluster, held.id, hello.node_id)
             orders.append(Remove(id=held.id, reason=reason))
     return orders
@@ -103,6 +108,7 @@ def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
         spec=cluster.tasks[allocation.task_id].spec,
         first_restart=seen.restart + (seen.phase >= Phase.RUNNING),
         runs_over=seen.restart + (seen.phase >= Phase.EXITED),
+        revision=allocation.revision,
     )
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from cube.core.changes import (
+    Adopt,
     Announce,
     Assign,
     Change,
+    PutLineage,
     PutNode,
     PutTask,
     Record,
@@ -38,6 +40,11 @@ def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
             return _of_task(task, kind, message)
         case Assign(allocation=allocation):
             return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster)
+        case Adopt(allocation=allocation):
+            words = f"found at revision {allocation.revision}, which the ledger had lost"
+            return _of(allocation, EventKind.ALLOCATION_ADOPTED, cluster, words)
+        case PutLineage(kind=kind, message=message):
+            return TaskEvent(revision=0, at_ms=0, kind=kind, message=message)
         case Unassign(allocation_id=allocation_id, why=why):
             allocation = cluster.allocations[allocation_id]
             return _of(allocation, EventKind.ALLOCATION_STOPPING, cluster, why)

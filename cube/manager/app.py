@@ -21,6 +21,8 @@ from cube.manager.api.logs import LogApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
 from cube.manager.feed import Feed
@@ -103,7 +105,10 @@ class Manager:
         supervisor = await opening.enter_async_context(Supervisor())
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
+        backups = Backups(ledger, settings, self._clock)
+        supervisor.keep(backups.run, "backups")
         app = self._application(decider, ledger, sessions, feed, streams)
+        app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.

@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from cube.aio.race import race
 from cube.core.effects import Effects, Held, TurnedAway, Welcomed
 from cube.core.inputs import Connect, Disconnect, Renew
+from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
 from cube.manager.decider import Decider
@@ -24,6 +25,7 @@ from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     PROTOCOL,
     Acknowledge,
+    Described,
     FromWorker,
     Hello,
     Lease,
@@ -116,6 +118,7 @@ class Conversation:
                         epoch=welcomed.epoch,
                         heartbeat=welcomed.heartbeat,
                         lease=welcomed.lease,
+                        revision=welcomed.revision,
                     )
                 )
                 if hello.node_id not in effects.orders:
@@ -161,6 +164,8 @@ class Conversation:
                     session.close("its lease is not that of the present session")
             case Observe():
                 self._observe(message, session, epoch)
+            case Described(allocations=allocations):
+                self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
                 self._streams.refuse(message.stream_id, message.reason)
             case Hello():

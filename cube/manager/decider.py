@@ -311,6 +311,8 @@ def _join(whole: Effects, later: Effects) -> None:
     whole.writes.allocations.update(later.writes.allocations)
     whole.writes.nodes.update(later.writes.nodes)
     whole.writes.events.extend(later.writes.events)
+    if later.writes.lineage is not None:
+        whole.writes.lineage = later.writes.lineage
     for node_id, orders in later.orders.items():
         whole.orders.setdefault(node_id, []).extend(orders)
     whole.look_again_at = later.look_again_at

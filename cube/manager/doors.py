@@ -22,6 +22,10 @@ class Core(Protocol):
 
     cluster: Cluster
 
+    @property
+    def recovering(self) -> str | None:
+        """What a recovery of the ledger waits for; None when none is going on."""
+
     def handle(self, told: Input, now: Instant, /) -> Effects:
         """Take the input in and return its whole consequence."""
 

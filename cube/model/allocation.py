@@ -197,6 +197,7 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     )
     host_ports: tuple[tuple[int, Protocol], ...] = ()
     assigned_ms: int = 0
+    revision: int = 0  # of the event that assigned it; its containers carry it as a label
     wanted: Wanted = Wanted.RUN
     why_removed: str = ""
     lost: bool = False  # the manager gave up on the node; whatever it reports later changes nothing

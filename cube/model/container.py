@@ -19,6 +19,7 @@ class RunLabel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     allocation_id: AllocationId
     restart: int
     spec: TaskSpec
+    revision: int = 0  # of the ledger when the allocation was assigned
 
 
 class ContainerState(StrEnum):

@@ -15,10 +15,12 @@ class EventKind(StrEnum):
     TASK_CREATED = "task.created"
     TASK_CHANGED = "task.changed"
     TASK_STOPPED = "task.stopped"
+    TASK_ADOPTED = "task.adopted"  # put back on record after a loss, as its containers say
     TASK_STATE = "task.state"  # the derived state changed; the message gives the reason
 
     SLOT_WAITING = "slot.waiting"  # cannot be placed now, and why
     ALLOCATION_ASSIGNED = "allocation.assigned"
+    ALLOCATION_ADOPTED = "allocation.adopted"  # likewise
     ALLOCATION_PULLING = "allocation.pulling"
     ALLOCATION_RUNNING = "allocation.running"
     ALLOCATION_HEALTH = "allocation.health"
@@ -38,6 +40,8 @@ class EventKind(StrEnum):
     NODE_CHANGED = "node.changed"
     NODE_REMOVED = "node.removed"
     MANAGER_HELD = "manager.held"  # replacing is held back: too many nodes lost at once
+    MANAGER_RECOVERING = "manager.recovering"  # the ledger was put back: what runs is put on record
+    MANAGER_RECOVERED = "manager.recovered"
 
 
 class TaskEvent(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):

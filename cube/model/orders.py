@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, TaskId
 from cube.model.spec import TaskSpec
 
@@ -21,6 +22,7 @@ class Run(msgspec.Struct, frozen=True, tag="run", gc=False, kw_only=True):
     runs_over: int = 0
     """How many runs are over on record. A worker that knows of fewer goes on from `first_restart`: what it says of
     them would be taken for old news."""
+    revision: int = 0  # at which it was assigned: the journal of a ledger that may be lost
 
 
 class Remove(msgspec.Struct, frozen=True, tag="remove", gc=False, kw_only=True):
@@ -30,7 +32,13 @@ class Remove(msgspec.Struct, frozen=True, tag="remove", gc=False, kw_only=True):
     reason: str
 
 
-Order = Run | Remove
+class Describe(msgspec.Struct, frozen=True, tag="describe", gc=False):
+    """Tell what is known of the allocation (`Description`): the ledger has lost it. Changes nothing."""
+
+    id: AllocationId
+
+
+Order = Run | Remove | Describe
 
 
 class Holding(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -38,3 +46,13 @@ class Holding(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     id: AllocationId
     restart: int = 0
+    revision: int = 0  # at which it was assigned
+
+
+class Description(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """All that a worker knows of an allocation: enough to put it back on record."""
+
+    id: AllocationId
+    revision: int
+    spec: TaskSpec
+    observed: Observed

@@ -21,6 +21,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     brake_window: float = 10.0
     brake_hold: float = 60.0
 
+    recovery_least: float = 10.0  # every worker dials again within a few seconds, known or not
+
     restart_first: float = 0.1  # docker's first delay
     restart_longest: float = 30.0
     restart_stable: float = 60.0  # a run this long was no failure to start

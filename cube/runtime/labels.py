@@ -25,6 +25,7 @@ SLOT = "cube.slot"
 GENERATION = "cube.generation"
 RESTART = "cube.restart"
 ALLOCATION = "cube.allocation"
+REVISION = "cube.revision"
 SPEC = "cube.spec"
 
 NAMES_TRIED = 8  # strangers holding eight names with our hash in them are no accident
@@ -51,6 +52,7 @@ def encode_label(label: RunLabel) -> dict[str, str]:
         GENERATION: str(generation),
         RESTART: str(label.restart),
         ALLOCATION: label.allocation_id,
+        REVISION: str(label.revision),
         SPEC: msgspec.json.encode(label.spec).decode(),
     }
 
@@ -65,6 +67,7 @@ def decode_label(labels: Mapping[str, str]) -> RunLabel | None:
             allocation_id=AllocationId(labels[ALLOCATION]),
             restart=int(labels[RESTART]),
             spec=msgspec.json.decode(labels[SPEC], type=TaskSpec),
+            revision=int(labels.get(REVISION, "0")),
         )
     except (KeyError, ValueError):  # msgspec's errors are ValueErrors
         return None

@@ -83,6 +83,15 @@ class Database:
         except TimeoutError:
             raise self._too_slow(within) from None
 
+    def do_waiting(self, connection: sqlite3.Connection) -> None:
+        """Do what was handed in meanwhile. For a long job, between its parts; ManagerAway when it is to end instead."""
+        for _ in range(self._jobs.qsize()):
+            job = self._jobs.get()
+            if job is None:
+                self._jobs.put(None)
+                raise ManagerAway("the ledger is being closed")
+            job(connection)
+
     async def close(self, *, within: float) -> None:
         """Do everything that was handed in, close the connection and end the thread. Repeats safely."""
         if not self._closed:

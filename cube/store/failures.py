@@ -46,7 +46,4 @@ def _word(error: Exception, ledger: Path) -> CubeError:
 
 
 def _restore(ledger: Path) -> str:
-    return (
-        f"copy a backup over it, or move {ledger.parent} away to begin anew;"
-        " the containers of the cluster run on either way"
-    )
+    return f"cube manager recover --data {ledger.parent}; the containers of the cluster run on either way"

@@ -20,6 +20,7 @@ from cube.errors import CubeError, ManagerAway, Overloaded
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.store import history, tables
+from cube.store.backup import Backup, write_backup
 from cube.store.database import Database
 from cube.store.directory import LEDGER_FILE
 from cube.store.opening import open_ledger
@@ -125,6 +126,10 @@ class Ledger:
         )
         return await self._database.call(read, within=READ_SECONDS)
 
+    async def revision(self) -> int:
+        """Return the revision of the newest change on record."""
+        return await self._database.call(tables.read_revision, within=READ_SECONDS)
+
     async def oldest_revision(self) -> int:
         """Return the revision of the oldest event still kept, 0 where there is none."""
         return await self._database.call(history.oldest_revision, within=READ_SECONDS)
@@ -137,6 +142,22 @@ class Ledger:
         return await self._database.call(
             lambda connection: self._writer.run(connection, work), within=READ_SECONDS
         )
+
+    async def backup(self, *, now_ms: int) -> Backup:
+        """Copy everything recorded so far, and what is recorded meanwhile, to a file among the backups.
+
+        Commits go on between its parts. One at a time. LedgerFull when there is no room for it.
+        """
+
+        def copy(connection: sqlite3.Connection) -> Backup:
+            return write_backup(
+                connection,
+                self._database.path.parent,
+                now_ms=now_ms,
+                between=lambda: self._database.do_waiting(connection),
+            )
+
+        return await self._database.call(copy, within=WHOLE_SECONDS)
 
     async def close(self) -> None:
         """Make everything queued durable, fold the log into the file, and let the directory go. Repeats safely."""

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cube.store.directory import PID_FILE, DataDirectory
+from cube.store.directory import DataDirectory
 from cube.store.failures import Unusable
 from cube.store.schema import migrate
 
@@ -69,8 +69,8 @@ def _refuse_half_a_ledger(directory: DataDirectory) -> None:
     elif directory.unclean and not has_log:
         raise Unusable(
             "lost its write-ahead log, and the newest changes with it",
-            hint="bring back the file that ends in -wal; after copying a backup here,"
-            f" rm {ledger.with_name(PID_FILE)}",
+            hint="bring back the file that ends in -wal, or put a backup in its place:"
+            f" cube manager recover --data {ledger.parent}",
         )
 
 

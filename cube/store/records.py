@@ -15,6 +15,7 @@ import msgspec
 from cube.core.effects import Writes
 from cube.model.allocation import Allocation
 from cube.model.event import TaskEvent
+from cube.model.lineage import Lineage
 from cube.model.node import Node
 from cube.model.task import Task
 from cube.store.failures import Unusable
@@ -69,6 +70,20 @@ def unseal(id: str, sealed: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
         ) from error
 
 
+def seal_lineage(lineage: Lineage) -> str:
+    """Return the lineage as text with a checksum: people who look into a ledger can read it."""
+    text = msgspec.json.encode(lineage)
+    return f"{crc32(text):08x} {text.decode()}"
+
+
+def unseal_lineage(sealed: str) -> Lineage:
+    """Return the lineage that was sealed. Unusable when it is not what was stored."""
+    checksum, _, text = sealed.partition(" ")
+    if checksum != f"{crc32(text.encode()):08x}":
+        raise Unusable("is damaged: what it says of its lost history is not what was stored")
+    return msgspec.json.decode(text, type=Lineage)
+
+
 class Rows(msgspec.Struct):
     """What one transaction stores: sealed records by id (None: deleted) and new events, oldest first."""
 
@@ -77,6 +92,7 @@ class Rows(msgspec.Struct):
     nodes: dict[str, bytes | None] = {}
     requests: dict[str, RequestRow] = {}
     events: list[EventRow] = []
+    lineage: Lineage | None = None
 
     def __len__(self) -> int:
         return (
@@ -85,6 +101,7 @@ class Rows(msgspec.Struct):
             + len(self.nodes)
             + len(self.requests)
             + len(self.events)
+            + (self.lineage is not None)
         )
 
     def absorb(self, later: Rows) -> None:
@@ -94,6 +111,8 @@ class Rows(msgspec.Struct):
         self.nodes.update(later.nodes)
         self.requests.update(later.requests)
         self.events.extend(later.events)
+        if later.lineage is not None:
+            self.lineage = later.lineage
 
 
 def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
@@ -103,6 +122,7 @@ def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
         allocations=_seal_all(writes.allocations),
         nodes=_seal_all(writes.nodes),
         events=[_event_row(event) for event in writes.events],
+        lineage=writes.lineage,
     )
     if request is not None:
         rows.requests[request.key] = (request.at_ms, seal(request.key, request))

@@ -49,12 +49,7 @@ def migrate(
     Each step is one transaction. Before the first step on a file that holds something, a copy is kept beside it.
     Unusable when the file is another program's, or of a newer cube.
     """
-    version = _version(connection)
-    if version > len(steps):
-        raise Unusable(
-            f"was written by a newer cube (schema {version}; this one knows {len(steps)})",
-            hint="start that version of cube, or one after it",
-        )
+    version = check_version(connection, steps)
     if 0 < version < len(steps):
         _keep_copy(connection, ledger.with_name(f"{ledger.name}.schema-{version}"))
     for number in range(version + 1, len(steps) + 1):
@@ -67,6 +62,17 @@ def migrate(
                     "INSERT INTO meta VALUES ('cluster_id', ?)", (mint_cluster_id(),)
                 )
             connection.execute(f"PRAGMA user_version = {number}")
+
+
+def check_version(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
+    """Return the schema of the file, 0 for an empty one. Unusable when it is not ours, or of a newer cube."""
+    version = _version(connection)
+    if version > len(steps):
+        raise Unusable(
+            f"was written by a newer cube (schema {version}; this one knows {len(steps)})",
+            hint="start that version of cube, or one after it",
+        )
+    return version
 
 
 def _version(connection: sqlite3.Connection) -> int:

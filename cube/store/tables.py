@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from cube.core.effects import Snapshot
+from cube.model.lineage import Lineage
 from cube.store.failures import Unusable
 from cube.store.records import (
     ALLOCATIONS,
@@ -24,7 +25,9 @@ from cube.store.records import (
     TASKS,
     RequestRecord,
     Rows,
+    seal_lineage,
     unseal,
+    unseal_lineage,
 )
 
 T = TypeVar("T")
@@ -38,6 +41,8 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
     _write_records(connection, "tasks", rows.tasks)
     _write_records(connection, "allocations", rows.allocations)
     _write_records(connection, "nodes", rows.nodes)
+    if rows.lineage is not None:
+        write_lineage(connection, rows.lineage)
     _execute(connection, "INSERT INTO events VALUES {}", rows.events)
     _execute(
         connection,
@@ -52,14 +57,32 @@ def read_state(connection: sqlite3.Connection) -> Snapshot:
     cluster_id = connection.execute("SELECT value FROM meta WHERE name = 'cluster_id'").fetchone()
     if cluster_id is None:
         raise Unusable("is damaged: it does not say which cluster it is of")
-    (revision,) = connection.execute("SELECT max(revision) FROM events").fetchone()
     return Snapshot(
         cluster_id=cluster_id[0],
-        revision=revision or 0,
+        revision=read_revision(connection),
+        lineage=read_lineage(connection),
         tasks=_read_records(connection, "tasks", TASKS),
         allocations=_read_records(connection, "allocations", ALLOCATIONS),
         nodes=_read_records(connection, "nodes", NODES),
     )
+
+
+def read_revision(connection: sqlite3.Connection) -> int:
+    """Return the revision of the newest change on record."""
+    (newest,) = connection.execute("SELECT max(revision) FROM events").fetchone()
+    return max(newest or 0, read_lineage(connection).revision)
+
+
+def read_lineage(connection: sqlite3.Connection) -> Lineage:
+    """Return what the ledger knows of losses."""
+    row = connection.execute("SELECT value FROM meta WHERE name = 'lineage'").fetchone()
+    return unseal_lineage(row[0]) if row else Lineage()
+
+
+def write_lineage(connection: sqlite3.Connection, lineage: Lineage) -> None:
+    """Store what the ledger knows of losses. Inside a transaction of the caller."""
+    sealed = seal_lineage(lineage)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('lineage', ?)", (sealed,))
 
 
 def read_request(connection: sqlite3.Connection, key: str) -> RequestRecord | None:

@@ -5,6 +5,7 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
     worker   Lease     every heartbeat                     manager  LeaseHeld    the same number back
     worker   Observe   what it saw, until acknowledged     manager  Acknowledge  once it is in the ledger
                                                            manager  Instruct     orders, numbered without gaps
+    worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
 
 A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
@@ -18,7 +19,7 @@ import msgspec
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Facts, Usage
-from cube.model.orders import Holding, Order
+from cube.model.orders import Description, Holding, Order
 
 PROTOCOL = 1
 """Grows when an old peer would misunderstand a new one."""
@@ -57,6 +58,12 @@ class Observe(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
     reports: tuple[Report, ...]
 
 
+class Described(msgspec.Struct, frozen=True, tag="described", kw_only=True):
+    """What the worker knows of allocations that it was asked about. Repeats are harmless."""
+
+    allocations: tuple[Description, ...]
+
+
 class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=True):
     """The worker cannot carry the stream, and why."""
 
@@ -71,6 +78,8 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
     epoch: int
     heartbeat: float
     lease: float
+    revision: int = 0
+    """At which the manager's ledger is: never smaller than any it gave out before."""
 
 
 class Refuse(msgspec.Struct, frozen=True, tag="refuse", kw_only=True):
@@ -112,7 +121,7 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     stderr: bool = True
 
 
-FromWorker = Hello | Lease | Observe | StreamRefused
+FromWorker = Hello | Lease | Observe | Described | StreamRefused
 FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024

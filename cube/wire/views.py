@@ -126,6 +126,15 @@ class TaskDetail(TaskView, frozen=True, kw_only=True):
     events: tuple[EventView, ...] = ()
 
 
+class BackupView(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole copy of the ledger, on the manager's machine."""
+
+    path: str
+    revision: int
+    bytes: int
+    at: datetime
+
+
 class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one task of a bulk POST."""
 

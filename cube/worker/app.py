@@ -9,6 +9,7 @@ from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
 from cube.core.worker.core import WorkerCore
 from cube.core.worker.steps import Start, WorkerEffects
+from cube.errors import PeerFault
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
 from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
@@ -151,6 +152,7 @@ class Worker:
         if effects.look_at_all:
             self._watch.compare_now()
         self._session.report(effects.reports)
+        self._session.describe(effects.descriptions)
         for id in effects.reports:
             self._streams.changed(id)
 
@@ -166,6 +168,13 @@ class Worker:
         )
 
     def _welcomed(self, welcome: Welcome) -> None:
+        newest = max((held.revision for held in self._core.holding), default=0)
+        if welcome.revision < newest:
+            # A manager that knows what it lost leaps over it. Orders of one that does not are not to be followed.
+            raise PeerFault(
+                f"the manager's ledger is at revision {welcome.revision}, "
+                f"and this machine runs what was assigned at {newest}: nothing is removed for it"
+            )
         self._identity.join(welcome.cluster_id)
 
     def _engine_changed(self) -> None:

@@ -102,6 +102,7 @@ class Executor:
             allocation_id=step.id,
             restart=step.restart,
             spec=step.spec,
+            revision=step.revision,
         )
 
     def _note(self, id: AllocationId, progress: PullProgress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import aiohttp
@@ -25,11 +25,13 @@ from cube.errors import CubeError, PeerFault
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
 from cube.model.node import Usage
+from cube.model.orders import Description
 from cube.wire import routes
 from cube.wire.codec import decode_from_manager, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     Acknowledge,
+    Described,
     FromManager,
     FromWorker,
     Hello,
@@ -62,6 +64,7 @@ More than one heartbeat, so that an idle session is not doubted; less than half,
 KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
 USAGE_EVERY = 5.0
 REPORTS_PER_MESSAGE = 500  # about 0.2 MB
+DESCRIPTIONS_PER_MESSAGE = 32  # a spec is 64 kB at most
 
 
 class SessionEnded(CubeError):
@@ -101,6 +104,7 @@ class Session:
         self._report_every = report_every
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._outbox: dict[AllocationId, Observed] = {}
+        self._asked_for: list[Description] = []
         self._unacknowledged: dict[int, tuple[tuple[AllocationId, int], ...]] = {}
         self._leases: dict[int, float] = {}  # number -> when it was sent
         self._heard_at = 0.0
@@ -117,6 +121,12 @@ class Session:
         """Send these soon. Without a session they are dropped: the next one tells everything anew."""
         if self._socket is not None and reports:
             self._outbox.update(reports)
+            self._to_report.set()
+
+    def describe(self, descriptions: Sequence[Description]) -> None:
+        """Send these soon. Without a session they are dropped: the next one is asked anew."""
+        if self._socket is not None and descriptions:
+            self._asked_for.extend(descriptions)
             self._to_report.set()
 
     def beat_now(self) -> None:
@@ -202,6 +212,7 @@ class Session:
     ) -> None:
         self._socket = socket
         self._outbox.clear()
+        self._asked_for.clear()
         self._unacknowledged.clear()
         self._leases.clear()
         self._orders_seen = 0
@@ -265,6 +276,10 @@ class Session:
                     (report.id, report.observed.sequence) for report in reports
                 )
                 await self.send(Observe(number=number, reports=reports))
+            while self._asked_for:
+                some = tuple(self._asked_for[:DESCRIPTIONS_PER_MESSAGE])
+                del self._asked_for[:DESCRIPTIONS_PER_MESSAGE]
+                await self.send(Described(allocations=some))
             # After the send, not before it: what comes alone leaves at once, only a burst is gathered.
             await asyncio.sleep(self._report_every)
 

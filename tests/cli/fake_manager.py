@@ -115,6 +115,8 @@ class FakeManager:
         match asked.method, noun, ref:
             case "GET", "task", "":
                 return json(self.tasks)
+            case "GET", "readyz", "":
+                return json({"status": "ready"})
             case "GET", "node", "":
                 return json(self.nodes)
             case "GET", "event", "":

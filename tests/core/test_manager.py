@@ -58,6 +58,7 @@ def test_a_task_is_recorded_placed_and_ordered_in_one_transaction(world: World) 
                 slot=1,
                 generation=1,
                 spec=a_spec(),
+                revision=effects.writes.events[1].revision,
             )
         ]
     }

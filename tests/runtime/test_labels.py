@@ -56,6 +56,7 @@ def test_people_can_filter_by_the_parts_of_a_label() -> None:
         "cube.slot": "2",
         "cube.generation": "5",
         "cube.restart": "3",
+        "cube.revision": "0",
         "cube.allocation": f"{TASK}.2.5",
     }
 

@@ -53,6 +53,7 @@ async def test_what_was_committed_is_what_is_loaded(
 ) -> None:
     expected: dict[str, Any] = {
         "cluster_id": "cluster-1",
+        "lineage": Lineage(),
         "revision": 0,
         "tasks": {},
         "allocations": {},

@@ -128,18 +128,14 @@ async def test_a_ledger_that_vanished_is_not_taken_for_a_new_cluster(tmp_path: P
     assert "is gone" in (await refusal(ledger.parent)).message
 
 
-async def test_a_log_that_vanished_is_missed_until_the_user_accepts_the_loss(
-    tmp_path: Path,
-) -> None:
+async def test_a_log_that_vanished_is_missed_however_often_it_is_tried(tmp_path: Path) -> None:
     ledger = await crashed(tmp_path / "data")
     ledger.with_name("ledger.db-wal").unlink()
     await refusal(ledger.parent)
     refused = await refusal(ledger.parent)
 
     assert "lost its write-ahead log" in refused.message
-    assert f"rm {ledger.with_name('manager.pid')}" in refused.hint
-    ledger.with_name("manager.pid").unlink()
-    await fill(ledger.parent)
+    assert f"cube manager recover --data {ledger.parent}" in refused.hint
 
 
 async def test_a_crashed_ledger_that_an_older_cube_refused_opens_in_the_right_one(

@@ -115,7 +115,8 @@ def _place(
             continue
         taken.update(placement.nodes)
         for slot, node_id in zip(group, placement.nodes, strict=False):
-            plan.changes.append(Assign(_next(slot, task, demand, node_id, now)))
+            least = cluster.lineage.generation
+            plan.changes.append(Assign(_next(slot, task, demand, node_id, least=least, now=now)))
         if len(placement.nodes) < len(group):
             plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
             plan.refusal = placement.refusal
@@ -128,8 +129,10 @@ def _sooner(due: float | None, avoided: Avoided) -> float | None:
     return min(dues if due is None else [due, *dues], default=None)
 
 
-def _next(slot: Slot, task: Task, demand: Demand, node_id: NodeId, now: Instant) -> Allocation:
-    generation = slot.generation + 1
+def _next(
+    slot: Slot, task: Task, demand: Demand, node_id: NodeId, *, least: int, now: Instant
+) -> Allocation:
+    generation = max(slot.generation, least) + 1
     return Allocation(
         id=allocation_id(task.id, slot.number, generation),
         task_id=task.id,

@@ -22,14 +22,14 @@ from cube.core.worker.inputs import WorkerInput
 from cube.core.worker.lease import Lease
 from cube.core.worker.outcome import STAGES, failed, succeeded, vanished
 from cube.core.worker.plan import next_step
-from cube.core.worker.report import observe, progress_text, withheld_until
+from cube.core.worker.report import description, observe, progress_text, withheld_until
 from cube.core.worker.sight import adopt, look_at
 from cube.core.worker.steps import Discard, Halt, Pull, Start, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Observed, Wanted
 from cube.model.container import ContainerSeen
 from cube.model.ids import AllocationId
-from cube.model.orders import Holding, Order, Remove, Run
+from cube.model.orders import Describe, Holding, Order, Remove, Run
 from cube.model.timing import DEFAULT_TIMING, Instant, Timing
 
 Draw = Callable[[AllocationId, int], float]
@@ -55,7 +55,7 @@ class WorkerCore:
     def holding(self) -> tuple[Holding, ...]:
         """What to say of itself when connecting."""
         return tuple(
-            Holding(id=id, restart=workload.restart)
+            Holding(id=id, restart=workload.restart, revision=workload.revision)
             for id, workload in self._workloads.items()
             if not workload.removed
         )
@@ -95,7 +95,7 @@ class WorkerCore:
     ) -> dict[AllocationId, Workload]:
         match input:
             case inputs.Ordered(orders=orders):
-                return self._some(self._order(order, now.monotonic) for order in orders)
+                return self._some(self._order(order, now.monotonic, effects) for order in orders)
             case inputs.Looked():
                 return self._look(input, now)
             case inputs.Saw():
@@ -119,8 +119,12 @@ class WorkerCore:
     def _some(self, found: Iterable[Workload | None]) -> dict[AllocationId, Workload]:
         return {workload.id: workload for workload in found if workload is not None}
 
-    def _order(self, order: Order, now: float) -> Workload:
+    def _order(self, order: Order, now: float, effects: WorkerEffects) -> Workload | None:
         workload = self._workloads.get(order.id)
+        if isinstance(order, Describe):
+            if workload is not None and workload.spec is not None:
+                effects.descriptions.append(description(workload, workload.spec))
+            return None
         if workload is None:
             workload = self._workloads[order.id] = Workload(id=order.id)
             if isinstance(order, Run) and order.first_restart:
@@ -143,10 +147,10 @@ class WorkerCore:
         workload.not_before = 0.0
 
     def _order_run(self, workload: Workload, order: Run, now: float) -> None:
-        if workload.spec is None:
-            workload.spec = (
-                order.spec
-            )  # one allocation, one spec: a newer one gets an allocation of its own
+        if (
+            workload.spec is None
+        ):  # one allocation, one spec: a newer one gets an allocation of its own
+            workload.spec, workload.revision = order.spec, order.revision
         if workload.wanted is None:
             workload.wanted = Wanted.RUN
             workload.unstarted = False

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from cube.core.restart import Again, Over
 from cube.core.worker.steps import Create, Halt, Pull, Start
 from cube.core.worker.workload import Workload
-from cube.model.allocation import Failure, Health, Observed, Phase, Timings
+from cube.model.allocation import ASSIGNED, Failure, Health, Observed, Phase, Timings
+from cube.model.orders import Description
+from cube.model.spec import TaskSpec
 
 NOTICEABLE = 1.0  # a step shorter than this is not reported: its end follows at once
 PROGRESS_EVERY = 1.0  # people see no more of a pull
@@ -34,6 +38,17 @@ def observe(workload: Workload, now: float) -> Observed | None:
         failures_in_row=workload.failures,
         retry_in_ms=round(workload.retry_seconds * 1000) if waits else 0,
         message=_message(workload, phase),
+    )
+
+
+def description(workload: Workload, spec: TaskSpec) -> Description:
+    """Return all that is known of an allocation, as it was last reported."""
+    face = workload.face or ASSIGNED
+    return Description(
+        id=workload.id,
+        revision=workload.revision,
+        spec=spec,
+        observed=replace(face, sequence=workload.sequence),
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
+from cube.model.orders import Description
 from cube.model.spec import HealthCheck, TaskSpec
 
 
@@ -22,6 +23,7 @@ class Create(msgspec.Struct, frozen=True, gc=False):
     id: AllocationId
     restart: int
     spec: TaskSpec
+    revision: int = 0
 
 
 class Start(msgspec.Struct, frozen=True, gc=False):
@@ -71,5 +73,6 @@ class WorkerEffects(msgspec.Struct):
     cancel: list[AllocationId] = []  # whose pull is of no use any more
     probes: list[Probe] = []
     reports: dict[AllocationId, Observed] = {}
+    descriptions: list[Description] = []  # as asked for by the manager
     look_at_all: bool = False
     look_again_at: float | None = None

@@ -25,6 +25,7 @@ class Workload(msgspec.Struct, kw_only=True):
 
     id: AllocationId
     spec: TaskSpec | None = None  # None: nothing but a Remove was heard of it
+    revision: int = 0  # at which the manager assigned it
     wanted: Wanted | None = None  # None: found by its label, no order since this process started
     removing_since: float = 0.0
     removed: bool = False

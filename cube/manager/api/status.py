@@ -8,6 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 import cube
+from cube.errors import Recovering
 from cube.manager.decider import Decider
 from cube.manager.doors import Core
 from cube.manager.feed import Feed
@@ -46,6 +47,9 @@ class StatusApi:
         if doubt := self._decider.doubt:
             message = f"no change can be taken now: {doubt.message}"
             return refused(HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, message)).response()
+        waiting_for = await self._decider.read(lambda core: core.recovering)
+        if waiting_for is not None:
+            return refused(Recovering(f"the ledger is being recovered: {waiting_for}")).response()
         return json_response({"status": "ready"})
 
     async def version(self, request: web.Request) -> web.Response:
