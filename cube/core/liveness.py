@@ -13,12 +13,13 @@ class Leases:
     """When each node was last heard, by the manager's monotonic clock, oldest first.
 
     Renewing and asking for the oldest cost the same for 5 nodes and 5,000. Kept in memory only: after a manager's
-    start every node counts as just heard, so that its own absence is held against nobody.
+    start, and when it was stopped for a while, every node counts as just heard: its own absence is held against nobody.
     """
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         self._heard: OrderedDict[NodeId, float] = OrderedDict()
+        self._excused: set[NodeId] = set()  # given a fresh lease, and not heard since
         self._pace = 1.0
 
     @property
@@ -40,6 +41,7 @@ class Leases:
         """The node was heard."""
         self._heard[node_id] = at
         self._heard.move_to_end(node_id)
+        self._excused.discard(node_id)
         # The pace only grows: a node that was told to beat slowly must not be judged by a quicker one.
         beats = len(self._heard) / self._timing.heartbeat
         self._pace = max(self._pace, beats / self._timing.heartbeats_per_second)
@@ -47,6 +49,19 @@ class Leases:
     def drop(self, node_id: NodeId) -> None:
         """The node is given up or forgotten: no verdict is due any more."""
         self._heard.pop(node_id, None)
+        self._excused.discard(node_id)
+
+    def excuse(self, at: float, absence: float) -> None:
+        """Hold the manager's own absence (seconds, until now) against nobody: every node gets a fresh lease.
+
+        What they sent meanwhile is not read yet, and who hung up needs time to dial again. A node that is not heard
+        between two absences gets no second fresh lease: then only the absence does not count. So a manager that
+        falls asleep again and again gives a dead node up after a lease of its own waking time, and not never.
+        """
+        for node_id, heard in self._heard.items():
+            self._heard[node_id] = heard + absence if node_id in self._excused else at
+        self._excused.update(self._heard)
+        self._heard = OrderedDict(sorted(self._heard.items(), key=lambda entry: entry[1]))
 
     def heard(self, node_id: NodeId) -> float | None:
         """When the node was last heard; None for one that is not watched."""

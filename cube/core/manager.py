@@ -57,6 +57,7 @@ class ManagerCore:
         self._timing = timing
         self._leases = Leases(timing)
         self._brake = Brake(timing)
+        self._look_at: float | None = None  # when it asked to be called at the latest
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy)
         self._recovery = Recovery(self.cluster, timing, now)
@@ -87,6 +88,7 @@ class ManagerCore:
 
     def handle(self, told: Input, now: Instant) -> Effects:
         """Take one input and return its whole consequence."""
+        self._notice_absence(now)
         answer = self._take(told, now)
         if self._recovery.over(now):
             self._end_recovery("every node on record has told what it runs", now)
@@ -96,11 +98,12 @@ class ManagerCore:
             more = self._plan(now)
         self._tell_states(now)
         orders, self._orders = self._orders, {}
+        self._look_at = self._next_look(now)
         return Effects(
             answer=answer,
             writes=self.cluster.take_writes(),
             orders=orders,
-            look_again_at=self._next_look(now),
+            look_again_at=self._look_at,
             more=more,
         )
 
@@ -204,6 +207,17 @@ class ManagerCore:
         return answer
 
     # -- deciding ---------------------------------------------------------------------------------------------
+
+    def _notice_absence(self, now: Instant) -> None:
+        """Excuse every node if nothing at all was handled for long after it was due: this process was stopped.
+
+        It is woken by its timer, before it has read the heartbeats that wait in its sockets. One that is merely busy
+        handles something all the time, each time asks to be called in the future, and so is never that late.
+        """
+        if self._look_at is not None:
+            absence = now.monotonic - self._look_at
+            if absence > self._timing.overslept:
+                self._leases.excuse(now.monotonic, absence)
 
     def _judge_nodes(self, now: Instant) -> None:
         """Judge the silent nodes, the longest silent first, unless too many are silent to believe it."""

@@ -14,6 +14,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     )
     suspect_after: float = 2.0  # one heartbeat may be lost
     lost_after: float = 4.0  # three may be lost, and a worker restarts in less than one
+    # Called so much later than it asked for, the manager itself was away. A busy one is late by milliseconds; and
+    # nobody it could still hear a heartbeat before is given up within `suspect_after` and this.
+    overslept: float = 1.0
     brake_share: float = (
         1 / 3
     )  # more nodes than this lost at once: the manager's own network is the likelier fault

@@ -65,6 +65,30 @@ def test_the_pace_never_quickens_under_a_node_that_was_told_to_beat_slowly() -> 
     assert leases.heartbeat == 2.0
 
 
+def test_the_managers_own_absence_is_held_against_nobody() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    leases.renew(W1, 100.0)
+    leases.renew(W2, 101.0)
+    leases.excuse(110.0, absence=8.0)
+    assert leases.overdue(111.9) == []
+    assert leases.judge(W1, 113.9) is Condition.SUSPECT
+    assert leases.judge(W1, 114.0) is Condition.LOST
+
+
+def test_a_node_that_stays_silent_between_two_absences_gets_no_second_fresh_lease() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    leases.renew(W1, 100.0)
+    leases.renew(W2, 100.0)
+    leases.excuse(110.0, absence=8.0)
+    leases.renew(W2, 111.0)
+    leases.excuse(120.0, absence=7.0)
+    assert (leases.heard(W1), leases.heard(W2)) == (117.0, 120.0)
+    assert leases.overdue(119.5) == [W1]
+    leases.renew(W1, 121.0)
+    leases.excuse(130.0, absence=7.0)
+    assert leases.heard(W1) == 130.0
+
+
 def test_the_brake_ignores_single_losses_and_small_clusters() -> None:
     brake = Brake(DEFAULT_TIMING)
     assert not brake.check(1, 50, at=0.0)

@@ -26,6 +26,7 @@ from cube.model.node import Availability, Condition, Facts, Usage
 from cube.model.orders import Holding, Remove, Run
 from cube.model.resources import Resources
 from cube.model.task import Goal, TaskState
+from cube.model.timing import Instant
 from tests.builders import GIB, MIB, a_spec, node_id, task_id
 from tests.world import World
 
@@ -497,6 +498,53 @@ def test_after_a_start_of_the_manager_every_known_node_has_a_fresh_lease(world: 
     assert {one.condition for one in world.core.cluster.nodes.values()} == {Condition.READY}
     world.pass_time(3)
     assert {one.condition for one in world.core.cluster.nodes.values()} == {Condition.LOST}
+
+
+def doze(world: World, seconds: float) -> None:
+    """The manager's process is stopped for so long; its timer wakes it, not a heartbeat."""
+    wall_ms = world.now.wall_ms + round(seconds * 1000)
+    world.now = Instant(world.now.monotonic + seconds, wall_ms)
+    world.tell(Tick())
+
+
+def test_a_manager_that_was_stopped_for_long_gives_nobody_up_before_it_has_listened(
+    world: World,
+) -> None:
+    world.join("w1", "w2")
+    world.submit(replicas=2)
+    world.run_all()
+    doze(world, 600)
+    world.pass_time(10)
+    assert not world.told(EventKind.NODE_SUSPECT, EventKind.NODE_LOST)
+    assert world.latest().generation == 1
+
+
+def test_a_manager_that_falls_asleep_again_and_again_gives_a_dead_node_up_all_the_same(
+    world: World,
+) -> None:
+    world.join("w1", "w2")
+    world.submit(replicas=2)
+    world.run_all()
+    for _ in range(8):
+        doze(world, 30)
+        world.pass_time(1, silent=("w1",))
+    assert {one.name for one in world.core.cluster.nodes.values() if one.ready} == {"w2"}
+    assert len(world.told(EventKind.NODE_LOST)) == 1
+    assert set(world.where().values()) == {"w2"}
+
+
+def test_a_manager_that_is_called_a_little_late_was_not_away(world: World) -> None:
+    world.join("w1")
+    doze(world, world.timing.suspect_after + world.timing.overslept)
+    assert world.told(EventKind.NODE_SUSPECT)
+    assert not world.told(EventKind.NODE_LOST)
+
+
+def test_a_node_given_up_before_the_manager_was_stopped_stays_given_up(world: World) -> None:
+    world.join("w1", "w2")
+    world.pass_time(5, silent=("w1",))
+    doze(world, 600)
+    assert world.core.cluster.nodes[node_id("w1")].condition is Condition.LOST
 
 
 def test_many_nodes_lost_at_once_are_held_back(world: World) -> None:

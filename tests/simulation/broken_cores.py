@@ -111,6 +111,13 @@ class BeginsWithOldLeases(ManagerCore):
                 self._leases.renew(node_id, now.monotonic - self._timing.lost_after)
 
 
+class BlamesOthersForItsAbsence(ManagerCore):
+    """A manager that was paused judges leases before it has read those that came meanwhile."""
+
+    def _notice_absence(self, now: Instant) -> None:
+        """Notice nothing."""
+
+
 class ForgetsStops(Cluster):
     """A stop is decided and not written down."""
 
@@ -269,6 +276,7 @@ VARIANTS = {
     "takes a failed commit for made": Variant(Parts(decider=TakesFailureForSuccess)),
     "heeds old sessions": Variant(Parts(manager_core=HeedsOldSessions)),
     "begins with old leases": Variant(Parts(manager_core=BeginsWithOldLeases)),
+    "holds its own absence against others": Variant(Parts(manager_core=BlamesOthersForItsAbsence)),
     "does not record stops": _patched(manager, "Cluster", ForgetsStops),
     "uses a generation twice": _patched(slots, "_next", same_generation),
     "places the successor before the former is gone": _patched(slots, "_leaving", lambda _: False),

@@ -61,6 +61,14 @@ class Conversations:
         if (conversation := self._by_node.get(node_id)) is not None:
             conversation.instruct(orders)
 
+    def unread(self) -> set[NodeId]:
+        """The nodes whose leases wait to be read while this process is paused."""
+        return {
+            node_id
+            for node_id, conversation in self._by_node.items()
+            if conversation.has_unread_lease
+        }
+
     def end_all(self) -> None:
         """Decisions were taken back: let the workers come again."""
         for conversation in list(self._by_node.values()):
@@ -86,6 +94,14 @@ class Conversation:
         self._heard = 0
         connection.hears(Side.WORKER, lambda message: all.process.call(self._hear, message))
         all.process.after(HELLO_SECONDS, self._still_silent, 0)
+
+    @property
+    def has_unread_lease(self) -> bool:
+        """Whether a lease waits in the socket of a paused process."""
+        return any(
+            action == self._hear and isinstance(told[0], Lease)
+            for action, told in self._all.process.held
+        )
 
     def say(self, message: FromManager) -> None:
         """Send a message."""

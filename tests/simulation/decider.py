@@ -170,7 +170,7 @@ class Decider:
             return
         if self._armed is None or when < self._armed:
             self._armed = when
-            schedule.at(when, self._process.call, self._wake, when)
+            self._process.at(when, self._wake, when)
 
     def _wake(self, when: float) -> None:
         if when != self._armed:

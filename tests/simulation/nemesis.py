@@ -201,7 +201,7 @@ class Nemesis:
         if manager is None or not manager.process.alive:
             return ""
         manager.process.pause()
-        return f"for {self._later(draws[0], 0.3, 10.0, manager.process.resume):.1f} s"
+        return f"for {self._later(draws[0], 0.3, 10.0, self._world.resume_manager):.1f} s"
 
     def _commit_crash(self, _: Host, draws: tuple[float, ...]) -> str:
         self._world.ledger.crash = "before" if draws[0] < 0.5 else "after"

@@ -76,7 +76,14 @@ class Process:
         self.clock = clock
         self.alive = True
         self.paused = False
+        self.paused_at = 0.0
         self._held: list[tuple[Action, tuple[Any, ...]]] = []
+        self._overdue: list[tuple[Action, tuple[Any, ...]]] = []
+
+    @property
+    def held(self) -> list[tuple[Action, tuple[Any, ...]]]:
+        """What came from outside since it was paused."""
+        return self._held
 
     def call(self, action: Action, *told: Any) -> None:
         """Do this in the process."""
@@ -87,16 +94,28 @@ class Process:
 
     def after(self, seconds: float, action: Action, *told: Any) -> None:
         """Do this after so many seconds by the process's own clock."""
-        self.schedule.after(seconds / self.clock.rate, self.call, action, *told)
+        self.schedule.after(seconds / self.clock.rate, self._ring, action, *told)
+
+    def at(self, when: float, action: Action, *told: Any) -> None:
+        """Do this at that true time."""
+        self.schedule.at(when, self._ring, action, *told)
+
+    def _ring(self, action: Action, *told: Any) -> None:
+        if self.paused:
+            self._overdue.append((action, told))
+        elif self.alive:
+            action(*told)
 
     def pause(self) -> None:
-        """SIGSTOP: nothing is done until `resume`, and everything then."""
-        self.paused = True
+        """SIGSTOP: nothing is done until `resume`, and everything then: timers first, then what waits in sockets."""
+        if not self.paused:
+            self.paused, self.paused_at = True, self.schedule.now
 
     def resume(self) -> None:
         """SIGCONT."""
         self.paused = False
-        held, self._held = self._held, []
+        held = self._overdue + self._held
+        self._overdue, self._held = [], []
         for action, told in held:
             self.call(action, *told)
 
@@ -104,3 +123,4 @@ class Process:
         """SIGKILL."""
         self.alive = self.paused = False
         self._held.clear()
+        self._overdue.clear()

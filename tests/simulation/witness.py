@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 STARTS_WINDOW, STARTS_MOST = 10.0, 12  # by policy a crash loop begins 9 runs in its first 10 s
 STEPS_MOST = 30  # of one allocation within a second
+ABSENCE = 5.0  # the manager notices one that is longer than a second beyond the next verdict, which is due within 2
 BRAKE_WINDOW, BRAKE_HOLD = 9.0, 59.0  # the manager's 10 s and 60 s, by a clock that drifts
 SETTLING = 8.0  # so long after a trouble of a host its exclusive containers may still be in each other's way
 
@@ -70,6 +71,8 @@ class Witness:
         self._given_up: deque[float] = deque()  # when nodes were, by this manager
         self._held_at = -1e9  # when the manager last suspected itself
         self._stale = False
+        self._woke_at = -1e9  # when the manager last went on after a pause
+        self._unread: set[NodeId] = set()  # whose leases waited to be read then
 
     # -- the manager --------------------------------------------------------------------------------------------
 
@@ -78,6 +81,13 @@ class Witness:
         self._given_up.clear()
         self.nothing_acknowledged_is_lost()
         self._check_cluster(core)
+
+    def manager_wakes(self, unread: set[NodeId], paused_at: float) -> None:
+        """A paused manager goes on, and has not read yet what these nodes sent."""
+        # A short pause is no absence; and after two in a row the leases of before the first one count.
+        short = self._schedule.now - paused_at < ABSENCE
+        again = paused_at - self._woke_at < ABSENCE
+        self._woke_at, self._unread = self._schedule.now, set() if short or again else unread
 
     def about_to_decide(self, core: ManagerCore, told: Input) -> None:
         """Note whether what the core is told comes from a session that was replaced."""
@@ -92,6 +102,8 @@ class Witness:
             raise Broken("I4", f"{type(told).__name__} of a session that was replaced was heeded")
         if effects.writes:
             self._check_cluster(core)
+            if self._schedule.now == self._woke_at:
+                self._check_absence(effects.writes)
             if self.story.wanted:
                 for event in effects.writes.events:
                     who = f"{event.task}.{event.slot}" if event.slot else event.task
@@ -106,6 +118,15 @@ class Witness:
                         where,
                         event.message,
                     )
+
+    def _check_absence(self, writes: Writes) -> None:
+        """A manager that was paused holds that against nobody."""
+        for node_id, node in writes.nodes.items():
+            before = self.ledger.nodes.get(node_id)
+            if node is None or before is None or before.condition is Condition.LOST:
+                continue
+            if node.condition is Condition.LOST and node_id in self._unread:
+                raise Broken("I3", f"{node_id} was given up before its heartbeats were read")
 
     def _check_cluster(self, core: ManagerCore) -> None:
         if wrong := violations(core.cluster):

@@ -111,8 +111,7 @@ class Worker:
         if at != self._alarm_at:
             self._alarm_at = at
             if at is not None:
-                process = self.process
-                process.schedule.at(process.clock.due(at), process.call, self._wake, at)
+                self.process.at(self.process.clock.due(at), self._wake, at)
 
     def _wake(self, at: float) -> None:
         if at == self._alarm_at:

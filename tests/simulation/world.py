@@ -111,6 +111,13 @@ class World:
             self.story.tell("manager", "is killed")
             self.manager.kill()
 
+    def resume_manager(self) -> None:
+        """SIGCONT, unless it died meanwhile."""
+        if self.manager is not None and self.manager.process.paused:
+            unread = self.manager.conversations.unread()
+            self.witness.manager_wakes(unread, self.manager.process.paused_at)
+            self.manager.process.resume()
+
     def _accept(self, connection: Connection) -> bool:
         manager = self.manager
         if manager is None or not manager.process.alive:
@@ -124,8 +131,7 @@ class World:
         self.air.clear()
         self.ledger.full = False
         self.ledger.crash = ""
-        if self.manager is not None and self.manager.process.paused:
-            self.manager.process.resume()
+        self.resume_manager()
         self.start_manager()
         for host in list(self.hosts):
             host.heal()
