@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
+from collections.abc import Mapping
 
 from cube.model.ids import NodeId
 from cube.model.node import Condition
@@ -97,32 +98,30 @@ class Leases:
 
 class Brake:
     """Holds back verdicts when too many nodes fall silent at once: then the manager's own network is the
-    likelier fault, and moving everything would be the greater harm."""
+    likelier fault, and moving everything would be the greater harm. One node that comes and goes counts once."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
-        self._lost_at: deque[float] = deque()
+        self._given_up: dict[NodeId, float] = {}  # when last, within the window
         self.held_until = 0.0
 
     def holds(self, at: float) -> bool:
         """Whether no node may be given up now."""
         return at < self.held_until
 
-    def check(self, losing: int, nodes: int, at: float) -> bool:
-        """Return whether giving up `losing` more of `nodes` is too much; if so, hold from now on.
+    def check(self, losing: Mapping[NodeId, float], nodes: int, at: float) -> bool:
+        """Return whether giving up these of `nodes` nodes is too much; if so, hold from now on.
 
-        A hold that has run out is not renewed for the same nodes: after it the verdict stands.
+        `losing` tells when each was heard last. After a hold the verdict stands for those that were silent in it: they
+        neither count again nor renew it.
         """
         timing = self._timing
-        while self._lost_at and self._lost_at[0] <= at - timing.brake_window:
-            self._lost_at.popleft()
-        if self.held_until and at >= self.held_until:
-            self.held_until = 0.0
-            self._lost_at.clear()
-            return False
-        many = len(self._lost_at) + losing
-        if many >= timing.brake_least and many > nodes * timing.brake_share:
+        begin = at - timing.brake_window
+        self._given_up = {one: when for one, when in self._given_up.items() if when > begin}
+        fresh = {node_id for node_id, heard in losing.items() if heard >= self.held_until}
+        many = len(self._given_up.keys() | fresh)
+        if fresh and many >= timing.brake_least and many > nodes * timing.brake_share:
             self.held_until = at + timing.brake_hold
             return True
-        self._lost_at.extend([at] * losing)
+        self._given_up.update(dict.fromkeys(fresh, at))
         return False

@@ -237,16 +237,17 @@ class ManagerCore:
             self._give_up(losing, now)
 
     def _give_up(self, losing: list[NodeId], now: Instant) -> None:
-        if self._brake.check(len(losing), len(self.cluster.nodes), now.monotonic):
+        heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}
+        if self._brake.check(heard, len(self.cluster.nodes), now.monotonic):
             words = (
-                f"{plural(len(losing), 'node')} of {len(self.cluster.nodes)} fell silent at once: nothing is "
+                f"too many of {plural(len(self.cluster.nodes), 'node')} fell silent at once: nothing is "
                 f"replaced for {seconds(self._timing.brake_hold * 1000)}, the fault may be here"
             )
             self._do([Announce(EventKind.MANAGER_HELD, words)], now)
             return
         for node_id in losing:
             node = self.cluster.nodes[node_id]
-            silence = now.monotonic - (self._leases.heard(node_id) or now.monotonic)
+            silence = now.monotonic - heard[node_id]
             self._leases.drop(node_id)
             self._sessions.pop(node_id, None)
             self._do([nodes.silent(node, Condition.LOST, silence, now)], now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cube.core.liveness import Brake, Leases
+from cube.model.ids import NodeId
 from cube.model.node import Condition
 from cube.model.timing import DEFAULT_TIMING
 from tests.builders import node_id
@@ -89,28 +90,48 @@ def test_a_node_that_stays_silent_between_two_absences_gets_no_second_fresh_leas
     assert leases.heard(W1) == 130.0
 
 
+def silent(*names: str, since: float = 0.0) -> dict[NodeId, float]:
+    return {node_id(name): since for name in names}
+
+
 def test_the_brake_ignores_single_losses_and_small_clusters() -> None:
     brake = Brake(DEFAULT_TIMING)
-    assert not brake.check(1, 50, at=0.0)
-    assert not brake.check(2, 2, at=20.0)
+    assert not brake.check(silent("a"), 50, at=0.0)
+    assert not brake.check(silent("a", "b"), 2, at=20.0)
     assert not brake.holds(20.0)
 
 
 def test_the_brake_holds_when_too_many_are_lost_within_its_window() -> None:
     brake = Brake(DEFAULT_TIMING)
-    assert not brake.check(2, 6, at=0.0)
-    assert brake.check(1, 6, at=9.0)
+    assert not brake.check(silent("a", "b"), 6, at=0.0)
+    assert brake.check(silent("c"), 6, at=9.0)
     assert brake.holds(68.9)
     assert not brake.holds(69.0)
 
 
 def test_losses_far_apart_do_not_add_up() -> None:
     brake = Brake(DEFAULT_TIMING)
-    assert not brake.check(2, 6, at=0.0)
-    assert not brake.check(1, 6, at=10.1)
+    assert not brake.check(silent("a", "b"), 6, at=0.0)
+    assert not brake.check(silent("c"), 6, at=10.1)
+
+
+def test_one_node_that_comes_and_goes_never_brings_the_brake_on() -> None:
+    brake = Brake(DEFAULT_TIMING)
+    for round in range(20):
+        assert not brake.check(silent("a", since=round * 4.1), 3, at=round * 4.1 + 4.0)
+    assert brake.held_until == 0.0
 
 
 def test_after_the_hold_the_verdict_stands() -> None:
     brake = Brake(DEFAULT_TIMING)
-    assert brake.check(4, 6, at=0.0)
-    assert not brake.check(4, 6, at=60.0)
+    assert brake.check(silent("a", "b", "c", "d"), 6, at=4.0)
+    assert not brake.check(silent("a", "b", "c", "d"), 6, at=64.0)
+    assert not brake.holds(64.0)
+    assert not brake.check(silent("e", since=63.0), 6, at=67.0)
+
+
+def test_nodes_that_were_heard_after_a_hold_are_held_back_again() -> None:
+    brake = Brake(DEFAULT_TIMING)
+    assert brake.check(silent("a", "b", "c", "d"), 6, at=4.0)
+    assert brake.check(silent("a", "b", "c", "d", since=3_000.0), 6, at=3_004.0)
+    assert brake.holds(3_063.9)

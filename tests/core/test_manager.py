@@ -561,6 +561,20 @@ def test_many_nodes_lost_at_once_are_held_back(world: World) -> None:
     assert set(world.where().values()) == set(names[4:])
 
 
+def test_one_node_that_comes_and_goes_does_not_keep_the_work_of_another_from_moving(
+    world: World,
+) -> None:
+    world.join("w1", "w2", "w3")
+    world.submit(replicas=3)
+    world.run_all()
+    for _ in range(4):
+        world.pass_time(4, silent=("w1",))
+        world.join("w1")
+    world.pass_time(4, silent=("w2",))
+    assert not world.told(EventKind.MANAGER_HELD)
+    assert len(world.told(EventKind.NODE_LOST)) == 5
+
+
 def test_a_worker_of_another_cluster_is_turned_away(world: World) -> None:
     effects = world.tell(
         Connect(node_id=node_id("w1"), cluster_id="c2", facts=Facts(name="w1", capacity=ROOMY))

@@ -28,7 +28,7 @@ from cube.core.worker.plan import next_step
 from cube.core.worker.steps import Create, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Allocation, Failure, FailureKind, Observed
-from cube.model.ids import allocation_id
+from cube.model.ids import NodeId, allocation_id
 from cube.model.orders import Order, Remove, Run
 from cube.model.task import Goal
 from cube.model.timing import Instant
@@ -148,6 +148,15 @@ def keep_ports(candidate: Candidate, task_id: Any, demand: Any, ports: Any) -> N
 
 
 _let_go = Candidate.let_go
+
+
+def count_again(brake: Brake, losing: Any, nodes: int, at: float) -> bool:
+    """A node that comes and goes counts each time."""
+    losing = {NodeId(f"{one} at {at}"): heard for one, heard in losing.items()}
+    return _check(brake, losing, nodes, at)
+
+
+_check = Brake.check
 
 
 def revive(cluster: Cluster, wish: Any, now: Instant) -> Any:
@@ -284,6 +293,7 @@ VARIANTS = {
     "never frees a host port": _patched(Candidate, "let_go", keep_ports),
     "revives what was stopped": _patched(wishes, "scale", revive),
     "has no brake": _patched(Brake, "check", lambda *_: False),
+    "counts one lost node again and again": _patched(Brake, "check", count_again),
     "removes what is not named": Variant(Parts(worker_core=RemovesWhatIsNotNamed)),
     "counts the lease from its receipt": Variant(Parts(worker_core=CountsLeaseFromReceipt)),
     "ignores the lease": _patched(Lease, "halt_at", float("inf")),

@@ -68,7 +68,7 @@ class Witness:
             lambda: deque(maxlen=STEPS_MOST)
         )
         self._leases: dict[NodeId, tuple[Worker, float]] = {}  # by whom confirmed, true end
-        self._given_up: deque[float] = deque()  # when nodes were, by this manager
+        self._given_up: deque[tuple[float, NodeId]] = deque(maxlen=100)  # by this manager
         self._held_at = -1e9  # when the manager last suspected itself
         self._stale = False
         self._woke_at = -1e9  # when the manager last went on after a pause
@@ -167,18 +167,27 @@ class Witness:
         now = self._schedule.now
         if any(event.kind is EventKind.MANAGER_HELD for event in writes.events):
             self._held_at = now
+            self._check_hold(writes, ledger)
         for node_id, node in writes.nodes.items():
             before = ledger.nodes.get(node_id)
             if node is None or before is None or node.condition is not Condition.LOST:
                 continue
             if before.condition is not Condition.LOST:
-                self._given_up.append(now)
-        while self._given_up and self._given_up[0] < now - BRAKE_WINDOW:
-            self._given_up.popleft()
-        many = len(self._given_up)
+                self._given_up.append((now, node_id))
+        many = len(self._lost_since(now - BRAKE_WINDOW))
         held = now - BRAKE_HOLD - 2 * BRAKE_WINDOW < self._held_at < now - BRAKE_HOLD
         if many >= 3 and many > len(ledger.nodes | writes.nodes) / 3 and not held:
             raise Broken("I21", f"{many} nodes were given up at once")
+
+    def _lost_since(self, begin: float) -> set[NodeId]:
+        return {node_id for when, node_id in self._given_up if when >= begin}
+
+    def _check_hold(self, writes: Writes, ledger: Ledger) -> None:
+        """Nothing is held back but for three nodes that are silent, or were given up just before."""
+        nodes = {**ledger.nodes, **writes.nodes}
+        silent = {one.id for one in nodes.values() if one and one.condition is Condition.SUSPECT}
+        if len(silent | self._lost_since(self._schedule.now - BRAKE_WINDOW - 2.0)) < 3:
+            raise Broken("I21", f"only {sorted(silent)} are silent, and that was held back")
 
     def _check_new(self, new: Allocation, writes: Writes, ledger: Ledger) -> None:
         slot = (new.task_id, new.slot)
