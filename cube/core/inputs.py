@@ -62,12 +62,13 @@ class RemoveNode(msgspec.Struct, frozen=True, tag=True):
 
 
 class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """A worker said hello."""
+    """A worker said hello. `blind`: what it holds is not known yet."""
 
     node_id: NodeId
     cluster_id: str
     facts: Facts
     holding: tuple[Holding, ...] = ()
+    blind: bool = False
     runtime_error: str = ""
 
 

@@ -146,13 +146,12 @@ class ManagerCore:
         self._leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
-        orders = nodes.full_orders(self.cluster, hello, self._recovery.ask(hello))
-        if (
-            self._recovery.going_on
-        ):  # what it does not hold may have been moved since the ledger's time
-            held = {one.id for one in hello.holding}
-            orders = [one for one in orders if not isinstance(one, Run) or one.id in held]
-        self._orders[node.id] = orders
+        asked = self._recovery.ask(hello)
+        if self._recovery.going_on:
+            self._orders[node.id] = nodes.orders_for_held(self.cluster, hello, asked)
+        else:
+            self._do(nodes.outdated_and_gone(self.cluster, hello), now)
+            self._orders[node.id] = nodes.full_orders(self.cluster, hello, asked)
         return Welcomed(
             node.epoch, self._leases.heartbeat, self._leases.lost_after, self.cluster.revision
         )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from cube.core.changes import Change, PutNode, Record, WriteOff
+from cube.core.changes import Change, PutNode, Record, Unassign, WriteOff
 from cube.core.cluster import Cluster
 from cube.core.effects import TurnedAway
 from cube.core.inputs import Connect, Observe
@@ -69,17 +69,52 @@ def _with_free_name(cluster: Cluster, node_id: NodeId, facts: Facts) -> Facts:
     return replace(facts, name=name)
 
 
+def outdated_and_gone(cluster: Cluster, hello: Connect) -> list[Change]:
+    """Return the orders to leave for outdated allocations of which the worker holds nothing.
+
+    The ledger keeps the present spec of a task only. A worker that holds such an allocation runs it by the spec on its
+    label; one that does not would be told to run the present spec in the place of an older one, on the older one's
+    ports and memory. So the slot gets a successor of its own instead. No spec but its own ever reaches an allocation:
+    a `Run` leaves once, with the spec of the decision that made the allocation, and then only in answer to a hello.
+    """
+    return (
+        []
+        if hello.blind
+        else [
+            Unassign(one.id, f"replaced by revision {cluster.tasks[one.task_id].template_revision}")
+            for one in _outdated(cluster, hello)
+        ]
+    )
+
+
+def _outdated(cluster: Cluster, hello: Connect) -> list[Allocation]:
+    """Return the live allocations of former revisions that the worker does not tell to hold."""
+    held = {one.id for one in hello.holding}
+    there = [cluster.allocations[one] for one in sorted(cluster.on_node(hello.node_id))]
+    return [
+        one
+        for one in there
+        if one.live
+        and one.id not in held
+        and one.template_revision < cluster.tasks[one.task_id].template_revision
+    ]
+
+
 def full_orders(
     cluster: Cluster, hello: Connect, asked: Collection[AllocationId] = ()
 ) -> list[Order]:
     """Return what a worker that just connected must run, and what it must remove.
 
     Complete on both sides, so that nothing follows from what is left out: an allocation on record is ordered to run
-    or to be removed, and one that the worker holds without being on record is ordered away by name, unless it is
-    one of those `asked` about.
+    or to be removed, and one that the worker holds without being on record is ordered away by name, unless it is one
+    of those `asked` about. Only where the worker does not know yet what it holds, nothing is said of what it may hold
+    by a spec that is not on record.
     """
     orders: list[Order] = []
+    unsaid = {one.id for one in _outdated(cluster, hello)}
     for allocation_id in sorted(cluster.on_node(hello.node_id)):
+        if allocation_id in unsaid:
+            continue
         if order := order_for(cluster, cluster.allocations[allocation_id]):
             orders.append(order)
     for held in hello.holding:
@@ -89,6 +124,14 @@ def full_orders(
             reason = _why_strange(cluster, held.id, hello.node_id)
             orders.append(Remove(id=held.id, reason=reason))
     return orders
+
+
+def orders_for_held(
+    cluster: Cluster, hello: Connect, asked: Collection[AllocationId]
+) -> list[Order]:
+    """Return the orders of a ledger that is being recovered: what the worker does not hold may be elsewhere since."""
+    held = {one.id for one in hello.holding}
+    return [one for one in full_orders(cluster, hello, asked) if one.id in held]
 
 
 def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:

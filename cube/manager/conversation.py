@@ -129,6 +129,7 @@ class Conversation:
             cluster_id=hello.cluster_id,
             facts=hello.facts,
             holding=hello.holding,
+            blind=hello.blind,
             runtime_error=hello.runtime_error,
         )
         try:

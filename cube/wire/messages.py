@@ -26,13 +26,17 @@ PROTOCOL = 1
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello", kw_only=True):
-    """The worker introduces itself and tells what it holds. `cluster_id` is empty on the very first."""
+    """The worker introduces itself and tells what it holds. `cluster_id` is empty on the very first.
+
+    `blind`: its engine has not answered yet, so that what it holds is not known. It says hello again when it is.
+    """
 
     protocol: int
     node_id: NodeId
     cluster_id: str
     facts: Facts
     holding: tuple[Holding, ...] = ()
+    blind: bool = False
     runtime_error: str = ""
 
 

@@ -164,6 +164,7 @@ class Worker:
             cluster_id=self._identity.cluster_id,
             facts=host.facts(self._settings, self._watch.facts, address),
             holding=self._core.holding,
+            blind=not self._core.looked,
             runtime_error=self._watch.error,
         )
 

@@ -25,6 +25,7 @@ from cube.model.ids import AllocationId
 from cube.model.node import Availability, Condition, Facts, Usage
 from cube.model.orders import Holding, Remove, Run
 from cube.model.resources import Resources
+from cube.model.spec import Port, Protocol
 from cube.model.task import Goal, TaskState
 from cube.model.timing import Instant
 from tests.builders import GIB, MIB, a_spec, node_id, task_id
@@ -706,6 +707,22 @@ def test_a_new_image_replaces_one_replica_at_a_time(world: World) -> None:
         world.obey_one()
     assert {world.latest(slot=slot).template_revision for slot in (1, 2, 3)} == {2}
     assert world.summary().ready == 3
+
+
+def test_a_container_that_vanished_during_an_update_has_a_successor_of_the_new_revision(
+    world: World,
+) -> None:
+    world.join("w1", "w2")
+    world.submit(replicas=2, ports=(Port(80, 8080),))
+    world.run_all()
+    world.tell(Apply(task_id("web"), a_spec(replicas=2, ports=(Port(80, 9090),))))
+    gone, name = world.latest(slot=2), world.where()[2]  # slot 1 is replaced first
+    world.join(name, holding=())
+    (order,) = world.orders[node_id(name)]
+    assert order == Remove(id=gone.id, reason="replaced by revision 2")
+    world.run_all()
+    assert world.latest(slot=2).host_ports == ((9090, Protocol.TCP),)
+    assert world.summary().ready == 2
 
 
 def test_a_bad_revision_costs_one_replica(world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from cube.core import nodes
-from cube.core.changes import PutNode, Record, WriteOff
+from cube.core.changes import PutNode, Record, Unassign, WriteOff
 from cube.core.cluster import Cluster
 from cube.core.effects import Snapshot, TurnedAway
 from cube.core.inputs import Connect, Observe
@@ -164,6 +164,37 @@ def test_the_full_orders_name_everything_on_record_and_everything_held() -> None
         Remove(id=elsewhere.id, reason="it was placed on another node since"),
         Remove(id=STRAY, reason="no such allocation is on record"),
     ]
+
+
+def revised(*allocations: Allocation) -> Cluster:
+    task = replace(WEB, revision=2, template_revision=2)
+    return Cluster(
+        Snapshot(cluster_id="c1", tasks=[task], nodes=[W1], allocations=list(allocations))
+    )
+
+
+def test_an_outdated_stay_of_which_its_worker_holds_nothing_is_ordered_away() -> None:
+    lost, held, leaving = stay(1), stay(2), stay(3, wanted=Wanted.REMOVE)
+    cluster = revised(lost, held, leaving)
+    greeting = hello("w1", holding=(Holding(id=held.id),))
+    changes = nodes.outdated_and_gone(cluster, greeting)
+    assert changes == [Unassign(lost.id, "replaced by revision 2")]
+    cluster.apply(changes[0], 0)
+    runs = [type(order) for order in nodes.full_orders(cluster, greeting)]
+    assert runs == [Remove, Run, Remove]
+
+
+def test_a_stay_of_the_present_revision_runs_again_where_nothing_is_left_of_it() -> None:
+    cluster = a_cluster(stay(1))
+    assert nodes.outdated_and_gone(cluster, hello("w1")) == []
+    assert [type(order) for order in nodes.full_orders(cluster, hello("w1"))] == [Run]
+
+
+def test_nothing_is_said_of_outdated_stays_to_a_worker_that_does_not_know_what_it_holds() -> None:
+    cluster = revised(stay(1))
+    greeting = hello("w1", blind=True, runtime_error="cannot reach the engine")
+    assert nodes.outdated_and_gone(cluster, greeting) == []
+    assert nodes.full_orders(cluster, greeting) == []
 
 
 # -- reports ------------------------------------------------------------------------------------------------------

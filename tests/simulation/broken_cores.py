@@ -294,6 +294,7 @@ VARIANTS = {
     "revives what was stopped": _patched(wishes, "scale", revive),
     "has no brake": _patched(Brake, "check", lambda *_: False),
     "counts one lost node again and again": _patched(Brake, "check", count_again),
+    "orders the new spec in the place of the old": _patched(nodes, "_outdated", lambda *_: []),
     "removes what is not named": Variant(Parts(worker_core=RemovesWhatIsNotNamed)),
     "counts the lease from its receipt": Variant(Parts(worker_core=CountsLeaseFromReceipt)),
     "ignores the lease": _patched(Lease, "halt_at", float("inf")),

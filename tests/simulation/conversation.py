@@ -167,6 +167,7 @@ class Conversation:
             cluster_id=message.cluster_id,
             facts=message.facts,
             holding=message.holding,
+            blind=message.blind,
             runtime_error=message.runtime_error,
         )
         self._all.decider.post(

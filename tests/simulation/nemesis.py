@@ -155,6 +155,11 @@ class Nemesis:
     def _worker_kill(self, host: Host, draws: tuple[float, ...]) -> str:
         host.kill_worker()
         seconds = self._later(draws[0], 0.1, 12.0, host.start_worker)
+        if draws[1] < 0.3:  # and somebody cleans up while nobody looks
+            for victim in [one for one in host.engine.containers.values() if not one.stuck]:
+                self._world.witness.taken_away(victim)
+                host.engine.remove(victim.id)
+            return f"{host.name} for {seconds:.1f} s, and its containers are removed"
         return f"{host.name} for {seconds:.1f} s"
 
     def _worker_pause(self, host: Host, draws: tuple[float, ...]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cube.core.effects import Effects, Held, Writes
-from cube.core.inputs import Input, Observe, Renew
+from cube.core.inputs import Connect, Input, Observe, Renew
 from cube.core.invariants import violations
 from cube.core.manager import ManagerCore
 from cube.core.worker.inputs import LeaseConfirmed, Ordered, SessionOpened, WorkerInput
@@ -20,7 +20,7 @@ from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId, split_allocation_id
 from cube.model.node import Condition
 from cube.model.orders import Order, Remove, Run
-from cube.model.spec import OnDisconnect
+from cube.model.spec import OnDisconnect, TaskSpec
 from cube.model.task import Goal
 from tests.simulation.containers import Container
 from tests.simulation.schedule import Schedule
@@ -56,7 +56,9 @@ class Witness:
         self._schedule = schedule
         self._generations: dict[tuple[TaskId, int], int] = {}
         self._recorded: set[AllocationId] = set()
+        self._specs: dict[AllocationId, TaskSpec] = {}  # what each was assigned to run
         self._removed: set[tuple[NodeId, AllocationId]] = set()  # of whom that was ordered
+        self._held: dict[NodeId, set[AllocationId]] = {}  # as each node said last
         self._applied: set[str] = set()  # requests of which a change was recorded
         self._acknowledged: dict[str, Reply] = {}
         self._stopped: dict[TaskId, str] = {}  # acknowledged, and nobody asked for anything since
@@ -92,6 +94,8 @@ class Witness:
     def about_to_decide(self, core: ManagerCore, told: Input) -> None:
         """Note whether what the core is told comes from a session that was replaced."""
         self._stale = False
+        if isinstance(told, Connect):
+            self._held[told.node_id] = {one.id for one in told.holding}
         if isinstance(told, Renew | Observe):
             node = core.cluster.nodes.get(told.node_id)
             self._stale = node is not None and told.epoch < node.epoch
@@ -196,6 +200,7 @@ class Witness:
         self._generations[slot] = new.generation
         self._recorded.add(new.id)
         task = writes.tasks.get(new.task_id) or ledger.tasks[new.task_id]
+        self._specs[new.id] = task.spec.template
         if task.goal is Goal.STOP:
             raise Broken("I2", f"{new.id} was assigned although its task is stopped")
 
@@ -217,6 +222,9 @@ class Witness:
             if isinstance(order, Run):
                 if order.id not in self._recorded:
                     raise Broken("I1", f"{order.id} was ordered before it was recorded")
+                theirs = order.id in self._held[node_id]  # then it has its own spec on its label
+                if order.spec.template != self._specs[order.id] and not theirs:
+                    raise Broken("I10", f"{order.id} was ordered with a spec that is not its own")
                 if (node_id, order.id) in self._removed:
                     raise Broken("I2", f"{order.id} was ordered again after its removal")
             else:
@@ -316,6 +324,8 @@ class Witness:
             if isinstance(step, Create | Start):
                 raise Broken("I2", f"{_describe(step)}, after it was ordered away")
             return
+        if isinstance(step, Create) and step.spec.template != self._specs[step.id]:
+            raise Broken("I10", f"{_describe(step)} by a spec that is not its own")
         if isinstance(step, Create) and step.restart > self._runs[step.id]:
             raise Broken(
                 "I20", f"{_describe(step)}, when only {self._runs[step.id]} runs ever began"

@@ -187,6 +187,7 @@ class Worker:
             cluster_id=self.identity.cluster_id,
             facts=self.identity.facts,
             holding=self.core.holding,
+            blind=not self.core.looked,
             runtime_error=self.watch.error,
         )
 
