@@ -18,6 +18,7 @@ from cube.core.changes import (
     PutTask,
     Record,
     Unassign,
+    Wait,
     WriteOff,
 )
 from cube.core.cluster import Cluster
@@ -69,6 +70,8 @@ class Agenda:
                 self._note_ending(cluster.allocations[allocation_id])
             case Record(allocation=allocation):
                 self._note_report(allocation, cluster)
+            case Wait(task_id=task_id):
+                self._note_moves(task_id, cluster)
             case PutNode(node=node):
                 self._note_node(node, cluster)
             case ForgetNode(node_id=node_id):
@@ -92,16 +95,23 @@ class Agenda:
         phase = allocation.observed.phase
         if phase.ended or phase is Phase.EXITED:
             self.mark(allocation.task_id, (allocation.slot,))
-            self.freed.add(allocation.node_id)
+            self._note_room(allocation.node_id, cluster)
         self._note_moves(allocation.task_id, cluster)
 
     def _note_moves(self, task_id: TaskId, cluster: Cluster) -> None:
         if cluster.draining or cluster.rosters[task_id].outdated:
             self.rolling[task_id] = None
 
+    def _note_room(self, node_id: NodeId, cluster: Cluster) -> None:
+        """There may be room on the node: for those who wait, and for the updates of tasks of which some wait."""
+        self.freed.add(node_id)
+        for task_id in self.waiting:
+            if cluster.rosters[task_id].outdated:
+                self.rolling[task_id] = None
+
     def _note_node(self, node: Node, cluster: Cluster) -> None:
         # Also where it takes no work now: those who wait are to read the present reason.
-        self.freed.add(node.id)
+        self._note_room(node.id, cluster)
         if node.availability is Availability.DRAINING:
             for allocation_id in sorted(cluster.on_node(node.id)):
                 self.rolling[cluster.allocations[allocation_id].task_id] = None

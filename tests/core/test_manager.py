@@ -709,6 +709,65 @@ def test_a_new_image_replaces_one_replica_at_a_time(world: World) -> None:
     assert world.summary().ready == 3
 
 
+def test_an_update_passes_a_replica_that_has_no_place_and_costs_no_more_than_one(
+    world: World,
+) -> None:
+    world.join("w1", "w2")
+    world.submit(replicas=3, max_per_node=1)
+    world.run_all()
+    world.tell(Apply(task_id("web"), a_spec(replicas=3, max_per_node=1, image="busybox:2")))
+    while any(world.orders.values()):
+        assert world.summary().ready >= 1
+        world.obey_one()
+    assert [world.latest(slot=slot).template_revision for slot in (1, 2)] == [2, 2]
+    assert world.summary().ready == 2
+
+
+def test_a_revision_that_fits_nowhere_costs_one_replica(world: World) -> None:
+    world.join("w1", "w2")
+    world.submit(replicas=2)
+    world.run_all()
+    world.tell(Apply(task_id("web"), a_spec(replicas=2, cpu_millis=99_000)))
+    world.run_all()
+    assert world.summary().ready == 1
+    assert "cpu" in world.summary().reason
+
+
+def test_an_update_that_found_no_room_goes_on_when_a_node_is_open_again(world: World) -> None:
+    world.join("w1", "w2")
+    world.submit(replicas=3, max_per_node=1)
+    world.run_all()
+    for name in ("w1", "w2"):
+        world.tell(SetAvailability(node_id(name), Availability.CORDONED))
+    world.tell(Apply(task_id("web"), a_spec(replicas=3, max_per_node=1, image="busybox:2")))
+    world.run_all()
+    assert world.summary().ready == 2
+    assert world.latest(slot=1).generation == 1
+    for name in ("w1", "w2"):
+        world.tell(SetAvailability(node_id(name), Availability.ACTIVE))
+    world.run_all()
+    assert [world.latest(slot=slot).template_revision for slot in (1, 2)] == [2, 2]
+
+
+def test_an_update_goes_on_when_the_replica_it_waits_for_is_lost_with_its_node(
+    world: World,
+) -> None:
+    world.join("w1", "w2", "w3")
+    world.submit(replicas=3, max_per_node=1)
+    world.run_all()
+    world.tell(Apply(task_id("web"), a_spec(replicas=3, max_per_node=1, image="busybox:2")))
+    first = world.where()  # but for the one that is being replaced
+    gone = next(name for name in ("w1", "w2", "w3") if name not in first.values())
+    world.epochs.pop(node_id(gone))
+    world.pass_time(5)
+    world.run_all()
+    assert sorted(
+        slot.latest.template_revision
+        for slot in world.core.cluster.slots(task_id("web")).values()
+        if slot.latest and slot.latest.live
+    ) == [2, 2]
+
+
 def test_a_container_that_vanished_during_an_update_has_a_successor_of_the_new_revision(
     world: World,
 ) -> None:

@@ -18,6 +18,7 @@ from cube.core.inputs import Observe, Renew
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
 from cube.core.reconcile import slots
+from cube.core.roster import Roster
 from cube.core.scheduler.candidate import Candidate
 from cube.core.worker import core as worker_core
 from cube.core.worker import outcome
@@ -30,7 +31,7 @@ from cube.core.worker.workload import Workload
 from cube.model.allocation import Allocation, Failure, FailureKind, Observed
 from cube.model.ids import NodeId, allocation_id
 from cube.model.orders import Order, Remove, Run
-from cube.model.task import Goal
+from cube.model.task import Goal, Task
 from cube.model.timing import Instant
 from tests.simulation.decider import Decider, Decision
 from tests.simulation.ledger import Commit
@@ -140,6 +141,14 @@ _next = slots._next
 def believe(allocation: Allocation, observed: Observed) -> Allocation:
     """What was said last is what is so."""
     return allocation if allocation.gone else replace(allocation, observed=observed)
+
+
+def wait_for_room(roster: Roster, task: Task) -> int | None:
+    """A replica that waits for room holds the update of all others."""
+    return 0 if _out_of_work(roster, task) == 0 else None
+
+
+_out_of_work = slots._out_of_work
 
 
 def keep_ports(candidate: Candidate, task_id: Any, demand: Any, ports: Any) -> None:
@@ -295,6 +304,7 @@ VARIANTS = {
     "has no brake": _patched(Brake, "check", lambda *_: False),
     "counts one lost node again and again": _patched(Brake, "check", count_again),
     "orders the new spec in the place of the old": _patched(nodes, "_outdated", lambda *_: []),
+    "updates nothing while a replica waits": _patched(slots, "_out_of_work", wait_for_room),
     "removes what is not named": Variant(Parts(worker_core=RemovesWhatIsNotNamed)),
     "counts the lease from its receipt": Variant(Parts(worker_core=CountsLeaseFromReceipt)),
     "ignores the lease": _patched(Lease, "halt_at", float("inf")),

@@ -46,6 +46,10 @@ def _hosts(world: World, core: ManagerCore) -> Iterator[str]:
         node = core.cluster.nodes.get(host.identity.node_id)
         if node is None or not node.ready or not core.connected(node.id):
             yield f"{host.name} is not connected and ready"
+            continue
+        for id in core.cluster.on_node(node.id):
+            if core.cluster.allocations[id].lost:  # its worker may have to ask its engine again
+                yield f"{id} is not reported as removed"
 
 
 def _tasks(world: World, core: ManagerCore) -> Iterator[str]:
@@ -55,10 +59,25 @@ def _tasks(world: World, core: ManagerCore) -> Iterator[str]:
         for slot in slots.values():
             if words := _slot(task, slot, core, running, world.clock.monotonic()):
                 yield f"{task.name}.{slot.number}: {words}"
-        if outdated := core.cluster.rosters[task.id].outdated:
-            waits = core.cluster.rosters[task.id].count(Standing.READY) < task.wanted_slots
-            if not waits:
-                yield f"{task.name}: {sorted(outdated)} were not replaced"
+        outdated = core.cluster.rosters[task.id].outdated
+        if outdated and not _is_held_up(task, core):
+            yield f"{task.name}: {sorted(outdated)} were not replaced"
+
+
+def _is_held_up(task: Task, core: ManagerCore) -> bool:
+    """Whether an update has to stop: one replica fails, or one waits and no successor of another would have room."""
+    roster = core.cluster.rosters[task.id]
+    short = task.wanted_slots - roster.count(Standing.READY) - roster.count(Standing.COMPLETED)
+    if short != roster.count(Standing.VACANT):
+        return True
+    for number in roster.outdated if short else ():
+        latest = roster.slots[number].latest
+        assert latest is not None
+        room = core.cluster.candidates[latest.node_id].copy()
+        room.let_go(latest.task_id, latest.demand, latest.host_ports)
+        if place(demand_of(task), 1, {latest.node_id: room}, STRATEGIES["spread"]).nodes:
+            return False
+    return short > 0
 
 
 def _slot(

@@ -8,7 +8,7 @@ import msgspec
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
-from cube.core.roster import Avoided, Slot, Standing
+from cube.core.roster import Avoided, Roster, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, demand_of, place
 from cube.core.scheduler.strategies import Strategy
 from cube.model.allocation import Allocation, Phase, Wanted
@@ -160,8 +160,13 @@ def plan_moves(
 ) -> list[Change]:
     """Return the one next step of a rolling replacement: of outdated allocations, and of those on draining nodes.
 
-    What does not work is replaced at once; what works is replaced one at a time, and only while all others work,
-    so that a bad revision costs one replica and no more.
+    What does not work is replaced at once: nothing is lost by it. What works is replaced one at a time, as with a
+    `maxUnavailable` of 1: only while every other replica works, so that a bad revision costs one replica and no more.
+
+    A replica that merely waits for room is not under way, and no reason to wait for ever: what is replaced may leave
+    the very room it lacks. While one waits, though, working replicas are replaced only where their successor fits into
+    the room they leave themselves (were there room elsewhere, the waiting one would have it). So their number falls by
+    one at a time and comes back, and a revision that fits nowhere stops at the first that finds no place.
     """
     roster = cluster.rosters[task.id]
     moving = set(roster.outdated)
@@ -174,19 +179,43 @@ def plan_moves(
     broken = [
         number for number in sorted(moving) if roster.slots[number].standing is not Standing.READY
     ]
-    done = roster.count(Standing.COMPLETED)  # there is nothing to wait for
+    short = _out_of_work(roster, task)
+    if short is None and not broken:
+        return []
     changes: list[Change] = []
     for number in broken or sorted(moving):
         latest = roster.slots[number].latest
-        if not broken and roster.count(Standing.READY) + done < task.wanted_slots:
-            break
         if latest and number in roster.outdated:
-            changes.append(Unassign(latest.id, f"replaced by revision {task.template_revision}"))
+            if broken or not short or _fits_in_its_own_place(cluster, task, latest, strategy):
+                why = f"replaced by revision {task.template_revision}"
+                changes.append(Unassign(latest.id, why))
         elif latest and _place_elsewhere(cluster, task, {latest.node_id: "draining"}, strategy):
             changes.append(Unassign(latest.id, "its node is draining"))
         if changes and not broken:
             break
     return changes
+
+
+def _out_of_work(roster: Roster, task: Task) -> int | None:
+    """Return how many replicas wait for room while all others work; None while one is on its way or fails."""
+    # One that has completed works as well as it ever will.
+    at_work = roster.count(Standing.READY) + roster.count(Standing.COMPLETED)
+    short = task.wanted_slots - at_work
+    if short > roster.count(Standing.VACANT):
+        return None
+    if short == 0:
+        return 0
+    vacant = [slot for slot in roster.slots.values() if slot.standing is Standing.VACANT]
+    return short if all(slot.waiting and not _leaving(slot.latest) for slot in vacant) else None
+
+
+def _fits_in_its_own_place(
+    cluster: Cluster, task: Task, former: Allocation, strategy: Strategy
+) -> bool:
+    """Whether a successor has room on the same node once the former allocation is gone."""
+    trial = cluster.candidates[former.node_id].copy()
+    trial.let_go(former.task_id, former.demand, former.host_ports)
+    return bool(place(demand_of(task), 1, {former.node_id: trial}, strategy).nodes)
 
 
 def plan_flight(

@@ -14,6 +14,7 @@ from cube.core.scheduler.spread import spread
 from cube.model.allocation import Allocation, Exit, Failure, FailureKind, Health, Phase, Wanted
 from cube.model.ids import NodeId
 from cube.model.node import Availability, Node
+from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol
 from cube.model.task import Goal, Task
 from cube.model.timing import DEFAULT_TIMING, Instant
@@ -238,6 +239,45 @@ def test_what_works_is_replaced_one_at_a_time_and_what_does_not_at_once(
     assert moves(a_cluster(REVISED, *stays), REVISED) == [
         Unassign(stays[number - 1].id, "replaced by revision 2") for number in replaced
     ]
+
+
+def one_waits(task: Task, *stays: Allocation, nodes: tuple[Node, ...] = (W1,)) -> Cluster:
+    """The task's last slot waits for room."""
+    cluster = a_cluster(task, *stays, nodes=nodes)
+    cluster.apply(Wait(task.id, (task.wanted_slots,), "no node fits"), 0)
+    return cluster
+
+
+def test_a_replica_that_waits_for_room_does_not_hold_the_update_of_the_others() -> None:
+    cluster = one_waits(REVISED, old(1), old(2))
+    assert moves(cluster, REVISED) == [Unassign(old(1).id, "replaced by revision 2")]
+
+
+def test_an_update_goes_on_one_at_a_time_while_one_waits_for_room() -> None:
+    assert moves(one_waits(REVISED, old(1, wanted=Wanted.REMOVE), old(2)), REVISED) == []
+    assert moves(one_waits(REVISED, young(1, phase=Phase.STARTING), old(2)), REVISED) == []
+    assert moves(one_waits(REVISED, young(1, phase=Phase.FAILED), old(2)), REVISED) == []
+    cluster = one_waits(REVISED, young(1), old(2))
+    assert moves(cluster, REVISED) == [Unassign(old(2).id, "replaced by revision 2")]
+
+
+def test_while_one_waits_nothing_that_works_is_replaced_where_its_successor_has_no_room() -> None:
+    bigger = a_task(replicas=3, revision=2, template_revision=2, cpu_millis=3_000)
+    stays = [
+        an_allocation(
+            bigger, node, slot=slot, template_revision=1, demand=Resources(cpu_millis=2_000)
+        )
+        for slot, node in ((1, W1), (2, W2))
+    ]
+    full = an_allocation(a_task(name="db"), W1, demand=Resources(cpu_millis=2_000))
+    tasks = [bigger, a_task(name="db")]
+    cluster = Cluster(
+        Snapshot(cluster_id="c1", tasks=tasks, nodes=[W1, W2], allocations=[*stays, full])
+    )
+    cluster.apply(Wait(bigger.id, (3,), "no node fits"), 0)
+    assert moves(cluster, bigger) == [Unassign(stays[1].id, "replaced by revision 2")]
+    nowhere = a_task(replicas=3, revision=2, template_revision=2, cpu_millis=9_000)
+    assert moves(one_waits(nowhere, old(1), old(2)), nowhere) == []
 
 
 DRAINING = a_node("w1", availability=Availability.DRAINING)
