@@ -138,7 +138,7 @@ def _facts(node: NodeView) -> list[str]:
         "name": node.name,
         "id": node.id,
         "state": f"{node.condition}, {node.availability}",
-        "reason": node.runtime_error,
+        "reason": node.quarantine or node.runtime_error,
         "address": node.address,
         "platform": node.platform,
         "engine": f"{node.runtime} {node.engine_version}".strip(),

@@ -105,7 +105,7 @@ def node_table(nodes: Iterable[NodeView], *, wide: bool = False) -> Table:
             Cell(heard),
             Cell(f"{node.runtime} {node.engine_version}".strip()),
             Cell(labels_text(node.labels)),
-            Cell(node.runtime_error),
+            Cell(node.quarantine or node.runtime_error),
         ]
         if wide:
             extra = (node.address or "-", node.platform, node.cube_version)
@@ -153,6 +153,8 @@ def phase_word(allocation: AllocationView) -> str:
 
 def node_word(node: NodeView) -> str:
     """A node's state in one word, the worst news first."""
+    if node.quarantine:
+        return "quarantined"
     if node.condition is not Condition.READY:
         return str(node.condition)
     if node.runtime_error:

@@ -62,11 +62,12 @@ class RemoveNode(msgspec.Struct, frozen=True, tag=True):
 
 
 class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """A worker said hello. `blind`: what it holds is not known yet."""
+    """A worker said hello. `blind`: what it holds is not known yet; `incarnation`: which process it is."""
 
     node_id: NodeId
     cluster_id: str
     facts: Facts
+    incarnation: str = ""
     holding: tuple[Holding, ...] = ()
     blind: bool = False
     runtime_error: str = ""

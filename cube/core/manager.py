@@ -24,6 +24,7 @@ from cube.core.changes import (
     Unassign,
     WriteOff,
 )
+from cube.core.clones import Clones
 from cube.core.cluster import Cluster
 from cube.core.effects import Answer, Effects, Held, Rejected, Snapshot, TurnedAway, Welcomed
 from cube.core.inputs import (
@@ -57,6 +58,7 @@ class ManagerCore:
         self._timing = timing
         self._leases = Leases(timing)
         self._brake = Brake(timing)
+        self._clones = Clones(timing)
         self._look_at: float | None = None  # when it asked to be called at the latest
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy)
@@ -65,6 +67,8 @@ class ManagerCore:
         self._usage: dict[NodeId, Usage] = {}
         self._orders: dict[NodeId, list[Order]] = {}
         self._states = States(self.cluster, timing)
+        for node in self.cluster.nodes.values():
+            self._clones.restore(node, now.monotonic)
         self._renew_all(now)
 
     def connected(self, node_id: NodeId) -> bool:
@@ -143,6 +147,12 @@ class ManagerCore:
         node = nodes.admit(self.cluster, hello, now)
         if isinstance(node, TurnedAway):
             return node
+        live, quarantine = self.connected(node.id), bool(known and known.quarantine)
+        again = self._clones.refuses(hello, live=live, quarantined=quarantine, at=now.monotonic)
+        if known and again:
+            self._sessions.pop(node.id, None)
+            self._do([] if quarantine else [nodes.quarantined(known, now)], now)
+            return TurnedAway(nodes.CLONED)
         self._leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
@@ -285,6 +295,7 @@ class ManagerCore:
                 case ForgetNode(node_id=node_id):
                     self._leases.drop(node_id)
                     self._usage.pop(node_id, None)
+                    self._clones.forget(node_id)
                 case _:
                     pass
 

@@ -45,15 +45,28 @@ def admit(cluster: Cluster, hello: Connect, now: Instant) -> Node | TurnedAway:
         epoch=known.epoch + 1,
         condition=Condition.READY,
         runtime_error=hello.runtime_error,
+        quarantine="",
         changed_ms=now.wall_ms,
     )
+
+
+CLONED = (
+    "two workers take turns as this node: stop one of the two, or give it a data directory of its own; "
+    "the other is let in a minute later"
+)
+
+
+def quarantined(node: Node, now: Instant) -> PutNode:
+    """Return the change that ends the node's session, to be followed by no other for now."""
+    node = replace(node, condition=Condition.SUSPECT, quarantine=CLONED, changed_ms=now.wall_ms)
+    return PutNode(node, EventKind.NODE_QUARANTINED, CLONED)
 
 
 def joined(known: Node | None, node: Node) -> PutNode:
     """Return the change that takes the node in, told according to how it was before."""
     if known is None:
         return PutNode(node, EventKind.NODE_JOINED, node.runtime_error)
-    if known.condition is Condition.LOST:
+    if known.condition is Condition.LOST or known.quarantine:
         return PutNode(node, EventKind.NODE_RETURNED, node.runtime_error)
     if known.runtime_error != node.runtime_error:
         return runtime_changed(node, node.runtime_error)

@@ -128,6 +128,7 @@ class Conversation:
             node_id=hello.node_id,
             cluster_id=hello.cluster_id,
             facts=hello.facts,
+            incarnation=hello.incarnation,
             holding=hello.holding,
             blind=hello.blind,
             runtime_error=hello.runtime_error,

@@ -110,6 +110,7 @@ def node_view(node: Node, core: Core, now: Instant) -> NodeView:
         connected=core.connected(node.id),
         runtime=facts.runtime,
         runtime_error=node.runtime_error,
+        quarantine=node.quarantine,
         engine_version=facts.engine_version,
         cube_version=facts.cube_version,
         platform=facts.platform,

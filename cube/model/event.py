@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     NODE_RETURNED = "node.returned"
     NODE_SUSPECT = "node.suspect"
     NODE_LOST = "node.lost"
+    NODE_QUARANTINED = "node.quarantined"  # two workers say to be it: both are refused
     NODE_RUNTIME_DOWN = "node.runtime_down"
     NODE_RUNTIME_UP = "node.runtime_up"
     NODE_CHANGED = "node.changed"

@@ -57,6 +57,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     condition: Condition = Condition.READY
     availability: Availability = Availability.ACTIVE
     runtime_error: str = ""  # not empty: the engine does not answer, and why
+    quarantine: str = ""  # not empty: its workers are refused, and why
     joined_ms: int = 0
     changed_ms: int = 0
 

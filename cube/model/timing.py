@@ -25,6 +25,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     brake_hold: float = 60.0
 
     recovery_least: float = 10.0  # every worker dials again within a few seconds, known or not
+    clone_window: float = 60.0  # sessions that push each other out within it are of two machines
+    clone_returns: int = 3  # one late message makes two
 
     restart_first: float = 0.1  # docker's first delay
     restart_longest: float = 30.0

@@ -28,6 +28,7 @@ PROTOCOL = 1
 class Hello(msgspec.Struct, frozen=True, tag="hello", kw_only=True):
     """The worker introduces itself and tells what it holds. `cluster_id` is empty on the very first.
 
+    `incarnation` is minted by each worker process at its start; empty from one that does not know of it.
     `blind`: its engine has not answered yet, so that what it holds is not known. It says hello again when it is.
     """
 
@@ -35,6 +36,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", kw_only=True):
     node_id: NodeId
     cluster_id: str
     facts: Facts
+    incarnation: str = ""
     holding: tuple[Holding, ...] = ()
     blind: bool = False
     runtime_error: str = ""

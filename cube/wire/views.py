@@ -108,6 +108,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool
     runtime: str
     runtime_error: str
+    quarantine: str = ""
     engine_version: str
     cube_version: str
     platform: str

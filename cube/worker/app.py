@@ -163,6 +163,7 @@ class Worker:
             node_id=self._identity.node_id,
             cluster_id=self._identity.cluster_id,
             facts=host.facts(self._settings, self._watch.facts, address),
+            incarnation=self._identity.incarnation,
             holding=self._core.holding,
             blind=not self._core.looked,
             runtime_error=self._watch.error,

@@ -27,6 +27,8 @@ class Identity:
     def __init__(self, data: Path) -> None:
         """Take the directory. Conflict when a live worker has it; CubeError when it cannot be used."""
         self._data = data
+        self.incarnation = uuid.uuid4().hex
+        """Tells this process from a former one, and from another with a copy of its directory."""
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = _take_lock(data / LOCK_FILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cube.core.effects import Accepted, Held, Rejected, TurnedAway
+from cube.core.effects import Accepted, Effects, Held, Rejected, TurnedAway, Welcomed
 from cube.core.inputs import (
     Apply,
     Connect,
@@ -583,6 +583,45 @@ def test_a_worker_of_another_cluster_is_turned_away(world: World) -> None:
     assert isinstance(effects.answer, TurnedAway)
     assert effects.answer.final
     assert not effects.writes
+
+
+def hello_of(world: World, incarnation: str) -> Effects:
+    facts = Facts(name="w1", capacity=ROOMY)
+    return world.tell(
+        Connect(node_id=node_id("w1"), cluster_id="c1", facts=facts, incarnation=incarnation)
+    )
+
+
+def test_two_workers_with_one_identity_are_both_refused_until_one_is_left(world: World) -> None:
+    world.join("w2")
+    effects = [hello_of(world, who) for who in "ababaab"]
+    assert isinstance(effects[3].answer, Welcomed)
+    for refused in effects[4:]:
+        assert isinstance(refused.answer, TurnedAway)
+        assert not refused.answer.final
+        assert "data directory of its own" in refused.answer.reason
+    assert len(world.told(EventKind.NODE_QUARANTINED)) == 1
+    assert not world.core.connected(node_id("w1"))
+    assert world.tell(Renew(node_id("w1"), effects[3].answer.epoch)).answer == Held(current=False)
+
+    world.submit(constraints=("node==w1",))
+    assert "take turns" in world.summary().reason
+    world.pass_time(30)
+    assert world.core.cluster.nodes[node_id("w1")].condition is Condition.LOST
+    world.restart_manager()
+    world.join("w2")
+    assert isinstance(hello_of(world, "a").answer, TurnedAway)
+    world.pass_time(60)
+    assert isinstance(hello_of(world, "a").answer, Welcomed)
+    assert world.core.cluster.nodes[node_id("w1")].quarantine == ""
+    assert world.told(EventKind.NODE_RETURNED)
+
+
+def test_the_quarantine_ends_when_the_node_is_removed(world: World) -> None:
+    for who in "ababa":
+        hello_of(world, who)
+    world.tell(RemoveNode(node_id("w1")))
+    assert isinstance(hello_of(world, "a").answer, Welcomed)
 
 
 def test_a_second_machine_of_the_same_name_gets_a_number(world: World) -> None:

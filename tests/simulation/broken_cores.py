@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from cube.core import manager, nodes, wishes
 from cube.core.changes import Change, PutTask
+from cube.core.clones import Clones
 from cube.core.cluster import Cluster
 from cube.core.effects import Held, Writes
 from cube.core.inputs import Observe, Renew
@@ -305,6 +306,7 @@ VARIANTS = {
     "counts one lost node again and again": _patched(Brake, "check", count_again),
     "orders the new spec in the place of the old": _patched(nodes, "_outdated", lambda *_: []),
     "updates nothing while a replica waits": _patched(slots, "_out_of_work", wait_for_room),
+    "lets clones push each other out": _patched(Clones, "refuses", lambda *_, **__: False),
     "removes what is not named": Variant(Parts(worker_core=RemovesWhatIsNotNamed)),
     "counts the lease from its receipt": Variant(Parts(worker_core=CountsLeaseFromReceipt)),
     "ignores the lease": _patched(Lease, "halt_at", float("inf")),

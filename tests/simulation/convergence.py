@@ -13,6 +13,7 @@ from cube.core.scheduler.place import demand_of, place
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.model.allocation import Allocation, Phase
 from cube.model.ids import AllocationId, NodeId
+from cube.model.node import Condition
 from cube.model.spec import RestartPolicy
 from cube.model.task import Goal, Task
 from tests.simulation.containers import Container
@@ -40,6 +41,9 @@ def unfinished(world: World) -> list[str]:
 
 
 def _hosts(world: World, core: ManagerCore) -> Iterator[str]:
+    for node in core.cluster.nodes.values():
+        if node.condition is Condition.SUSPECT:
+            yield f"{node.id} is not judged yet"
     for host in world.hosts:
         if host.is_clone:
             continue

@@ -166,6 +166,7 @@ class Conversation:
             node_id=message.node_id,
             cluster_id=message.cluster_id,
             facts=message.facts,
+            incarnation=message.incarnation,
             holding=message.holding,
             blind=message.blind,
             runtime_error=message.runtime_error,

@@ -9,7 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cube.core.effects import Effects, Held, Writes
+from cube.core.effects import Effects, Held, Welcomed, Writes
 from cube.core.inputs import Connect, Input, Observe, Renew
 from cube.core.invariants import violations
 from cube.core.manager import ManagerCore
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 STARTS_WINDOW, STARTS_MOST = 10.0, 12  # by policy a crash loop begins 9 runs in its first 10 s
 STEPS_MOST = 30  # of one allocation within a second
 ABSENCE = 5.0  # the manager notices one that is longer than a second beyond the next verdict, which is due within 2
+CLONE_WINDOW, CLONE_RETURNS = 59.0, 2  # of one that was pushed out, in the place of who did that
 BRAKE_WINDOW, BRAKE_HOLD = 9.0, 59.0  # the manager's 10 s and 60 s, by a clock that drifts
 SETTLING = 8.0  # so long after a trouble of a host its exclusive containers may still be in each other's way
 
@@ -72,7 +73,8 @@ class Witness:
         self._leases: dict[NodeId, tuple[Worker, float]] = {}  # by whom confirmed, true end
         self._given_up: deque[tuple[float, NodeId]] = deque(maxlen=100)  # by this manager
         self._held_at = -1e9  # when the manager last suspected itself
-        self._stale = False
+        self._stale = self._live = False
+        self._sessions: dict[NodeId, list[tuple[float, str, bool]]] = defaultdict(list)
         self._woke_at = -1e9  # when the manager last went on after a pause
         self._unread: set[NodeId] = set()  # whose leases waited to be read then
 
@@ -81,6 +83,7 @@ class Witness:
     def manager_begins(self, core: ManagerCore) -> None:
         """A manager was built from the ledger: everything acknowledged is in it."""
         self._given_up.clear()
+        self._sessions.clear()
         self.nothing_acknowledged_is_lost()
         self._check_cluster(core)
 
@@ -95,6 +98,7 @@ class Witness:
         """Note whether what the core is told comes from a session that was replaced."""
         self._stale = False
         if isinstance(told, Connect):
+            self._live = core.connected(told.node_id)
             self._held[told.node_id] = {one.id for one in told.holding}
         if isinstance(told, Renew | Observe):
             node = core.cluster.nodes.get(told.node_id)
@@ -104,6 +108,8 @@ class Witness:
         """Check a decision before it is recorded."""
         if self._stale and isinstance(effects.answer, Held) and effects.answer.current:
             raise Broken("I4", f"{type(told).__name__} of a session that was replaced was heeded")
+        if isinstance(told, Connect):
+            self._check_clones(told, effects)
         if effects.writes:
             self._check_cluster(core)
             if self._schedule.now == self._woke_at:
@@ -122,6 +128,24 @@ class Witness:
                         where,
                         event.message,
                     )
+
+    def _check_clones(self, hello: Connect, effects: Effects) -> None:
+        """Two workers of one identity do not push each other out for ever, and nobody is taken for two."""
+        now, node_id = self._schedule.now, hello.node_id
+        quarantined = any(one.kind is EventKind.NODE_QUARANTINED for one in effects.writes.events)
+        if quarantined and not self._cloned(node_id):
+            raise Broken("I22", f"{node_id} was taken for two, and is one")
+        if not isinstance(effects.answer, Welcomed):
+            return
+        sessions = self._sessions[node_id]
+        sessions[:] = [one for one in sessions if one[0] > now - CLONE_WINDOW]
+        before = sessions[-1][1] if sessions else ""
+        known = any(who == hello.incarnation for _, who, _ in sessions)
+        sessions.append(
+            (now, hello.incarnation, self._live and known and before != hello.incarnation)
+        )
+        if sum(back for _, _, back in sessions) > CLONE_RETURNS:
+            raise Broken("I22", f"the workers of {node_id} push each other out again and again")
 
     def _check_absence(self, writes: Writes) -> None:
         """A manager that was paused holds that against nobody."""

@@ -57,6 +57,7 @@ class Worker:
         self.engine = engine
         self._air = air
         self._witness = witness
+        self.incarnation = f"{engine.name} since {process.schedule.now}"
         self.core = core(timing)
         self.removals: set[AllocationId] = set()  # ordered of this process
         self.lease_seconds = timing.lost_after
@@ -186,6 +187,7 @@ class Worker:
             node_id=self.identity.node_id,
             cluster_id=self.identity.cluster_id,
             facts=self.identity.facts,
+            incarnation=self.incarnation,
             holding=self.core.holding,
             blind=not self.core.looked,
             runtime_error=self.watch.error,

@@ -52,6 +52,7 @@ class Unplaceable(msgspec.Struct, frozen=True):
 
 # code: (what one node does, what several do). `{}` stands for what the refusal is about.
 _PHRASES = {
+    "quarantined": ("is in quarantine", "are in quarantine"),
     "lost": ("is lost", "are lost"),
     "suspect": ("is suspect", "are suspect"),
     "cordoned": ("is cordoned", "are cordoned"),
@@ -65,7 +66,7 @@ _PHRASES = {
 }
 
 # The refusals whose message says of each node something that the phrase of its group does not.
-_OWN_STORY = frozenset({"avoided", "runtime_down"})
+_OWN_STORY = frozenset({"avoided", "quarantined", "runtime_down"})
 
 
 def _kind(refusal: NodeRefusal) -> tuple[str, str]:

@@ -22,6 +22,8 @@ Filter = Callable[[Candidate, Demand], NodeRefusal | None]
 def ready(candidate: Candidate, _demand: Demand) -> NodeRefusal | None:
     """Only nodes that are heard of, open for new work and have a working engine."""
     node = candidate.node
+    if node.quarantine:
+        return _refusal(candidate, "quarantined", node.quarantine)
     if node.condition is not Condition.READY:
         return _refusal(candidate, node.condition.value, f"is {node.condition}")
     if node.availability is not Availability.ACTIVE:

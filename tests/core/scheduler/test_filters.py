@@ -33,6 +33,7 @@ def test_a_ready_node_takes_a_task_that_asks_for_nothing() -> None:
         ({"condition": Condition.SUSPECT}, "suspect", "is suspect"),
         ({"availability": Availability.CORDONED}, "cordoned", "is cordoned"),
         ({"availability": Availability.DRAINING}, "draining", "is draining"),
+        ({"quarantine": "two of them"}, "quarantined", "two of them"),
         ({"runtime_error": "docker does not answer"}, "runtime_down", "docker does not answer"),
     ],
 )
