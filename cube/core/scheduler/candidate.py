@@ -21,7 +21,6 @@ class Candidate:
     """A node and what is reserved on it. Owned and changed by the cluster's state; placing only reads it."""
 
     __slots__ = (
-        "connected",
         "count",
         "cpu_millis",
         "disk_bytes",
@@ -42,7 +41,6 @@ class Candidate:
         self.tasks: dict[TaskId, int] = {}  # how many allocations of a task are here
         self.count = 0
         self.last_placed = 0  # revision of the newest assignment; 0: never chosen
-        self.connected = False
 
     @property
     def id(self) -> NodeId:
@@ -89,7 +87,6 @@ class Candidate:
         twin.tasks = self.tasks.copy()
         twin.count = self.count
         twin.last_placed = self.last_placed
-        twin.connected = self.connected
         return twin
 
 

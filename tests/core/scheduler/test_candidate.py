@@ -55,7 +55,6 @@ def test_a_shrunk_machine_has_less_than_nothing_free() -> None:
 
 def test_a_copy_is_equal_and_apart() -> None:
     candidate = a_candidate(held=[WEB], last_placed=7)
-    candidate.connected = True
     before = numbers(candidate.copy())
 
     twin = candidate.copy()

@@ -41,12 +41,6 @@ def test_a_node_that_is_not_ready_says_why(fields: dict[str, Any], code: str, me
     assert verdict(a_candidate(**fields)) == (code, message)
 
 
-def test_a_closed_connection_alone_is_no_refusal() -> None:
-    candidate = a_candidate()
-    assert not candidate.connected
-    assert verdict(candidate) is None
-
-
 def test_a_constraint_that_does_not_hold_shows_what_the_node_has() -> None:
     candidate = a_candidate(labels={"zone": "eu-2"})
 
