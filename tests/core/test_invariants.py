@@ -12,7 +12,7 @@ from cube.core.effects import Snapshot
 from cube.core.invariants import violations
 from cube.model.allocation import Phase, Wanted
 from cube.model.node import Condition
-from cube.model.spec import Port
+from cube.model.spec import Port, Protocol
 from tests.builders import GIB, a_node, a_task, an_allocation
 
 
@@ -76,6 +76,11 @@ def counted_by_task_wrongly(cluster: Cluster) -> None:
     candidate.tasks[task.id] += 1
 
 
+def ports_counted_wrongly(cluster: Cluster) -> None:
+    (candidate, _) = cluster.candidates.values()
+    candidate.ports[8080, Protocol.TCP] = 1
+
+
 def held_by_the_wrong_node(cluster: Cluster) -> None:
     (first,) = cluster.allocations.values()
     cluster._on_node[a_node("w2").id].add(first.id)
@@ -103,6 +108,7 @@ BROKEN: list[tuple[Callable[[Cluster], None], str]] = [
     (over_committed, "is over-committed"),
     (counted_wrongly, "counts"),
     (counted_by_task_wrongly, "by task"),
+    (ports_counted_wrongly, "counts host ports"),
     (held_by_the_wrong_node, "is said to hold"),
     (standing_wrongly, "counts"),
     (present_wrongly, "allocations left"),

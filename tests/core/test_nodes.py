@@ -292,6 +292,12 @@ def test_everything_a_lost_node_still_ran_is_given_up() -> None:
     assert list(nodes.write_offs(cluster, W1)) == [WriteOff(running.id, "node w1 was lost")]
 
 
+def test_what_had_ended_on_a_lost_node_and_was_to_be_removed_is_taken_for_gone() -> None:
+    leaving = stay(1, phase=Phase.COMPLETED, wanted=Wanted.REMOVE)
+    record = Record(nodes.as_gone(leaving), leaving.observed)
+    assert list(nodes.write_offs(a_cluster(leaving), W1)) == [record]
+
+
 def test_what_is_taken_for_gone_keeps_how_it_ended() -> None:
     completed = stay(phase=Phase.COMPLETED, restart=2, exit=Exit(0))
     gone = nodes.as_gone(completed)

@@ -155,6 +155,18 @@ def test_an_avoided_node_is_tried_again_when_its_time_is_over() -> None:
     assert desk.planning.look_again_at is None
 
 
+def test_slots_that_avoid_different_nodes_and_find_the_same_one_are_placed_one_after_the_other() -> (
+    None
+):
+    desk = Desk(a_task(replicas=2), nodes=(W1,))
+    desk.apply(
+        Avoid(task_id("web"), 1, node_id("w2"), until=160.0, why="full"),
+        Avoid(task_id("web"), 2, node_id("w3"), until=160.0, why="full"),
+    )
+    assert [kinds(desk.step()), kinds(desk.step())] == [[Assign], [Assign]]
+    assert desk.where() == {task_id("web"): [W1.id, W1.id]}
+
+
 def test_a_task_that_was_forgotten_while_it_avoided_a_node_is_not_planned() -> None:
     desk = Desk(a_task(), nodes=(W1,))
     desk.apply(Avoid(task_id("web"), 1, W1.id, until=160.0, why="full"))

@@ -41,9 +41,9 @@ def unfinished(world: World) -> list[str]:
 
 
 def _hosts(world: World, core: ManagerCore) -> Iterator[str]:
-    for node in core.cluster.nodes.values():
-        if node.condition is Condition.SUSPECT:
-            yield f"{node.id} is not judged yet"
+    for one in core.cluster.nodes.values():
+        if one.condition is Condition.SUSPECT:
+            yield f"{one.id} is not judged yet"
     for host in world.hosts:
         if host.is_clone:
             continue

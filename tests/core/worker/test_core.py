@@ -10,7 +10,7 @@ from cube.model.allocation import Exit, Failure, FailureKind, Health, Phase
 from cube.model.container import ContainerState
 from cube.model.ids import AllocationId
 from cube.model.orders import Holding
-from tests.core.worker.machine import ID, Machine, remove, run
+from tests.core.worker.machine import ID, NO_ANSWER, Machine, remove, run
 
 OTHER = AllocationId("t.2.1")
 ENGINE_AWAY = Failure(FailureKind.ENGINE_AWAY, "the engine does not answer")
@@ -472,6 +472,22 @@ class TestSessions:
         machine.release()
         assert kinds(machine) == ["Create", "Start", "Halt", "Create", "Start"]
         assert machine.newest.failures_in_row == 0
+
+    def test_a_stop_that_was_called_off_and_did_not_happen_is_not_tried_again(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run(on_disconnect="stop"))
+        machine.holding_back = True
+        machine.wait(2)
+        (halt,) = machine.pending
+        machine.tell(inputs.SessionOpened(2, 1e6, machine.seconds))
+        machine.order(run(on_disconnect="stop"))
+        machine.pending.clear()
+        machine.tell(inputs.StepFailed(halt, NO_ANSWER))
+        machine.release()
+        machine.wait(100)
+        assert kinds(machine) == ["Create", "Start"]
+        assert len(machine.running()) == 1
 
 
 class TestLookingAround:
