@@ -46,7 +46,7 @@ from cube.core.words import plural, seconds
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Condition, Usage
-from cube.model.orders import Order, Run
+from cube.model.orders import Order
 from cube.model.timing import Instant, Timing
 
 
@@ -86,9 +86,7 @@ class ManagerCore:
     @property
     def recovering(self) -> str | None:
         """What a recovery waits for; None when none is going on."""
-        if not self._recovery.going_on:
-            return None
-        return self._recovery.missing() or "workers that are not on record may be about to call"
+        return self._recovery.waits_for() if self._recovery.going_on else None
 
     def handle(self, told: Input, now: Instant) -> Effects:
         """Take one input and return its whole consequence."""
@@ -133,8 +131,8 @@ class ManagerCore:
                 return None
             case Tick():
                 return None
-            case _ if (waiting_for := self.recovering) is not None:
-                return _recovering(waiting_for)
+            case _ if self._recovery.going_on:
+                return self._recovery.refusal()
             case RemoveNode():
                 return self._remove_node(told, now)
             case _:
@@ -197,6 +195,8 @@ class ManagerCore:
 
     def _end_recovery(self, words: str, now: Instant) -> None:
         self._do([self._recovery.end(words)], now)
+        for hello in self._recovery.take_hellos():
+            self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         for node_id in self._sessions:
             for allocation_id in sorted(self.cluster.on_node(node_id)):
                 self._order_for(node_id, allocation_id)
@@ -340,14 +340,6 @@ class ManagerCore:
             dues.append(self._brake.held_until)
         dues.append(self._states.next_due(now))
         return min([due for due in dues if due is not None], default=None)
-
-
-def _recovering(waiting_for: str) -> Rejected:
-    return Rejected(
-        "recovering",
-        f"the ledger is being recovered and nothing can be changed yet: {waiting_for}",
-        "it ends by itself once all are here; to go on without them: cube manager recover --accept",
-    )
 
 
 _PLACEMENTS_AT_ONCE = 1_000

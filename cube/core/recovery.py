@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from cube.core.changes import Adopt, Change, PutLineage, PutTask, WriteOff
 from cube.core.cluster import Cluster
+from cube.core.effects import Rejected
 from cube.core.inputs import Connect, Described
 from cube.core.words import plural
 from cube.model.allocation import Allocation, Observed, Phase
@@ -39,6 +40,7 @@ class Recovery:
         # Asked for, and the newest report of each that came before its description.
         self._asked: dict[AllocationId, Observed | None] = {}
         self._told: set[NodeId] = set()  # the nodes that said all they hold
+        self._hellos: dict[NodeId, Connect] = {}  # the newest of each node that called meanwhile
 
     @property
     def going_on(self) -> bool:
@@ -49,8 +51,25 @@ class Recovery:
         """The monotonic second at which it ends by itself if nothing else happens; None: it does not."""
         return self._since + self._patience if self.going_on and not self.missing() else None
 
+    def waits_for(self) -> str:
+        """Return what the end of it waits for, in words."""
+        return self.missing() or "workers that are not on record may be about to call"
+
+    def refusal(self) -> Rejected:
+        """Return the answer to every wish meanwhile."""
+        return Rejected(
+            "recovering",
+            f"the ledger is being recovered and nothing can be changed yet: {self.waits_for()}",
+            "it ends by itself once all are here; to go on without them: cube manager recover --accept",
+        )
+
+    def take_hellos(self) -> list[Connect]:
+        """Return what the nodes said that connected meanwhile, the newest of each, and forget it."""
+        hellos, self._hellos = self._hellos, {}
+        return list(hellos.values())
+
     def missing(self) -> str:
-        """Return what is waited for, in words; empty when nothing is."""
+        """Return what must still come before it may end by itself; empty when nothing must."""
         cluster = self._cluster
         if not cluster.nodes:
             return "no node has called yet"
@@ -85,7 +104,9 @@ class Recovery:
         """Return which of the allocations that a worker holds it must describe, and take note of its hello."""
         asked = [held.id for held in hello.holding if self.was_lost(held)]
         self._asked.update(dict.fromkeys(asked))
-        if hello.runtime_error:  # it cannot know yet what its engine holds
+        if self.going_on:
+            self._hellos[hello.node_id] = hello
+        if hello.blind:  # it does not know yet what its engine holds
             self._told.discard(hello.node_id)
         else:
             self._told.add(hello.node_id)
