@@ -25,6 +25,7 @@ from cube.store.database import Database
 from cube.store.directory import LEDGER_FILE
 from cube.store.opening import open_ledger
 from cube.store.records import RequestRecord, rows_of
+from cube.store.witness import WITNESS_FILE, Witness
 from cube.store.writer import Writer
 
 __all__ = ["Ledger", "RequestRecord"]
@@ -36,9 +37,9 @@ WHOLE_SECONDS = 600.0  # a million allocations from a cold disk
 class Ledger:
     """The open ledger of one data directory. Use it from the event loop it was opened on."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, witness: Witness) -> None:
         self._database = database
-        self._writer = Writer(database)
+        self._writer = Writer(database, witness)
         self._closed = False
 
     @classmethod
@@ -51,10 +52,17 @@ class Ledger:
         this user's alone. A refused ledger keeps everything it holds.
         """
         database = Database(directory / LEDGER_FILE)
+        witness = Witness(directory / WITNESS_FILE)
         await database.open(
-            partial(open_ledger, directory, mint_cluster_id=mint_cluster_id, now_ms=now_ms)
+            partial(
+                open_ledger,
+                directory,
+                witness=witness,
+                mint_cluster_id=mint_cluster_id,
+                now_ms=now_ms,
+            )
         )
-        return cls(database)
+        return cls(database, witness)
 
     @property
     def waiting(self) -> int:
@@ -160,7 +168,11 @@ class Ledger:
         return await self._database.call(copy, within=WHOLE_SECONDS)
 
     async def close(self) -> None:
-        """Make everything queued durable, fold the log into the file, and let the directory go. Repeats safely."""
+        """Make everything queued durable, fold the log into the file, and let the directory go. Repeats safely.
+
+        After LedgerBroken the files stay as they are: what the disk did not take is not tried again.
+        """
         self._closed = True
         self._writer.refuse(ManagerAway("the manager is stopping"))
+        self._database.post(self._writer.give_up_if_broken)
         await self._database.close(within=WHOLE_SECONDS)

@@ -15,6 +15,8 @@ from pathlib import Path
 from cube.store.directory import DataDirectory
 from cube.store.failures import Unusable
 from cube.store.schema import migrate
+from cube.store.tables import read_revision
+from cube.store.witness import WITNESS_FILE, Witness
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +38,12 @@ _SETTINGS = (
 
 @contextlib.contextmanager
 def open_ledger(
-    path: Path, *, mint_cluster_id: Callable[[], str], now_ms: int
+    path: Path, *, witness: Witness, mint_cluster_id: Callable[[], str], now_ms: int
 ) -> Iterator[sqlite3.Connection]:
     """Hold the data directory and lend the connection to its ledger, made when it is missing, and whole.
 
-    On leaving, the write-ahead log is folded into the file, and the directory is free again.
+    On leaving, the write-ahead log is folded into the file, and the directory is free again. On leaving with an error
+    every file stays as it is, also when the ledger is refused.
     """
     directory = DataDirectory.take(path, now_ms=now_ms)
     try:
@@ -48,11 +51,14 @@ def open_ledger(
         with _connected(directory) as connection:
             migrate(connection, directory.ledger, mint_cluster_id=mint_cluster_id)
             _check(connection)
+            witness.check(read_revision(connection))
             if directory.write_ahead_log.exists():
                 directory.ledger_opened()
             yield connection
-            _fold_log(connection, directory)
+            if _fold_log(connection, directory):
+                witness.forget()
     finally:
+        witness.close()
         directory.release()
 
 
@@ -79,11 +85,21 @@ def _connected(directory: DataDirectory) -> Iterator[sqlite3.Connection]:
     connection = _connect(directory.ledger)
     try:
         yield connection
-    finally:
-        connection.close()
-        # Closing folds and removes the log of a ledger that was refused, too.
-        if not directory.write_ahead_log.exists():
-            directory.ledger_closed()
+    except BaseException:
+        _leave_as_it_is(connection)
+        raise
+    connection.close()
+
+
+def _leave_as_it_is(connection: sqlite3.Connection) -> None:
+    """Close without folding the log into the file, and without a sync, which SQLite would do by itself.
+
+    A sync that failed must not be tried again, as the kernel may report success for pages it has dropped; and what a
+    damaged log still holds must stay to be looked at.
+    """
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.interrupt()  # ends the copying that closing begins, before its first page
+    connection.close()
 
 
 def _connect(ledger: Path) -> sqlite3.Connection:
@@ -114,12 +130,14 @@ def _check(connection: sqlite3.Connection) -> None:
             raise Unusable(f"is damaged ({table}: {complaints[0]})")
 
 
-def _fold_log(connection: sqlite3.Connection, directory: DataDirectory) -> None:
+def _fold_log(connection: sqlite3.Connection, directory: DataDirectory) -> bool:
+    """Copy the log into the file and empty it; whether everything is in the file now."""
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except sqlite3.Error as error:
         log.warning(
             "the write-ahead log of %s stays for the next start: %s", directory.ledger, error
         )
-    else:
-        directory.ledger_closed()  # before SQLite removes the log: a crash in between is a clean close
+        return False
+    directory.ledger_closed()  # before SQLite removes the log: a crash in between is a clean close
+    return True

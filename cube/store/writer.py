@@ -21,6 +21,7 @@ from cube.store import tables
 from cube.store.database import Database, transaction
 from cube.store.failures import translate
 from cube.store.records import Rows
+from cube.store.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ class _Commit(NamedTuple):
 class Writer:
     """Everything that is written goes through here. `commit` is for the event loop, the rest happens on the thread."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, witness: Witness) -> None:
         self._database = database
+        self._witness = witness
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Commit] = deque()
         self._posted = False  # a flush is on its way and will see what is queued now
@@ -100,6 +102,11 @@ class Writer:
         self._checkpoint(connection)  # shows that there is room, and makes some in the log
         self.failure = None
 
+    def give_up_if_broken(self, connection: sqlite3.Connection) -> None:
+        """End the thread as after a crash, where writing has failed for good. The last job there is."""
+        if isinstance(self.failure, LedgerBroken):
+            raise self.failure
+
     # -- on the database's thread ---------------------------------------------------------------------------------
 
     def _flush(self, connection: sqlite3.Connection) -> None:
@@ -137,6 +144,8 @@ class Writer:
             self.failure = self._failed(error)
             log.error("the ledger takes no more changes: %s", self.failure)
             return self.failure
+        if rows.events:
+            self._witness.note(rows.events[-1][0])
         self.transactions += 1
         self._rows_since_checkpoint += len(rows) + COMMIT_ROWS
         return None

@@ -45,7 +45,8 @@ async def test_every_file_is_readable_by_the_owner_only(tmp_path: Path) -> None:
         await ledger.commit(a_commit(1))
         modes = modes_in(tmp_path)
 
-    assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "manager.pid": 0o600}
+    names = ("ledger.db", "ledger.db-wal", "ledger.witness", "manager.pid")
+    assert modes == dict.fromkeys(names, 0o600)
 
 
 async def test_a_second_manager_is_told_who_holds_the_directory_and_since_when(

@@ -142,9 +142,13 @@ async def test_a_crashed_ledger_that_an_older_cube_refused_opens_in_the_right_on
     tmp_path: Path,
 ) -> None:
     ledger = await crashed(tmp_path / "data", "PRAGMA user_version = 99")
+    log = ledger.with_name("ledger.db-wal")
+    before = ledger.read_bytes(), log.read_bytes()
     assert "newer cube" in (await refusal(ledger.parent)).message
+    assert (ledger.read_bytes(), log.read_bytes()) == before
 
     edit(ledger, lambda connection: connection.execute("PRAGMA user_version = 1"))
+    ledger.with_name("manager.pid").unlink()  # which misses the log that the edit has folded
     async with opened(ledger.parent) as opened_ledger:
         assert (await opened_ledger.load()).revision == 10
 
