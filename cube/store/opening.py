@@ -50,6 +50,8 @@ def open_ledger(
         _refuse_half_a_ledger(directory)
         with _connected(directory) as connection:
             migrate(connection, directory.ledger, mint_cluster_id=mint_cluster_id)
+            if directory.unfinished:
+                directory.ledger_made()
             _check(connection)
             witness.check(read_revision(connection))
             if directory.write_ahead_log.exists():
@@ -63,13 +65,16 @@ def open_ledger(
 
 
 def _refuse_half_a_ledger(directory: DataDirectory) -> None:
-    """Refuse what SQLite would quietly open as an empty or an older database."""
+    """Refuse what SQLite would quietly open as an empty or an older database. One that is to be made is noted."""
     ledger, has_log = directory.ledger, directory.write_ahead_log.exists()
     if ledger.is_symlink():
         raise Unusable("is a symbolic link", hint="link or mount the whole data directory instead")
     if not ledger.exists():
         if has_log or directory.unclean:
             raise Unusable("is gone, and was not closed by the last manager")
+        directory.ledger_begins()
+    elif directory.unfinished:
+        log.info("%s was not finished by the manager that made it", ledger)
     elif ledger.stat().st_size == 0:
         raise Unusable("is empty", hint=f"when no manager ever worked here: rm {ledger}")
     elif directory.unclean and not has_log:
