@@ -43,10 +43,11 @@ def open_ledger(
     """Hold the data directory and lend the connection to its ledger, made when it is missing, and whole.
 
     On leaving, the write-ahead log is folded into the file, and the directory is free again. On leaving with an error
-    every file stays as it is, also when the ledger is refused.
+    every file stays as it is, also when the ledger is refused or the log cannot be folded.
     """
     directory = DataDirectory.take(path, now_ms=now_ms)
     try:
+        _put_back(directory.write_ahead_log)
         _refuse_half_a_ledger(directory)
         with _connected(directory) as connection:
             migrate(connection, directory.ledger, mint_cluster_id=mint_cluster_id)
@@ -57,8 +58,8 @@ def open_ledger(
             if directory.write_ahead_log.exists():
                 directory.ledger_opened()
             yield connection
-            if _fold_log(connection, directory):
-                witness.forget()
+            _fold_log(connection, directory)
+            witness.forget()
     finally:
         witness.close()
         directory.release()
@@ -91,20 +92,37 @@ def _connected(directory: DataDirectory) -> Iterator[sqlite3.Connection]:
     try:
         yield connection
     except BaseException:
-        _leave_as_it_is(connection)
+        _leave_as_it_is(connection, directory.write_ahead_log)
         raise
     connection.close()
 
 
-def _leave_as_it_is(connection: sqlite3.Connection) -> None:
-    """Close without folding the log into the file, and without a sync, which SQLite would do by itself.
+def _leave_as_it_is(connection: sqlite3.Connection, write_ahead_log: Path) -> None:
+    """Close without folding the log into the file, removing it, or a sync, all of which SQLite would do by itself.
 
     A sync that failed must not be tried again, as the kernel may report success for pages it has dropped; and what a
     damaged log still holds must stay to be looked at.
     """
+    kept = _kept(write_ahead_log)
+    with contextlib.suppress(OSError):  # no log, or a file system without links
+        kept.hardlink_to(write_ahead_log)
     connection.execute("PRAGMA synchronous = OFF")
     connection.interrupt()  # ends the copying that closing begins, before its first page
     connection.close()
+    _put_back(write_ahead_log)
+
+
+def _put_back(write_ahead_log: Path) -> None:
+    """Bring back a log that SQLite removed from under its second name; also one from before a crash."""
+    kept = _kept(write_ahead_log)
+    if write_ahead_log.exists():
+        kept.unlink(missing_ok=True)
+    elif kept.exists():
+        kept.rename(write_ahead_log)
+
+
+def _kept(write_ahead_log: Path) -> Path:
+    return write_ahead_log.with_name(f"{write_ahead_log.name}.kept")
 
 
 def _connect(ledger: Path) -> sqlite3.Connection:
@@ -135,14 +153,12 @@ def _check(connection: sqlite3.Connection) -> None:
             raise Unusable(f"is damaged ({table}: {complaints[0]})")
 
 
-def _fold_log(connection: sqlite3.Connection, directory: DataDirectory) -> bool:
-    """Copy the log into the file and empty it; whether everything is in the file now."""
+def _fold_log(connection: sqlite3.Connection, directory: DataDirectory) -> None:
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except sqlite3.Error as error:
         log.warning(
             "the write-ahead log of %s stays for the next start: %s", directory.ledger, error
         )
-        return False
+        raise
     directory.ledger_closed()  # before SQLite removes the log: a crash in between is a clean close
-    return True

@@ -23,13 +23,13 @@ async def drive(directory: Path, commits: int) -> int:
     """Commit until there are that many, then close; return the exit code.
 
     Says `N` for each acknowledged commit before the next one begins, `full N` for one that found no room, after which
-    it is tried again, and `broken` for the end of the ledger.
+    it is tried again, `broken` for the end of the ledger, and `refused` for one that is not opened.
     """
     writer.CHECKPOINT_ROWS = CHECKPOINT_ROWS
     try:
         ledger = await Ledger.open(directory, mint_cluster_id=lambda: CLUSTER, now_ms=NOW)
-    except LedgerFull:
-        say("full 0")
+    except (LedgerFull, LedgerBroken) as refused:
+        say(f"refused {refused.message}")
         return BROKEN
     try:
         done = (await ledger.load()).revision

@@ -17,6 +17,7 @@ from tests.faults.driver import drive
 
 # Everything by which the ledger's files can change. SQLite asks for nothing else on Linux.
 WRITES = ("pwrite64", "fdatasync", "fsync", "ftruncate", "unlink")
+NEVER = 65_535  # the highest number strace can wait for
 SECONDS = 60.0  # for one course; the longest takes two
 
 
@@ -42,7 +43,7 @@ def killed_at(directory: Path, commits: int, call: str, number: int) -> Run:
 def failed_at(directory: Path, commits: int, call: str, number: int, error: str) -> Run:
     """Let that call on the ledger or its log fail once."""
     files = ("-P", str(directory / "ledger.db"), "-P", str(directory / "ledger.db-wal"))
-    return run(directory, commits, f"inject={call}:error={error}:when={number}", *files)
+    return run(directory, commits, f"inject={call}:error={error}:when={number}", "-y", *files)
 
 
 def recorded(directory: Path, commits: int) -> Run:
@@ -100,9 +101,12 @@ def _be_the_child(directory: Path, commits: int, go: int, said: int) -> None:
 
 def _wait_until_attached(strace: subprocess.Popen[bytes]) -> None:
     assert strace.stderr is not None
-    line = strace.stderr.readline().decode()
-    if "attached" not in line:
-        raise RuntimeError(f"strace does not attach: {line}{strace.stderr.read().decode()}")
+    said = ""
+    while "attached" not in said:
+        line = strace.stderr.readline().decode()
+        if not line:
+            raise RuntimeError(f"strace does not attach: {said}")
+        said += line
 
 
 def _read_all(pipe: int) -> list[str]:
