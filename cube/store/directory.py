@@ -75,18 +75,14 @@ class DataDirectory:
         os.fsync(self._pid_file)
         _sync_directory(self._path)
 
-    def ledger_made(self) -> None:
-        """Note, also for after a power cut, that there is a ledger from here on."""
-        self._tell("")
-        os.fsync(self._pid_file)
-
     def ledger_opened(self) -> None:
         """Note that from here on the write-ahead log must be found beside the ledger."""
         self._tell(_LEDGER_OPEN)
 
     def ledger_closed(self) -> None:
-        """Note that everything is in the ledger file itself."""
+        """Note, also for after a power cut, that everything is in the ledger file itself."""
         self._tell("")
+        os.fsync(self._pid_file)  # before the log is removed, or it would be missed
 
     def release(self) -> None:
         """Let the next manager in. The file stays: removing it would let two managers lock different files."""

@@ -52,7 +52,7 @@ def open_ledger(
         with _connected(directory) as connection:
             migrate(connection, directory.ledger, mint_cluster_id=mint_cluster_id)
             if directory.unfinished:
-                directory.ledger_made()
+                directory.ledger_closed()
             _check(connection)
             witness.check(read_revision(connection))
             if directory.write_ahead_log.exists():
