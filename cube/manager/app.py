@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 
 from aiohttp import web
 
@@ -67,15 +67,16 @@ class Manager:
                 f"cube listens on this machine only in this version, not on {settings.host}",
                 hint="leave out --host, and reach it from elsewhere through `ssh -L 5555:localhost:5555`",
             )
-        async with AsyncExitStack() as opening:
-            ledger = await Ledger.open(
-                settings.data,
-                mint_cluster_id=mint,
-                now_ms=self._clock.now().wall_ms,
-            )
-            opening.push_async_callback(ledger.close)
-            self._decider = await self._assemble(ledger, opening)
-            self._resources = opening.pop_all()
+        with _no_collection():
+            async with AsyncExitStack() as opening:
+                ledger = await Ledger.open(
+                    settings.data,
+                    mint_cluster_id=mint,
+                    now_ms=self._clock.now().wall_ms,
+                )
+                opening.push_async_callback(ledger.close)
+                self._decider = await self._assemble(ledger, opening)
+                self._resources = opening.pop_all()
         log.info("manager of cluster %s on port %d", self._decider.core.cluster.id, self.port)
 
     async def stop(self) -> None:
@@ -160,6 +161,16 @@ class Manager:
                     events_kept=self._settings.events_kept, requests_before_ms=before_ms
                 )
                 await asyncio.sleep(PRUNE_PAUSE)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from looking at what is read at the start again and again: all of it stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Hearers:

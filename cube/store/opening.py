@@ -1,7 +1,8 @@
 """Opening the ledger's file: nothing is served from one that is not whole.
 
 Everything that decisions are made from is checked at every open, also after a clean close: disks rot while nobody
-looks. Events and requests are not: they are many times larger, and each is checked when it is read.
+looks. Events and requests, which may be many times larger, only up to a size; beyond it each is checked when it is
+read, and one that a damaged index hides is not missed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from cube.store.witness import WITNESS_FILE, Witness
 
 log = logging.getLogger(__name__)
 
-CHECKED_TABLES = ("meta", "tasks", "allocations", "nodes")
+STATE_TABLES = ("meta", "tasks", "allocations", "nodes")
+HISTORY_TABLES = ("requests", "events")
+HISTORY_CHECKED_BYTES = 64 << 20  # of file and log: a quarter of a second, and 10,000 tasks with what led to them
 
 # The order matters: a connection that is exclusive before it first looks at the write-ahead log keeps the log's index
 # in its own memory, and no second process can so much as read (SQLite, wal.html section 8).
@@ -53,7 +56,7 @@ def open_ledger(
             migrate(connection, directory.ledger, mint_cluster_id=mint_cluster_id)
             if directory.unfinished:
                 directory.ledger_closed()
-            _check(connection)
+            _check(connection, directory)
             witness.check(read_revision(connection))
             if directory.write_ahead_log.exists():
                 directory.ledger_opened()
@@ -146,8 +149,10 @@ def _connect(ledger: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection) -> None:
-    for table in CHECKED_TABLES:
+def _check(connection: sqlite3.Connection, directory: DataDirectory) -> None:
+    files = (directory.ledger, directory.write_ahead_log)
+    small = sum(file.stat().st_size for file in files if file.exists()) <= HISTORY_CHECKED_BYTES
+    for table in (*STATE_TABLES, *(HISTORY_TABLES if small else ())):
         complaints = [text for (text,) in connection.execute(f"PRAGMA integrity_check({table})")]
         if complaints != ["ok"]:
             raise Unusable(f"is damaged ({table}: {complaints[0]})")
