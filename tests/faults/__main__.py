@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 
@@ -39,9 +40,12 @@ def main() -> int:
         for name in SCENARIOS:
             print(f"{name:<12} {summary(name)}")
         return 0
+    logging.disable(logging.WARNING)  # of workers here whose manager was killed: no news
     load = os.getloadavg()[0]
     findings = scenario(chosen.scenario).measure(chosen.rounds)  # type: ignore[attr-defined]
-    print(f"{findings.markdown()}\n\nLoad {load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end.")
+    print(
+        f"{findings.markdown()}\n\nLoad {load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end."
+    )
     return 1 if findings.violations else 0
 
 

@@ -42,7 +42,9 @@ def measure(rounds: int = 0, *, commits: int = COMMITS) -> Findings:
         faults = [Fault(error, *point) for error in ("EIO", "ENOSPC") for point in points]
         chosen = spread(faults, rounds)
         outcomes = [_Outcome(fault, directory, commits) for fault in chosen]
-    return _findings(outcomes, f"errors: EIO and ENOSPC at every call on the files of {commits} commits")
+    return _findings(
+        outcomes, f"errors: EIO and ENOSPC at every call on the files of {commits} commits"
+    )
 
 
 class _Outcome:

@@ -84,7 +84,9 @@ class Disk:
         self.acknowledged = 0
         self._names: dict[str, _Inode] = {}  # as the programs see them
         self._durable: dict[str, _Inode] = {}
-        self._since: dict[str, list[_Inode | None]] = {}  # since the sync of the directory; None: removed
+        self._since: dict[
+            str, list[_Inode | None]
+        ] = {}  # since the sync of the directory; None: removed
 
     def take(self, step: Step) -> None:
         """Do one step."""
@@ -113,9 +115,7 @@ class Disk:
 
     def contents(self) -> Image:
         """Return what the programs see."""
-        return {
-            name: _applied(inode.durable, inode.pending) for name, inode in self._names.items()
-        }
+        return {name: _applied(inode.durable, inode.pending) for name, inode in self._names.items()}
 
     def _inode(self, name: str) -> _Inode:
         if name not in self._names:

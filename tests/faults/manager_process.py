@@ -90,9 +90,7 @@ class ManagerProcess:
 
 
 @contextlib.asynccontextmanager
-async def manager_process(
-    home: Path, prefix: Sequence[str] = ()
-) -> AsyncIterator[ManagerProcess]:
+async def manager_process(home: Path, prefix: Sequence[str] = ()) -> AsyncIterator[ManagerProcess]:
     """A manager that was not started; at the end it is killed."""
     manager = ManagerProcess(home, prefix)
     try:

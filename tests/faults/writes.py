@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tests.faults import tracer
 from tests.faults.audit import audit
@@ -15,6 +16,7 @@ from tests.faults.findings import Findings
 
 COMMITS = 300
 Point = tuple[str, int]
+One = TypeVar("One")
 
 
 def measure(rounds: int = 0, *, commits: int = COMMITS) -> Findings:
@@ -37,7 +39,7 @@ def every_point(calls: dict[str, int]) -> Iterator[Point]:
     return ((name, number) for name, times in calls.items() for number in range(1, times + 1))
 
 
-def spread(points: Sequence[Point], rounds: int) -> Sequence[Point]:
+def spread(points: Sequence[One], rounds: int) -> Sequence[One]:
     """Return `rounds` of the points, evenly spread; all of them for 0."""
     if not 0 < rounds < len(points):
         return points
