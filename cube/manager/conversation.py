@@ -12,7 +12,7 @@ import logging
 from aiohttp import WSMsgType, web
 
 from cube.aio.race import race
-from cube.core.effects import Effects, Held, TurnedAway, Welcomed
+from cube.core.effects import Answer, Effects, Held, TurnedAway, Welcomed
 from cube.core.inputs import Connect, Disconnect, Renew
 from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 HELLO_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
+RENEWED_EVERY = 0.5  # the lease of a worker that waits for its Welcome; a heartbeat is 1 s
 SILENT_LEASES = 3  # after so many leases without a word the connection is taken for dead
 REPORTS_IN_FLIGHT = 1_000
 """Decisions on their way to the disk beyond which no more is read from workers."""
@@ -134,7 +135,7 @@ class Conversation:
             runtime_error=hello.runtime_error,
         )
         try:
-            [answer] = await self._decider.post([connect], then=enter)
+            [answer] = await self._recorded(self._decider.post([connect], then=enter), connect)
         except CubeError as error:
             raise _Refused(error.message) from error
         if isinstance(answer, TurnedAway):
@@ -142,6 +143,14 @@ class Conversation:
         if not isinstance(answer, Welcomed):
             raise PeerFault(f"a Hello was answered with {answer!r}")
         return answer
+
+    async def _recorded(self, told: asyncio.Future[list[Answer]], connect: Connect) -> list[Answer]:
+        """Wait until the Hello is recorded. A slow disk costs the worker nothing: until it is welcomed it is silent."""
+        while not (await asyncio.wait([told], timeout=RENEWED_EVERY))[0]:
+            node = self._decider.core.cluster.nodes.get(connect.node_id)
+            if node is not None:
+                self._decider.renew(Renew(node.id, node.epoch, connect.runtime_error))
+        return told.result()
 
     async def _listen(
         self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed

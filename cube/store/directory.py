@@ -77,7 +77,9 @@ class DataDirectory:
 
     def ledger_opened(self) -> None:
         """Note that from here on the write-ahead log must be found beside the ledger."""
-        _sync_directory(self._path)  # SQLite makes the log's name durable with its first commit only
+        _sync_directory(
+            self._path
+        )  # SQLite makes the log's name durable with its first commit only
         self._tell(_LEDGER_OPEN)
 
     def ledger_closed(self) -> None:

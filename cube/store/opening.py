@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 
 STATE_TABLES = ("meta", "tasks", "allocations", "nodes")
 HISTORY_TABLES = ("requests", "events")
-HISTORY_CHECKED_BYTES = 64 << 20  # of file and log: a quarter of a second, and 10,000 tasks with what led to them
+HISTORY_CHECKED_BYTES = (
+    64 << 20
+)  # of file and log: a quarter of a second, and 10,000 tasks with what led to them
 
 # The order matters: a connection that is exclusive before it first looks at the write-ahead log keeps the log's index
 # in its own memory, and no second process can so much as read (SQLite, wal.html section 8).
@@ -53,6 +55,7 @@ def open_ledger(
         _put_back(directory.write_ahead_log)
         _refuse_half_a_ledger(directory)
         with _connected(directory) as connection:
+            _refuse_emptied(connection, directory, witness)
             migrate(connection, directory.ledger, mint_cluster_id=mint_cluster_id)
             if directory.unfinished:
                 directory.ledger_closed()
@@ -86,6 +89,19 @@ def _refuse_half_a_ledger(directory: DataDirectory) -> None:
             "lost its write-ahead log, and the newest changes with it",
             hint="bring back the file that ends in -wal, or put a backup in its place:"
             f" cube manager recover --data {ledger.parent}",
+        )
+
+
+def _refuse_emptied(
+    connection: sqlite3.Connection, directory: DataDirectory, witness: Witness
+) -> None:
+    """Refuse a ledger that lost everything with its log, before a new one is begun in its place."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables == 0 and not directory.unfinished:
+        witness.check(0)
+        raise Unusable(
+            "holds nothing, and something was recorded in it",
+            hint=f"copy a backup over it; to begin anew, rm {directory.ledger}",
         )
 
 

@@ -102,7 +102,7 @@ class Writer:
         self._checkpoint(connection)  # shows that there is room, and makes some in the log
         self.failure = None
 
-    def give_up_if_broken(self, connection: sqlite3.Connection) -> None:
+    def give_up_if_broken(self, _: sqlite3.Connection) -> None:
         """End the thread as after a crash, where writing has failed for good. The last job there is."""
         if isinstance(self.failure, LedgerBroken):
             raise self.failure

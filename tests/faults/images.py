@@ -32,6 +32,12 @@ class Cut(NamedTuple):
     length: int
 
 
+class Made(NamedTuple):
+    """A name that stands for a file from here on, if it did not before."""
+
+    file: str
+
+
 class Removed(NamedTuple):
     """A name taken away."""
 
@@ -50,7 +56,7 @@ class Said(NamedTuple):
     line: str
 
 
-Step = Write | Cut | Removed | Synced | Said
+Step = Write | Cut | Made | Removed | Synced | Said
 Image = dict[str, bytes]
 Change = Write | Cut
 
@@ -97,6 +103,8 @@ class Disk:
                 self._durable, self._since = dict(self._names), {}
             case Synced(file=file):
                 self._inode(file).sync()
+            case Made(file=file):
+                self._inode(file)
             case Removed(file=file):
                 self._names.pop(file, None)
                 self._since.setdefault(file, []).append(None)
@@ -177,9 +185,10 @@ def _step(line: str, directory: PurePath) -> Step | None:
     name, arguments = call[1], call[2]
     if name == "write" and arguments.startswith("1<"):
         return Said(_bytes(_TEXT.findall(arguments)[0]).decode().strip())
-    if name == "unlink":
+    if name == "unlink" or (name == "openat" and "O_CREAT" in arguments):
         path = PurePath(_bytes(_TEXT.findall(arguments)[0]).decode())
-        return Removed(path.name) if path.parent == directory else None
+        change = Removed if name == "unlink" else Made
+        return change(path.name) if path.parent == directory else None
     target = _FILE.match(arguments)
     path = PurePath(_bytes(target[1]).decode()) if target else PurePath()
     if path == directory:
