@@ -101,7 +101,7 @@ def _refuse_emptied(
         witness.check(0)
         raise Unusable(
             "holds nothing, and something was recorded in it",
-            hint=f"copy a backup over it; to begin anew, rm {directory.ledger}",
+            hint=f"copy a backup over it; to begin anew, rm {directory.ledger} {directory.write_ahead_log}",
         )
 
 
