@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import aiohttp
+import psutil
 
 from cube.model.resources import Resources
 from cube.runtime.simulated import SimulatedRuntime
@@ -36,6 +36,8 @@ class ManagerProcess:
         self.log = home / "manager.log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.start_cpu: list[float] = []
+        """Seconds of processor that each start took until it was ready: less the machine's load than its time."""
         self._prefix = prefix  # of the command line: strace
         self._process: asyncio.subprocess.Process | None = None
 
@@ -48,7 +50,10 @@ class ManagerProcess:
                 if self._process is None or self._process.returncode is not None:
                     raise RuntimeError(f"the manager ended: {self.log.read_text()[-2000:]}")
                 await asyncio.sleep(0.005)
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        used = psutil.Process(self._process.pid).cpu_times() if self._process else None
+        self.start_cpu.append(used.user + used.system if used else 0.0)
+        return took
 
     async def launch(self) -> None:
         """Start it."""
@@ -120,8 +125,3 @@ async def simulated_workers(
             await worker.start()
             engines.append(engine)
         yield engines
-
-
-def load_average() -> float:
-    """Return how many processes wanted to run in the last minute."""
-    return os.getloadavg()[0]

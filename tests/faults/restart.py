@@ -47,10 +47,12 @@ async def _measure(home: Path, rounds: int, tasks: int) -> Findings:
     findings.row("ledger, MB", f"{size / 1e6:.0f}")
     findings.row("tasks running at the end", seen, kept=seen == tasks)
     findings.row("start of the process to /readyz, p50 s", f"{percentile(took, 0.5):.2f}")
-    slowest = percentile(took, 0.99)
     asked = f"the same, p99 s (at most {SECONDS:g} on a machine with nothing else to do)"
     # Not judged: a machine that others use takes as long as they make it.
-    findings.row(asked, f"{slowest:.2f}")
+    findings.row(asked, f"{percentile(took, 0.99):.2f}")
+    used = manager.start_cpu[1:]  # the first had nothing to read
+    middle, most = percentile(used, 0.5), percentile(used, 0.99)
+    findings.row("processor time of such a start, p50 and p99 s", f"{middle:.2f}, {most:.2f}")
     return findings
 
 

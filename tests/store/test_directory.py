@@ -102,6 +102,20 @@ def test_the_next_holder_knows_whether_the_ledger_was_closed(tmp_path: Path) -> 
     assert (tmp_path / "manager.pid").read_text() == ""
 
 
+def test_the_next_holder_knows_of_a_ledger_that_was_being_made(tmp_path: Path) -> None:
+    first = DataDirectory.take(tmp_path, now_ms=NOW)
+    first.ledger_begins()
+    first.release()
+    second = DataDirectory.take(tmp_path, now_ms=NOW)
+    assert second.unfinished
+    assert not second.unclean
+    second.ledger_closed()
+    second.release()
+    third = DataDirectory.take(tmp_path, now_ms=NOW)
+    assert not third.unfinished
+    third.release()
+
+
 def test_a_directory_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -225,6 +225,18 @@ async def test_a_disk_that_is_really_full_loses_nothing(small_disk: Path) -> Non
         assert (await ledger.load()).revision == revision + 1
 
 
+async def test_a_ledger_whose_disk_failed_is_left_for_the_next_process(tmp_path: Path) -> None:
+    async with opened(tmp_path) as broken:
+        await broken.commit(a_commit(1))
+        with pytest.raises(LedgerBroken):
+            await broken.commit(a_commit(1))  # the same revision again
+        log = (tmp_path / "ledger.db-wal").read_bytes()
+    assert (tmp_path / "ledger.db-wal").read_bytes() == log
+
+    async with opened(tmp_path) as ledger:
+        assert (await ledger.load()).revision == 1
+
+
 async def test_a_failure_that_is_no_full_disk_ends_writing_for_good(ledger: Ledger) -> None:
     await ledger.commit(a_commit(1))
     with pytest.raises(LedgerBroken):
