@@ -12,5 +12,5 @@ from cube.worker.identity import Identity
 def worker_of(settings: WorkerSettings) -> Worker:
     """Return a worker on Docker that has not been started. CubeError when its data cannot be used."""
     identity = Identity(settings.data)
-    runtime = DockerRuntime(identity.node_id, settings.docker)
+    runtime = DockerRuntime(identity.node_id, settings.docker, fences=settings.data / "fences")
     return Worker(settings, runtime, SystemClock(), identity=identity)

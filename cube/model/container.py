@@ -42,3 +42,11 @@ class ContainerSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     exit: Exit | None = None  # EXITED only
     started_ms: int = 0
     finished_ms: int = 0
+    fenced: bool = False  # EXITED because the watchdog killed it when no lease was left
+
+
+class Fence(msgspec.Struct, frozen=True, gc=False):
+    """Containers to be killed at `kill_at` (seconds on the machine's monotonic clock), unless it is moved before."""
+
+    container_ids: tuple[str, ...]
+    kill_at: float

@@ -15,6 +15,7 @@ from cube.errors import CubeError
 from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen as ContainerSeen
 from cube.model.container import ContainerState as ContainerState
+from cube.model.container import Fence as Fence
 from cube.model.container import RunLabel as RunLabel
 from cube.model.resources import Resources
 
@@ -144,5 +145,15 @@ class Runtime(Protocol):
         """The container's output in order. Ends when the container has ended and all was told, or, without
         `follow`, at the present end. Leaving the iteration frees the connection."""
 
+    async def inherited_fence(self) -> Fence | None:
+        """What a former process of this worker had fenced and still is; None where nothing is. Never fails."""
+
+    def fence(self, fence: Fence) -> None:
+        """Have these containers killed at `fence.kill_at` unless called again before: then what was said last holds.
+
+        Holds also while this process is frozen and after its death; by CLOCK_BOOTTIME. Returns at once and never
+        fails: what cannot be promised is logged. A container that was killed for this is seen as `fenced`.
+        """
+
     async def close(self) -> None:
-        """Let go of all connections. Containers are left as they are."""
+        """Let go of all connections. Containers, and what is fenced, are left as they are."""

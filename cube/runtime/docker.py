@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import NodeId
@@ -21,6 +23,7 @@ from cube.runtime.contract import (
     ContainerSeen,
     ContainerState,
     EngineFacts,
+    Fence,
     LogLine,
     LogOptions,
     Resync,
@@ -31,6 +34,7 @@ from cube.runtime.credentials import config_path
 from cube.runtime.engine import Engine, container_path, filters
 from cube.runtime.events import follow_events
 from cube.runtime.failures import Asked, Refused, Verb, removed_outside
+from cube.runtime.fencing import Fencing
 from cube.runtime.images import fetch_image, full_reference
 from cube.runtime.labels import NODE, container_names, same_run
 from cube.runtime.logs import read_log
@@ -42,6 +46,7 @@ LIST_SECONDS = 30.0
 STEP_SECONDS = 30.0  # create, start, inspect, remove
 STOP_EXTRA_SECONDS = 30.0  # after the grace: the time a kill may take on a busy disk
 INSPECTS_AT_ONCE = 8
+KILLED = 128 + 9  # the exit code of what SIGKILL ended
 
 
 class _Created(msgspec.Struct, frozen=True, rename="pascal"):
@@ -63,9 +68,11 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
 class DockerRuntime:
     """Runs the containers of one node on a Docker engine. Promises: see `Runtime`."""
 
-    def __init__(self, node_id: NodeId, url: str = "") -> None:
+    def __init__(self, node_id: NodeId, url: str = "", *, fences: Path | None = None) -> None:
+        """`fences` is a folder of this worker's own, for its watchdog; without one nothing is fenced."""
         self._node_id = node_id
         self._engine = Engine(url)
+        self._fencing = Fencing(fences, self._engine.url) if fences is not None else None
         self._pulls = SharedPulls(self._fetch)
         self._known: dict[str, _Known] = {}
 
@@ -81,6 +88,8 @@ class DockerRuntime:
             list[Listed], Asked(Verb.LIST), "containers/json", LIST_SECONDS, params=params
         )
         listed = {row.id for row in rows}
+        if self._fencing is not None:
+            self._fencing.forget_all_but(listed)
         self._known = {id: known for id, known in self._known.items() if id in listed}
         found: list[ContainerSeen | None] = []
         unclear: list[str] = []
@@ -106,7 +115,7 @@ class DockerRuntime:
             seen.started_ms,
             paused=seen.state is ContainerState.PAUSED,
         )
-        return seen
+        return replace(seen, fenced=True) if self._was_fenced(seen) else seen
 
     async def pull(self, image: str, progress: Listener) -> None:
         """Fetch the image, or join the pull that is under way."""
@@ -208,10 +217,25 @@ class DockerRuntime:
             async for line in lines:
                 yield line
 
+    async def inherited_fence(self) -> Fence | None:
+        """What a former process of this worker had fenced, and has not moved on."""
+        return await self._fencing.inherited() if self._fencing is not None else None
+
+    def fence(self, fence: Fence) -> None:
+        """Have these containers killed at that time, unless called again before."""
+        if self._fencing is not None:
+            self._fencing.guard(fence)
+
     async def close(self) -> None:
-        """Let go of all connections. Containers are left as they are."""
+        """Let go of all connections. Containers, and the watchdog of those that are fenced, are left as they are."""
+        if self._fencing is not None:
+            self._fencing.close()
         await self._pulls.close()
         await self._engine.close()
+
+    def _was_fenced(self, seen: ContainerSeen) -> bool:
+        killed = seen.exit is not None and seen.exit.code == KILLED
+        return killed and self._fencing is not None and self._fencing.killed(seen.id)
 
     async def _fetch(self, reference: str, tell: Listener) -> None:
         await fetch_image(self._engine, config_path(), reference, tell)

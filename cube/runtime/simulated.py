@@ -16,6 +16,7 @@ from cube.runtime.contract import (
     CommandResult,
     ContainerEvent,
     EngineFacts,
+    Fence,
     LogLine,
     LogOptions,
     PullProgress,
@@ -138,6 +139,15 @@ class SimulatedRuntime:
                 yield line
         if options.follow and container.alive:
             await container.until_ended()
+
+    async def inherited_fence(self) -> Fence | None:
+        """What a former process had fenced last."""
+        fence = self._engine.fences.get(self._node_id)
+        return fence if fence is not None and fence.container_ids else None
+
+    def fence(self, fence: Fence) -> None:
+        """Note what is fenced. Nobody kills: in one process nothing is frozen that another could see."""
+        self._engine.fences[self._node_id] = fence
 
     async def close(self) -> None:
         """Give up the pulls. Containers are left as they are."""

@@ -15,7 +15,7 @@ from hashlib import blake2s
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
 from cube.model.allocation import Exit, Failure, FailureKind, PortBinding
-from cube.model.container import ContainerState, RunLabel
+from cube.model.container import ContainerState, Fence, RunLabel
 from cube.model.ids import NodeId
 from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol
@@ -61,6 +61,7 @@ class SimulatedEngine:
         self.containers: dict[str, SimulatedContainer] = {}
         self.names: dict[str, SimulatedContainer | None] = {}  # None: a stranger's
         self.pulled: set[str] = set()
+        self.fences: dict[NodeId, Fence] = {}  # what each node said last
         self._ports: dict[tuple[int, Protocol], str] = {}  # by container id; empty: a stranger's
         self._numbers = itertools.count(1)
         self._free_ports = itertools.count(FIRST_FREE_PORT)

@@ -8,6 +8,7 @@ import logging
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
 from cube.core.worker.core import WorkerCore
+from cube.core.worker.inputs import LeaseInherited
 from cube.core.worker.steps import Start, WorkerEffects
 from cube.errors import PeerFault
 from cube.runtime.contract import ContainerEvent, Runtime
@@ -90,6 +91,8 @@ class Worker:
         """Look at the engine, take up what runs there, then call the manager. CubeError when it cannot serve."""
         self._loop.begin(self._carry_out)
         self.port = await self._api.start(self._settings.host, self._settings.port)
+        if (fence := await self._runtime.inherited_fence()) is not None:
+            self._loop.tell(LeaseInherited(fence.kill_at))
         await self._watch.first_look()
         self._supervisor.keep(self._watch.compare_loop, "engine comparison")
         self._supervisor.keep(self._watch.event_loop, "engine events")
@@ -143,6 +146,8 @@ class Worker:
         return f"http://{address}:{self._settings.manager_port}"
 
     def _carry_out(self, effects: WorkerEffects) -> None:
+        if effects.fence is not None:
+            self._runtime.fence(effects.fence)
         for step in effects.steps:
             self._executor.perform(step)
         for id in effects.cancel:

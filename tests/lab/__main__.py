@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from cube.errors import CubeError
-from tests.lab import failovers, partitions, soak, swarm
+from tests.lab import failovers, partitions, restarts, soak, swarm
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.shell import CommandFailed
@@ -38,6 +38,7 @@ LONG_RUNS = {
     "figures": failovers.measure,
     "partitions": partitions.measure,
     "glitches": partitions.measure_glitches,
+    "restarts": restarts.measure,
     "soak": soak.measure,
     "swarm": swarm.measure,
 }

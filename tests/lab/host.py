@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.lab.marks import Mark, start
 from tests.lab.record import Record
+from tests.lab.shell import CommandFailed
 from tests.lab.surroundings import MANAGER_PORT, ROOT, TUNNEL_PORT, environment
 from tests.lab.wire import Direction, Wire, inside
 from tests.scenarios.processes import docker
@@ -151,6 +152,17 @@ class Host:
                 return b" 200 " in line.recv(64)
         except OSError:
             return False
+
+    def kill_container(self, container_id: str) -> float:
+        """SIGKILL a container by its engine. Return the wall time of the blow, without the start of a command."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(ENGINE_SECONDS)
+            line.connect(str(self.socket))
+            at = time.time()
+            line.sendall(f"POST /containers/{container_id}/kill HTTP/1.0\r\n\r\n".encode())
+            if b" 204 " not in line.recv(64):
+                raise CommandFailed(f"container {container_id} cannot be killed")
+        return at
 
     def kill_engine(self) -> None:
         """kill -9 of the engine; its containers live on."""

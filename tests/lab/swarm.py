@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from tests.lab.failovers import times_table
+from tests.lab.aims import Measured, times_table
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.stories import seconds_of, throughout
@@ -17,6 +17,7 @@ ROUNDS = 10
 REPLACED_SECONDS = 120.0
 SERVICE = "web"
 STEADY_SECONDS = 5.0  # what a return brings about is over by then
+TOLD_SECONDS = 15.0  # an agent hears of another pace with its next beat, up to 5 s later
 
 
 def measure(rounds: int = ROUNDS) -> str:
@@ -25,15 +26,21 @@ def measure(rounds: int = ROUNDS) -> str:
     try:
         manager, *workers = lab.hosts.values()
         _form(manager, workers)
+        kills = [_kill(workers) for _ in range(rounds)]
         crashes = [_crash(manager, workers) for _ in range(rounds)]
         cuts = [_cut(manager, workers) for _ in range(rounds)]
+        manager.docker("swarm", "update", "--dispatcher-heartbeat", "1s")
+        throughout(TOLD_SECONDS, lambda: True, bool)
+        quick = [_crash(manager, workers) for _ in range(rounds)]
     finally:
         lab.down()
     return times_table(
-        {
-            "Swarm: host crash to replacement running": crashes,
-            "Swarm: cut to replacement running": cuts,
-        }
+        [
+            Measured("Swarm: host crash to replacement running", crashes),
+            Measured("the same with its heartbeat at 1 s", quick),
+            Measured("Swarm: cut to replacement running", cuts),
+            Measured("Swarm: container killed to its replacement running", kills),
+        ]
     )
 
 
@@ -97,4 +104,19 @@ def _cut(manager: Host, workers: list[Host]) -> float:
     took = _replaced(workers, host, at)
     host.heal()
     _settle(manager, workers)
+    return took
+
+
+def _kill(workers: list[Host]) -> float:
+    """Kill one container; the service's next task starts elsewhere or there."""
+    host = _victim(workers)
+    (old, *_) = _running([host])
+    at = host.kill_container(old["Id"])
+
+    def newest() -> float:
+        starts = [seconds_of(one["State"]["StartedAt"]) for one in _running(workers)]
+        return max(starts) if len(starts) == len(workers) else 0.0
+
+    took = eventually(newest, lambda started: started > at, REPLACED_SECONDS) - at
+    throughout(STEADY_SECONDS, lambda: True, bool)
     return took

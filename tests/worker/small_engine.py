@@ -15,6 +15,7 @@ from cube.runtime.contract import (
     CommandResult,
     ContainerEvent,
     EngineFacts,
+    Fence,
     LogLine,
     LogOptions,
     PullProgress,
@@ -35,6 +36,7 @@ class SmallEngine:
         self.pull_forever = False
         self.starting = self.most_starting = 0
         self.closed = False
+        self.fenced: Fence | None = None
         self.command_result = CommandResult(0, "")
         self._ids = itertools.count(1)
         self._events: asyncio.Queue[ContainerEvent] = asyncio.Queue(maxsize=1000)
@@ -94,6 +96,12 @@ class SmallEngine:
     ) -> CommandResult:
         await self._answer(f"run {' '.join(command)}")
         return self.command_result
+
+    async def inherited_fence(self) -> Fence | None:
+        return self.fenced
+
+    def fence(self, fence: Fence) -> None:
+        self.fenced = fence
 
     async def events(self) -> AsyncGenerator[ContainerEvent | Resync]:
         yield Resync()

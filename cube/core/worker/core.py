@@ -4,7 +4,8 @@ Invariants, whatever comes in whatever order:
 - at most one step is in flight per allocation, and at most one of its containers is brought to run;
 - a container is only removed after a Remove, or as the second-newest ended one of an allocation that runs on;
 - what is reported of an allocation grows by `Observed.stamp`;
-- nothing is started or called removed before the engine was once asked what is there.
+- nothing is started or called removed before the engine was once asked what is there;
+- a container that must not outlive the lease is fenced before it is started.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cube.core.restart import Again, steady_draw
 from cube.core.worker import inputs
 from cube.core.worker.alarms import Alarms
 from cube.core.worker.course import begin_due_run, due_at, judge_end, next_probe, note_answer
+from cube.core.worker.fence import Fenced
 from cube.core.worker.inputs import WorkerInput
 from cube.core.worker.lease import Lease
 from cube.core.worker.outcome import STAGES, failed, succeeded, vanished
@@ -50,6 +52,7 @@ class WorkerCore:
         self._epoch = 0
         self._sequence = 0
         self._lease = Lease(timing.lost_after)
+        self._fenced = Fenced()
 
     @property
     def holding(self) -> tuple[Holding, ...]:
@@ -85,6 +88,7 @@ class WorkerCore:
             touched[id] = self._workloads[id]
         for workload in touched.values():
             self._advance(workload, now, effects)
+        effects.fence = self._fenced.news(self._lease.kill_at) if self.looked else None
         effects.look_again_at = self._alarms.next_at()
         return effects
 
@@ -108,6 +112,8 @@ class WorkerCore:
                 return self._some([self._probed(input, now.monotonic)])
             case inputs.SessionOpened():
                 return self._open(input, now, effects)
+            case inputs.LeaseInherited(kill_at=kill_at):
+                self._lease.inherit(kill_at)
             case inputs.LeaseConfirmed(sent_at=sent_at):
                 return self._renew(sent_at, now.monotonic)
             case inputs.Acknowledged(reports=reports):
@@ -277,6 +283,7 @@ class WorkerCore:
         if not self.looked:
             return
         at = now.monotonic
+        self._lease.note_kill(workload, at)
         judge_end(workload, at, self._timing, self._draw_for(workload))
         self._lease.apply(workload, at)
         may_start = not workload.unstarted and self._lease.allows(workload, at)
@@ -292,6 +299,7 @@ class WorkerCore:
             self._follow_removal(workload, effects)
         if workload.current is not None:
             self._ids_by_container[workload.current.id] = workload.id
+        self._fenced.note(workload)
         if (probe := next_probe(workload, at)) is not None:
             effects.probes.append(probe)
         withheld = self._tell(workload, now, effects)

@@ -32,7 +32,7 @@ def judge_end(workload: Workload, now: float, timing: Timing, draw: float) -> No
     if current.state is not ContainerState.EXITED:
         return
     ended = Ended(current.exit or UNKNOWN_EXIT, workload.unhealthy)
-    if workload.halted:
+    if workload.halted or current.fenced:
         workload.interrupt_run(ended, now)
         return
     workload.end_run(ended, now, timing, draw)

@@ -80,6 +80,12 @@ class SessionOpened(msgspec.Struct, frozen=True):
     sent_at: float
 
 
+class LeaseInherited(msgspec.Struct, frozen=True):
+    """A former process of this worker left a watchdog, which kills what is bound at this monotonic second."""
+
+    kill_at: float
+
+
 class LeaseConfirmed(msgspec.Struct, frozen=True):
     """The manager has the lease that was sent at this monotonic second."""
 
@@ -106,6 +112,7 @@ WorkerInput = (
     | Pulled
     | Probed
     | SessionOpened
+    | LeaseInherited
     | LeaseConfirmed
     | Acknowledged
     | Tick

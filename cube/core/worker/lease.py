@@ -8,18 +8,34 @@ from __future__ import annotations
 from cube.core.worker.workload import Workload
 from cube.model.spec import OnDisconnect
 
+# Shares of the lease.
+HALT_SHARE = 1 / 2  # from then on what must not outlive it is stopped in an orderly way
+GRACE_SHARE = 1 / 4  # the longest grace of such a stop: the engine kills at three quarters
+KILL_SHARE = 4 / 5  # the watchdog kills; the engine has the last fifth to do it
+
 
 class Lease:
-    """A duration that is renewed. Half of it is kept for stopping what must not outlive it."""
+    """A duration that is renewed. Its second half is kept for stopping what must not outlive it."""
 
     def __init__(self, seconds: float, counted_from: float | None = None) -> None:
         self._seconds = seconds
         self._counted_from = counted_from
+        self._inherited = False
 
     def begin(self, now: float) -> None:
         """Count from now, if nothing was ever sent: what the process before had sent is not known."""
         if self._counted_from is None:
             self._counted_from = now
+
+    def inherit(self, kill_at: float) -> None:
+        """Count so that it ends as the one that the process before had, or sooner.
+
+        A worker that is being restarted needs the time up to the kill to reach its manager, more than what is bound
+        needs an orderly stop.
+        """
+        counted_from = kill_at - self._seconds * KILL_SHARE
+        self._counted_from = min(counted_from, self._counted_from or counted_from)
+        self._inherited = True
 
     def renew(self, sent_at: float) -> None:
         """Count from `sent_at`, if that is later than what is counted from."""
@@ -28,13 +44,21 @@ class Lease:
     @property
     def halt_at(self) -> float:
         """When to begin to stop what must not outlive the lease."""
-        assert self._counted_from is not None
-        return self._counted_from + self._seconds / 2
+        return self.kill_at if self._inherited else self._after(HALT_SHARE)
+
+    @property
+    def kill_at(self) -> float:
+        """When the watchdog is to kill what still runs then."""
+        return self._after(KILL_SHARE)
 
     @property
     def grace_ms(self) -> int:
-        """The longest grace of such a stop; as much again is left for the engine to be slow."""
-        return round(self._seconds * 1000 / 4)
+        """The longest grace of an orderly stop."""
+        return round(self._seconds * 1000 * GRACE_SHARE)
+
+    def _after(self, share: float) -> float:
+        assert self._counted_from is not None
+        return self._counted_from + self._seconds * share
 
     def allows(self, workload: Workload, now: float) -> bool:
         """Whether the workload may be started now."""
@@ -49,6 +73,13 @@ class Lease:
             self.apply(workload, now)
             workload.wanted = None
             workload.unstarted = not workload.runs
+
+    def note_kill(self, workload: Workload, now: float) -> None:
+        """Let a workload whose container the watchdog killed wait like a halted one: for its order or its lease."""
+        current = workload.current
+        if current is not None and current.fenced and workload.verdict is None:
+            confirmed = workload.wanted is not None and self.allows(workload, now)
+            workload.halted = workload.halted or not (confirmed or workload.removing)
 
     def apply(self, workload: Workload, now: float) -> None:
         """Mark a running workload that must stop now, or one whose halt was called off and did not happen."""

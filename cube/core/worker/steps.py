@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cube.model.allocation import Observed
+from cube.model.container import Fence
 from cube.model.ids import AllocationId
 from cube.model.orders import Description
 from cube.model.spec import HealthCheck, TaskSpec
@@ -66,9 +67,11 @@ class Probe(msgspec.Struct, frozen=True, gc=False):
 class WorkerEffects(msgspec.Struct):
     """The consequence of one input. `reports` are the newest observations: an older one of the same allocation
     need not be sent any more. `look_again_at` is the monotonic second at which the core wants a Tick; None: never.
-    `look_at_all` asks for a full comparison now: something may be there that the core was not told of.
+    `look_at_all` asks for a full comparison now: something may be there that the core was not told of. `fence`
+    replaces the one before and is to be told before any step is begun; None: it stays as it was.
     """
 
+    fence: Fence | None = None
     steps: list[Step] = []
     cancel: list[AllocationId] = []  # whose pull is of no use any more
     probes: list[Probe] = []
