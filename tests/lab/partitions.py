@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.bench.figures import percentile, table
+from tests.lab.aims import kept
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.stories import running, serve, single, throughout, victim
@@ -22,7 +23,9 @@ SHORTEST, LONGEST = 0.5, 12.0
 GLITCHES = 10
 GLITCH_SECONDS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
 COLUMNS = ("partition", "n", "of which moved work", "longest that moved nothing s", "shortest that moved s",
-           "one copy again p50 s", "most s", "overlap of `stop` most ms")  # fmt: skip
+           "one copy again p50 s", "most s", "overlap of `stop` most ms", "kept")  # fmt: skip
+HARMLESS_SECONDS = 3.0  # a cut this long moves nothing
+SINGLE_SECONDS = 5.0  # after its end each slot has one copy again
 
 KINDS: dict[str, tuple[Callable[[Host], None], Callable[[Host], None]]] = {
     "both ways": (Host.cut, Host.heal),
@@ -87,8 +90,11 @@ def _trial(lab: Lab, kind: str, seconds: float) -> Trial:
     begin(host)
     throughout(seconds, lab.client.healthy, bool)
     end(host)
+    ended = time.monotonic()
     lab.boot([host])  # heard again: if it was given up, that is known by now
-    again = max(single(lab, task.name, 30) for task in lab.client.tasks())
+    for task in lab.client.tasks():
+        single(lab, task.name, 30)
+    again = time.monotonic() - ended
     overlap = _overlap(lab, "only", at)
     return Trial(kind, seconds, _generations(lab) != before, again, overlap)
 
@@ -140,4 +146,13 @@ def _row(kind: str, trials: list[Trial]) -> tuple[str, ...]:
         f"{percentile(again, 0.5):.2f}",
         f"{max(again):.2f}",
         f"{max(one.overlap for one in trials) * 1000:.0f}",
+        kept(all(map(_promises_kept, trials))),
+    )
+
+
+def _promises_kept(trial: Trial) -> bool:
+    return (
+        not (trial.moved and trial.seconds <= HARMLESS_SECONDS)
+        and trial.single_after <= SINGLE_SECONDS
+        and not trial.overlap
     )

@@ -108,6 +108,14 @@ class Cluster:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
 
+    def freeze(self, key: str) -> None:
+        """SIGSTOP: it stands still, and its connections stay open."""
+        self.processes[key].send_signal(signal.SIGSTOP)
+
+    def thaw(self, key: str) -> None:
+        """Let it go on, as if no time had passed."""
+        self.processes[key].send_signal(signal.SIGCONT)
+
     def stop(self, key: str) -> int:
         """SIGTERM, as a service manager would; return the exit code."""
         process = self.processes.pop(key)

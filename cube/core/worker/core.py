@@ -88,7 +88,7 @@ class WorkerCore:
             touched[id] = self._workloads[id]
         for workload in touched.values():
             self._advance(workload, now, effects)
-        effects.fence = self._fenced.news(self._lease.kill_at) if self.looked else None
+        effects.fence = self._fenced.news(self._lease.kill_at)
         effects.look_again_at = self._alarms.next_at()
         return effects
 

@@ -11,7 +11,7 @@ from cube.core.worker import inputs
 from cube.core.worker.core import WorkerCore
 from cube.core.worker.steps import Create, Discard, Halt, Probe, Pull, Start, Step, WorkerEffects
 from cube.model.allocation import Exit, Failure, FailureKind, Observed
-from cube.model.container import ContainerSeen, ContainerState, RunLabel
+from cube.model.container import ContainerSeen, ContainerState, Fence, RunLabel
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.orders import Order, Remove, Run
 from cube.model.spec import TaskSpec
@@ -49,6 +49,7 @@ class Machine:
         self.cancelled: list[AllocationId] = []
         self.probes: list[Probe] = []
         self.done: list[Step] = []
+        self.fence = Fence((), 0.0)
         self.reports: list[Observed] = []
         self.told: list[tuple[AllocationId, Observed]] = []
         self.look_again_at: float | None = None
@@ -106,6 +107,11 @@ class Machine:
             self.seconds += 1e-6
             self.tell(inputs.Saw(seen.id, ended, self.seconds))
 
+    def bitten(self, *, noticed: bool = True) -> None:
+        """The watchdog kills the one running container."""
+        (seen,) = self.running()
+        self.ends(self._update(seen, fenced=True), 137, noticed=noticed)
+
     def removed_outside(self) -> None:
         """Somebody else removes the one running container."""
         (seen,) = self.running()
@@ -136,6 +142,7 @@ class Machine:
         self.look_again_at = effects.look_again_at
         self.reports.extend(effects.reports.values())
         self.told.extend(effects.reports.items())
+        self.fence = effects.fence or self.fence
         self.probes.extend(effects.probes)
         self.cancelled.extend(effects.cancel)
         if self.holding_back:
