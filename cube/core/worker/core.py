@@ -284,7 +284,7 @@ class WorkerCore:
             return
         at = now.monotonic
         self._lease.note_kill(workload, at)
-        judge_end(workload, at, self._timing, self._draw_for(workload))
+        judge_end(workload, now, self._timing, self._draw_for(workload))
         self._lease.apply(workload, at)
         may_start = not workload.unstarted and self._lease.allows(workload, at)
         begin_due_run(workload, at, may_start=may_start)

@@ -10,34 +10,42 @@ from cube.core.worker.report import notice_at
 from cube.core.worker.steps import Probe
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Exit, Failure, FailureKind, Health
-from cube.model.container import ContainerState
+from cube.model.container import ContainerSeen, ContainerState
 from cube.model.spec import HealthCheck
-from cube.model.timing import Timing
+from cube.model.timing import Instant, Timing
 
 ADOPTED_WAIT = 5.0  # what was found ended may have been ordered away: hear the manager first
+NOTICED_WITHIN = (
+    0.5  # an engine tells of an end once it has cleaned up; one far away may have another clock
+)
 UNKNOWN_EXIT = Exit(255)  # the engine lost how it ended; never taken for success
 HTTP_PORT = 80  # where neither the check nor a published port names one
 
 
-def judge_end(workload: Workload, now: float, timing: Timing, draw: float) -> None:
-    """Give a run that has ended its verdict."""
+def judge_end(workload: Workload, now: Instant, timing: Timing, draw: float) -> None:
+    """Give a run that has ended its verdict. The pause before the next counts from when it ended, not was noticed."""
     if workload.removing or workload.verdict is not None or workload.spec is None:
         return
     current = workload.current
     if current is None:
         if workload.missed:
             workload.missed = False
-            workload.end_run(REMOVED_OUTSIDE, now, timing, draw)
+            workload.end_run(REMOVED_OUTSIDE, now.monotonic, timing, draw)
         return
     if current.state is not ContainerState.EXITED:
         return
     ended = Ended(current.exit or UNKNOWN_EXIT, workload.unhealthy)
+    at = now.monotonic - _ended_seconds_ago(current, now)
     if workload.halted or current.fenced:
-        workload.interrupt_run(ended, now)
+        workload.interrupt_run(ended, at)
         return
-    workload.end_run(ended, now, timing, draw)
+    workload.end_run(ended, at, timing, draw)
     if workload.wanted is None and _goes_on(workload):
-        workload.not_before = max(workload.not_before, now + ADOPTED_WAIT)
+        workload.not_before = max(workload.not_before, now.monotonic + ADOPTED_WAIT)
+
+
+def _ended_seconds_ago(seen: ContainerSeen, now: Instant) -> float:
+    return min(max(0, now.wall_ms - seen.finished_ms) / 1000, NOTICED_WITHIN)
 
 
 def _goes_on(workload: Workload) -> bool:

@@ -189,6 +189,30 @@ class TestEnding:
         assert machine.newest.retry_in_ms == 100
         assert machine.newest.failures_in_row == 1
 
+    def test_a_pause_counts_from_the_end_and_not_from_when_it_was_noticed(
+        self, machine: Machine
+    ) -> None:
+        machine.order(run())
+        (seen,) = machine.running()
+        machine.ends(seen, 1, noticed=False)
+        machine.seconds += 0.06
+        machine.look()
+        machine.wait(0.03)
+        assert machine.running() == []
+        machine.wait(0.02)
+        assert len(machine.running()) == 1
+
+    def test_an_end_that_was_noticed_very_late_is_still_paused_for(self, machine: Machine) -> None:
+        machine.order(run())
+        for _ in range(5):
+            machine.exits(1)
+            machine.wait(2)
+        (seen,) = machine.running()
+        machine.ends(seen, 1, noticed=False)
+        machine.seconds += 2
+        machine.look()
+        assert machine.running() == []
+
     def test_max_restarts_ends_it(self, machine: Machine) -> None:
         machine.order(run(max_restarts=2))
         for _ in range(3):
