@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -97,6 +98,26 @@ async def test_a_running_container_is_inspected_once_for_each_start(
     await runtime.containers()
     await runtime.containers()
     assert paths(fake_engine).count("GET containers/abc/json") == 2
+
+
+async def test_what_the_watchdog_killed_is_told_from_what_ended_by_itself(
+    fake_engine: FakeEngine, tmp_path: Path
+) -> None:
+    runtime = DockerRuntime(NODE, fake_engine.url, fences=tmp_path)
+    answer = an_answer(LABEL, "exited")
+    (tmp_path / "abc").touch()
+    seen = []
+    for code in (137, 0):
+        answer["State"] = {"Status": "exited", "ExitCode": code}
+        fake_engine.answer("GET", "containers/abc/json", answer)
+        seen.append(await runtime.inspect("abc"))
+
+    assert [one.fenced for one in seen if one] == [True, False]
+
+    fake_engine.answer("GET", "containers/json", [])
+    await runtime.containers()
+    assert not (tmp_path / "abc").exists()
+    await runtime.close()
 
 
 async def test_the_engine_lists_only_our_containers(

@@ -101,6 +101,7 @@ class SmallEngine:
         return self.fenced
 
     def fence(self, fence: Fence) -> None:
+        self.calls.append(f"fence {' '.join(fence.container_ids)}")
         self.fenced = fence
 
     async def events(self) -> AsyncGenerator[ContainerEvent | Resync]:

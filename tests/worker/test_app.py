@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec.structs import replace
 
+from cube.aio.clock import SystemClock
 from cube.model.allocation import Health, Phase
+from cube.model.container import Fence
 from cube.model.ids import AllocationId
 from cube.model.orders import Holding, Remove
-from cube.model.spec import HealthCheck, ProbeKind, PullPolicy
+from cube.model.spec import HealthCheck, OnDisconnect, ProbeKind, PullPolicy
+from cube.model.timing import DEFAULT_TIMING
 from cube.settings import WorkerSettings
 from cube.worker.app import Worker
 from tests.worker.orders import ID, SPEC, run
 from tests.worker.small_engine import SmallEngine
 from tests.worker.small_manager import SmallManager
+
+BOUND = replace(SPEC, on_disconnect=OnDisconnect.STOP)
 
 
 async def test_an_order_becomes_a_running_container(
@@ -99,3 +106,36 @@ async def test_a_hundred_starts_are_a_few_at_a_time(
     assert engine.most_starting <= 4
     starts = [index for index, call in enumerate(engine.calls) if call.startswith("start")]
     assert starts[0] < 20
+
+
+async def test_a_bound_container_is_fenced_before_it_is_started_and_as_long_as_its_lease(
+    worker: Worker, manager: SmallManager, engine: SmallEngine
+) -> None:
+    manager.first_orders = (run(spec=BOUND),)
+    await manager.until(lambda: manager.phases == ["RUNNING"])
+
+    assert engine.calls.index("fence c1") < engine.calls.index("start c1")
+    assert engine.fenced is not None
+    first = engine.fenced.kill_at
+    await manager.until(lambda: engine.fenced is not None and engine.fenced.kill_at > first)
+
+
+async def test_a_worker_counts_the_lease_that_the_process_before_had_fenced(
+    settings: WorkerSettings, manager: SmallManager, engine: SmallEngine
+) -> None:
+    manager.first_orders = (run(spec=BOUND),)
+    former = Worker(settings, engine)
+    await former.start()
+    await manager.until(lambda: manager.phases == ["RUNNING"])
+    await former.stop()
+    began = SystemClock().now().monotonic
+    engine.fenced = Fence(("c1",), began + 0.2)
+
+    latter = Worker(replace(settings, manager_port=1), engine)  # nobody is there
+    await latter.start()
+    async with asyncio.timeout(5):
+        while engine.running:
+            await asyncio.sleep(0.01)
+    await latter.stop()
+
+    assert SystemClock().now().monotonic < began + DEFAULT_TIMING.lost_after / 2

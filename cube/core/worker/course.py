@@ -18,6 +18,7 @@ ADOPTED_WAIT = 5.0  # what was found ended may have been ordered away: hear the 
 NOTICED_WITHIN = (
     0.5  # an engine tells of an end once it has cleaned up; one far away may have another clock
 )
+TOLD_FIRST = 0.01  # so that the end of a run is sent by itself, before word of the next one
 UNKNOWN_EXIT = Exit(255)  # the engine lost how it ended; never taken for success
 HTTP_PORT = 80  # where neither the check nor a published port names one
 
@@ -40,8 +41,8 @@ def judge_end(workload: Workload, now: Instant, timing: Timing, draw: float) -> 
         workload.interrupt_run(ended, at)
         return
     workload.end_run(ended, at, timing, draw)
-    if workload.wanted is None and _goes_on(workload):
-        workload.not_before = max(workload.not_before, now.monotonic + ADOPTED_WAIT)
+    waits = ADOPTED_WAIT if workload.wanted is None and _goes_on(workload) else TOLD_FIRST
+    workload.not_before = max(workload.not_before, now.monotonic + waits)
 
 
 def _ended_seconds_ago(seen: ContainerSeen, now: Instant) -> float:

@@ -230,12 +230,14 @@ async def test_a_frozen_watchdog_that_was_replaced_kills_nothing_when_it_wakes(
     place: Place,
 ) -> None:
     former = place.worker()
-    former.guard(Fence(("a",), in_seconds(0.0) + 1.0))
+    kill_at = in_seconds(3.0)
+    former.guard(Fence(("a",), kill_at))
     (frozen,) = watchdogs()
     os.kill(frozen.pid, signal.SIGSTOP)
     latter = place.worker()
     assert await latter.inherited() is None
     latter.guard(Fence(("a",), in_seconds(FAR)))
+    await until(lambda: in_seconds(0) > kill_at)
 
     os.kill(frozen.pid, signal.SIGCONT)
     await until(lambda: frozen not in watchdogs())
