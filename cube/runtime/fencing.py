@@ -139,10 +139,11 @@ def _sent(line: socket.socket, message: bytes) -> bool:
 
 
 def _spawn(listener: socket.socket, folder: Path, engine: str) -> int:
+    path = str(folder.absolute())
     program = [sys.executable, "-I", "-S", watchdog.__file__]
     return os.posix_spawn(
         sys.executable,
-        [*program, str(_LISTENER), str(folder.absolute()), engine],
+        [*program, str(_LISTENER), path, watchdog.place_of(path), engine],
         os.environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

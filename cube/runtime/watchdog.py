@@ -1,6 +1,7 @@
 """The watchdog: a process of its own that kills containers once a deadline has passed and nobody moved it.
 
-`python -I -S watchdog.py FD FOLDER ENGINE`: a listening socket, the folder that socket is in, the engine's address.
+`python -I -S watchdog.py FD FOLDER PLACE ENGINE`: a listening socket, the folder that it is in, what `place_of` says of
+that, the engine's address.
 It is what is left to act when the worker is frozen or dead, so it shares nothing with it: it imports nothing of cube
 and little else, which costs a few megabytes.
 
@@ -34,11 +35,11 @@ KILLED, NO_SUCH, NOT_RUNNING = 204, 404, 409
 class Watchdog:
     """The fence, the worker's line, and the kills under way."""
 
-    def __init__(self, listener: socket.socket, folder: str, engine: str) -> None:
+    def __init__(self, listener: socket.socket, folder: str, place: str, engine: str) -> None:
         self._listener = listener
         self._folder = folder
+        self._place = place
         self._engine = engine
-        self._place = self._in_place()
         self._worker: socket.socket | None = None
         self._containers: list[str] = []
         self._kill_at = 0.0
@@ -53,7 +54,9 @@ class Watchdog:
         """Guard until there is nothing to guard."""
         while True:
             self._hear()
-            if self._in_place() != self._place or not (self._containers or self._worker):
+            if place_of(self._folder) not in (self._place, ""):
+                return  # it did not answer a worker, which has another watchdog since
+            if not (self._containers or self._worker):
                 return
             left = self._kill_at - _now()
             if left <= 0 and self._containers:
@@ -135,13 +138,14 @@ class Watchdog:
                 self._containers = [one for one in self._containers if one != container]
         self._waker.send(b".")
 
-    def _in_place(self) -> tuple[int, int] | None:
-        """What tells this watchdog's socket from that of another, which a worker made when this one did not answer."""
-        try:
-            seen = os.stat(os.path.join(self._folder, "socket"))
-        except OSError:
-            return None
-        return seen.st_ino, seen.st_ctime_ns
+
+def place_of(folder: str) -> str:
+    """Return what tells the socket in there from any other that was or will be; empty where there is none."""
+    try:
+        seen = os.stat(os.path.join(folder, "socket"))
+    except OSError:
+        return ""
+    return f"{seen.st_ino}.{seen.st_ctime_ns}"
 
 
 def ask_to_kill(engine: str, container: str) -> int:
@@ -208,4 +212,4 @@ def _now() -> float:
 
 
 if __name__ == "__main__":
-    Watchdog(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3]).run()
+    Watchdog(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:5]).run()
