@@ -68,11 +68,14 @@ async def place(tmp_path: Path, fake_engine: FakeEngine) -> AsyncIterator[Place]
 
 def watchdogs() -> list[psutil.Process]:
     """The watchdogs that this process started and that live."""
-    children = psutil.Process().children()
-    return [
-        one for one in children
-        if one.status() != psutil.STATUS_ZOMBIE and any("watchdog" in word for word in one.cmdline())
-    ]  # fmt: skip
+    return [one for one in psutil.Process().children() if _watches(one)]
+
+
+def _watches(process: psutil.Process) -> bool:
+    try:
+        return any("watchdog" in word for word in process.cmdline())
+    except psutil.Error:  # it has ended, and is not buried yet
+        return False
 
 
 def in_seconds(seconds: float) -> float:
