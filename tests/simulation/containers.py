@@ -28,6 +28,7 @@ class Container:
         self.runs_begun = 0
         self.stuck = False  # cannot be killed now
         self.ill = False  # fails its probes
+        self.fenced = False  # killed by the watchdog
         self.touched_by_hand = False  # started by somebody else than cube
         self.excused = False  # may run beside another: nobody was there to stop it
         self._seen: ContainerSeen | None = None
@@ -54,6 +55,7 @@ class Container:
                 exit=self.exit,
                 started_ms=self.started_ms,
                 finished_ms=self.finished_ms,
+                fenced=self.fenced,
             )
         return self._seen
 

@@ -220,6 +220,18 @@ class Engine:
         code = 137 if found.nature.stubborn else 143
         self._schedule.after(after, self._stopped, found, run, code, answer)
 
+    def kill(self, container_id: str) -> Failure | None:
+        """Kill a container for its watchdog."""
+        found = self.containers.get(container_id)
+        if found is None or not found.runs:
+            return None
+        if found.stuck:
+            self._trouble(0.0)
+            return Failure(FailureKind.ENGINE_ERROR, "it cannot be killed")
+        found.fenced = True
+        self.end(found, Exit(137))
+        return None
+
     def _stopped(
         self, found: Container, run: int, code: int, answer: Callable[[Outcome], None]
     ) -> None:

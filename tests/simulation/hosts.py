@@ -14,6 +14,7 @@ from tests.simulation.faults import Air, Fault
 from tests.simulation.network import Connection, Line, Side
 from tests.simulation.schedule import Clock, Process, Schedule
 from tests.simulation.session import Opened
+from tests.simulation.watchdog import Watchdog
 from tests.simulation.witness import Witness
 from tests.simulation.worker import Identity, Worker
 
@@ -54,6 +55,7 @@ class Host:
             changed=lambda container, what: witness.happened(self, container, what),
             stubborn=stubborn,
         )
+        self.watchdog = Watchdog(schedule, self.clock, self.engine)
         self.alive = True
         self.is_clone = False
         self.clones: list[Host] = []
@@ -81,9 +83,13 @@ class Host:
 
     def troubled(self, lately: float) -> bool:
         """Whether nobody here could be relied on to stop a container, now or lately."""
-        now = self._schedule.now
-        last = max(self._troubled_at, self.engine.troubled_until)
-        return not self.working or self.engine.state is not State.UP or now - last < lately
+        away = self._schedule.now - self._troubled_at < lately
+        return not self.working or away or self.unguarded(lately)
+
+    def unguarded(self, lately: float) -> bool:
+        """Whether not even the watchdog could be relied on to end a container, now or lately."""
+        engine = self.engine
+        return engine.state is not State.UP or self._schedule.now - engine.troubled_until < lately
 
     def note_trouble(self) -> None:
         """The worker cannot do its duty at this moment."""
@@ -100,6 +106,7 @@ class Host:
             Process(self._schedule, self.clock),
             self.identity,
             self.engine,
+            self.watchdog,
             dial=self._dial,
             timing=self._timing,
             air=self._air,
@@ -130,6 +137,8 @@ class Host:
         """The power goes: worker, engine, containers, connections."""
         self.alive = False
         self.note_trouble()
+        self.watchdog.die()
+        self.watchdog = Watchdog(self._schedule, self.clock, self.engine)
         if self.worker is not None:
             self.worker.process.kill()
         self.line.fall_silent()
@@ -155,6 +164,7 @@ class Host:
 
     def forget_identity(self) -> None:
         """The worker's data directory is lost; the containers are not."""
+        self.watchdog = Watchdog(self._schedule, self.clock, self.engine)  # the old one goes on
         self._identities += 1
         name = f"{self.name}-{self._identities}"
         self.identity = Identity(NodeId(name), Facts(name=name, capacity=CAPACITY))

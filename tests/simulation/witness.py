@@ -335,7 +335,7 @@ class Witness:
         for container in host.engine.containers.values():
             label = container.label
             bound = label.node_id == node_id and label.spec.on_disconnect is OnDisconnect.STOP
-            if bound and container.runs and not self._is_excused(host, container):
+            if bound and container.runs and not self._is_excused(host, container, fenced=True):
                 raise Broken("I3", f"{_run(container)} on {host.name} outlived its lease")
         return None
 
@@ -420,23 +420,26 @@ class Witness:
                 exclusive = all(
                     one.label.spec.on_disconnect is OnDisconnect.STOP for one in (container, other)
                 )
-                if (same or exclusive) and not self._excused(host, container, place, other):
+                excused = self._is_excused(host, container, fenced=not same) | self._is_excused(
+                    place, other, fenced=not same
+                )
+                if (same or exclusive) and not excused:
                     raise Broken(
                         "I3",
                         f"{_run(container)} on {host.name} runs beside {_run(other)} "
                         f"on {place.name}",
                     )
 
-    def _excused(self, host: Host, one: Container, place: Host, other: Container) -> bool:
-        return self._is_excused(host, one) | self._is_excused(place, other)
+    def _is_excused(self, host: Host, container: Container, *, fenced: bool) -> bool:
+        """Whether nobody can be blamed if it runs on. Once excused, it is for as long as it runs.
 
-    def _is_excused(self, host: Host, container: Container) -> bool:
-        """Whether nobody can be blamed if it runs on. Once excused, it is for as long as it runs."""
+        What is fenced ends without its worker; only the engine is needed.
+        """
         container.excused = (
             container.excused
             or container.touched_by_hand
             or container.stuck
-            or host.troubled(SETTLING)
+            or (host.unguarded(SETTLING) if fenced else host.troubled(SETTLING))
             or container.label.node_id != host.identity.node_id
             or host.cloned
         )

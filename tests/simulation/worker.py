@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from cube.core.worker.core import WorkerCore
 from cube.core.worker.inputs import (
+    LeaseInherited,
     Probed,
     Pulled,
     StepCancelled,
@@ -25,6 +26,7 @@ from tests.simulation.faults import Air
 from tests.simulation.schedule import Process
 from tests.simulation.session import Opened, Session
 from tests.simulation.watch import Watch
+from tests.simulation.watchdog import Watchdog
 from tests.simulation.witness import Witness
 
 
@@ -45,6 +47,7 @@ class Worker:
         process: Process,
         identity: Identity,
         engine: Engine,
+        watchdog: Watchdog,
         *,
         dial: Callable[[Opened], None],
         timing: Timing,
@@ -55,6 +58,7 @@ class Worker:
         self.process = process
         self.identity = identity
         self.engine = engine
+        self._watchdog = watchdog
         self._air = air
         self._witness = witness
         self.incarnation = f"{engine.name} since {process.schedule.now}"
@@ -84,6 +88,8 @@ class Worker:
             tell=self.tell,
             draw=air.random.random,
         )
+        if watchdog.fence.container_ids:
+            self.tell(LeaseInherited(watchdog.fence.kill_at))
         self.watch.begin()
 
     # -- the loop -----------------------------------------------------------------------------------------------
@@ -96,6 +102,8 @@ class Worker:
         self._set_alarm(effects.look_again_at)
 
     def _carry_out(self, effects: WorkerEffects) -> None:
+        if effects.fence is not None:
+            self._watchdog.guard(effects.fence)
         for step in effects.steps:
             self._perform(step)
         for id in effects.cancel:
