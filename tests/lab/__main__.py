@@ -36,6 +36,7 @@ LAB_VERBS: dict[str, Callable[[Lab], object]] = {
 }
 LONG_RUNS = {
     "figures": failovers.measure,
+    "kills": failovers.measure_kills,
     "partitions": partitions.measure,
     "glitches": partitions.measure_glitches,
     "restarts": restarts.measure,

@@ -24,6 +24,7 @@ from cube.core.scheduler.candidate import Candidate
 from cube.core.worker import core as worker_core
 from cube.core.worker import outcome
 from cube.core.worker.core import WorkerCore
+from cube.core.worker.fence import Fenced
 from cube.core.worker.inputs import LeaseConfirmed, Ordered, SessionOpened, WorkerInput
 from cube.core.worker.lease import Lease
 from cube.core.worker.plan import next_step
@@ -310,6 +311,7 @@ VARIANTS = {
     "removes what is not named": Variant(Parts(worker_core=RemovesWhatIsNotNamed)),
     "counts the lease from its receipt": Variant(Parts(worker_core=CountsLeaseFromReceipt)),
     "ignores the lease": _patched(Lease, "halt_at", float("inf")),
+    "fences nothing": _patched(Fenced, "note", lambda *_: None),
     "reports a removal before it is done": Variant(Parts(worker_core=ReportsRemovalAtOnce)),
     "numbers runs from nought": Variant(Parts(worker_core=CountsFromNought)),
     "stops what is to be kept": Variant(Parts(worker_core=StopsWhenUnheard)),
