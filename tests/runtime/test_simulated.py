@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from cube.model.allocation import FailureKind
-from cube.model.container import ContainerState, RunLabel
+from cube.model.container import ContainerState, Fence, RunLabel
 from cube.model.ids import NodeId, TaskId, allocation_id
 from cube.model.spec import Port
 from cube.runtime.contract import PullProgress, RuntimeFailure
@@ -51,6 +51,18 @@ async def test_an_image_is_there_once_it_was_pulled() -> None:
     assert raised.value.kind is FailureKind.IMAGE_MISSING
     assert [progress.done_bytes for progress in heard] == [25, 50, 75, 100]
     assert created.state is ContainerState.CREATED
+
+
+async def test_the_next_process_of_a_worker_finds_what_the_last_one_fenced() -> None:
+    engine = SimulatedEngine({})
+    former, latter = SimulatedRuntime(NODE, engine), SimulatedRuntime(NODE, engine)
+    assert await latter.inherited_fence() is None
+
+    former.fence(Fence(("a",), 4.0))
+    assert await latter.inherited_fence() == Fence(("a",), 4.0)
+
+    former.fence(Fence((), 0.0))
+    assert await latter.inherited_fence() is None
 
 
 async def test_a_pull_can_be_denied() -> None:

@@ -185,6 +185,29 @@ async def test_an_engine_that_fails_is_asked_again(place: Place) -> None:
     place.worker().close()
 
 
+async def test_an_engine_that_listens_on_a_port_is_asked_there(
+    place: Place, tmp_path: Path
+) -> None:
+    place.mortal("a")
+    worker = Fencing(tmp_path / "fences", await place.engine.open_tcp())
+
+    worker.guard(Fence(("a",), in_seconds(0.0)))
+
+    await until(lambda: place.killed == ["a"])
+    worker.close()
+
+
+async def test_an_engine_that_is_away_is_asked_when_it_is_back(place: Place) -> None:
+    place.mortal("a")
+    await place.engine.close()
+    place.worker().guard(Fence(("a",), in_seconds(0.0)))
+    await until(lambda: place.worker().killed("a"))
+
+    await place.engine.open()
+
+    await until(lambda: place.killed == ["a"])
+
+
 async def test_one_engine_that_hangs_on_a_container_holds_up_no_other(place: Place) -> None:
     place.engine.hang("POST", "containers/a/kill")
     place.mortal("b")
