@@ -109,13 +109,19 @@ def _of(
 
 
 def _seen(allocation: Allocation, before: Observed, cluster: Cluster) -> TaskEvent | None:
-    """The event of an observation: one for each phase people can see, change of health, and pull that fails."""
+    """The event of an observation: one for each phase people can see, change of health, and pull or stop
+    that fails."""
     seen = allocation.observed
     kind = _KINDS.get(seen.phase)
+    if seen.phase is Phase.STOPPING and _code(seen) not in ("", _code(before)):
+        return _of(allocation, EventKind.ALLOCATION_STOPPING, cluster, seen.message, _code(seen))
     if seen.restart == before.restart and seen.phase is before.phase:
         if seen.phase is Phase.RUNNING and seen.health is not before.health:
             health = seen.health.value
             return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, health_words(seen), health)
+        if seen.paused is not before.paused:
+            words, code = (seen.message, "paused") if seen.paused else ("goes on", "resumed")
+            return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, words, code)
         if seen.phase is not Phase.PULLING or _code(seen) in ("", _code(before)):
             return None
     if kind is None:

@@ -64,6 +64,8 @@ def describe(allocation: Allocation, now_ms: int) -> str:
         case Phase.PULLING | Phase.CREATING | Phase.STARTING:
             return seen.message or seen.phase.name.lower()
         case Phase.RUNNING:
+            if seen.paused:
+                return seen.message
             if seen.health in (Health.NONE, Health.HEALTHY):
                 return ""
             return health_words(seen)
@@ -85,7 +87,11 @@ def reason_of(task: Task, roster: Roster, now_ms: int) -> str:
     """Return the one line for a task: what is the matter with the slot that most needs attention."""
     if task.goal is Goal.STOP:
         left = roster.present
-        return f"stopping, {plural(left, 'container')} left" if left else "stopped"
+        return (
+            f"stopping, {plural(left, 'container')} left{_hindrance(task, roster)}"
+            if left
+            else "stopped"
+        )
     worst = min(
         (slot for slot in roster.slots.values() if slot.standing is not Standing.UNWANTED),
         key=lambda slot: (slot.standing, slot.number),
@@ -97,6 +103,15 @@ def reason_of(task: Task, roster: Roster, now_ms: int) -> str:
     if not words or task.spec.replicas == 1:
         return words
     return f"{slot_name(task.name, worst.number)}: {words}"
+
+
+def _hindrance(task: Task, roster: Roster) -> str:
+    """Return what keeps the first container that cannot be removed."""
+    for number, slot in sorted(roster.slots.items()):
+        seen = slot.latest.observed if slot.latest else None
+        if seen and seen.phase is Phase.STOPPING and seen.failure:
+            return f"; {slot_name(task.name, number)}: {seen.message}"
+    return ""
 
 
 def _slot_reason(slot: Slot, now_ms: int) -> str:

@@ -62,6 +62,7 @@ class FailureKind(StrEnum):
     BAD_SPEC = "bad_spec"
     UNHEALTHY = "unhealthy"
     REMOVED_OUTSIDE = "removed_outside"
+    STUCK = "stuck"
     ENGINE_ERROR = "engine_error"
 
     @property
@@ -158,6 +159,7 @@ class Observed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     address: str = ""  # the container's own, reachable from its node
     ports: tuple[PortBinding, ...] = ()
     health: Health = Health.NONE
+    paused: bool = False  # RUNNING, but somebody froze it behind cube's back
     started_ms: int = 0
     timings: Timings | None = None
 
@@ -230,10 +232,11 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether it does its work: running, and healthy where that is asked for."""
+        """Whether it does its work: running, not paused, and healthy where that is asked for."""
         seen = self.observed
         return (
             self.live
             and seen.phase is Phase.RUNNING
+            and not seen.paused
             and seen.health in (Health.NONE, Health.HEALTHY)
         )

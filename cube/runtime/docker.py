@@ -33,7 +33,7 @@ from cube.runtime.contract import (
 from cube.runtime.credentials import config_path
 from cube.runtime.engine import Engine, container_path, filters
 from cube.runtime.events import follow_events
-from cube.runtime.failures import Asked, Refused, Verb, removed_outside
+from cube.runtime.failures import Asked, Refused, Verb, removed_outside, stuck
 from cube.runtime.fencing import Fencing
 from cube.runtime.images import fetch_image, full_reference
 from cube.runtime.labels import NODE, container_names, same_run
@@ -44,7 +44,7 @@ from cube.runtime.translate import EngineInfo, Inspected, Listed, create_body
 FACTS_SECONDS = 10.0
 LIST_SECONDS = 30.0
 STEP_SECONDS = 30.0  # create, start, inspect, remove
-STOP_EXTRA_SECONDS = 30.0  # after the grace: the time a kill may take on a busy disk
+STOP_EXTRA_SECONDS = 20.0  # after the grace; the engine itself gives a kill up after 14
 INSPECTS_AT_ONCE = 8
 KILLED = 128 + 9  # the exit code of what SIGKILL ended
 
@@ -167,15 +167,14 @@ class DockerRuntime:
                 return seen
             known = self._known[seen.id]
         try:
-            if known.paused:
-                await self._post(Verb.STOP, container_id, "unpause", harmless=(409, 500))
-            if signal in ("", known.stop_signal):
-                await self._stop(container_id, grace_ms)
-            else:
-                await self._signal(container_id, signal, grace_ms)
+            await self._end(container_id, known, signal, grace_ms)
         except Refused as refused:
             if refused.status != 404:
                 raise
+        except RuntimeFailure as failure:
+            if failure.kind is FailureKind.ENGINE_SLOW:
+                return await self._ended_or_stuck(container_id)
+            raise
         return await self.inspect(container_id)
 
     async def remove(self, container_id: str) -> None:
@@ -288,6 +287,21 @@ class DockerRuntime:
         except Refused as refused:
             if refused.status not in harmless:
                 raise
+
+    async def _end(self, container_id: str, known: _Known, signal: str, grace_ms: int) -> None:
+        if known.paused:
+            await self._post(Verb.STOP, container_id, "unpause", harmless=(409, 500))
+        if signal in ("", known.stop_signal):
+            await self._stop(container_id, grace_ms)
+        else:
+            await self._signal(container_id, signal, grace_ms)
+
+    async def _ended_or_stuck(self, container_id: str) -> ContainerSeen | None:
+        # Only an engine that answers now can tell a stuck container from a stuck engine.
+        seen = await self.inspect(container_id)
+        if seen is None or seen.state is ContainerState.EXITED:
+            return seen
+        raise RuntimeFailure(stuck(container_id))
 
     async def _stop(self, container_id: str, grace_ms: int) -> None:
         """Stop it with the signal it was created with."""

@@ -53,16 +53,19 @@ async def follow_events(
     while True:
         began = now()
         opened = False
+        why = "the engine closed it"
         try:
             async with aclosing(_one_stream(engine, node_id)) as events:
                 async for event in events:
                     opened = True
                     yield event
-            log.info("the engine closed its event stream; opening it again")
         except RuntimeFailure as failure:
-            log.info("the event stream broke off: %s", failure)
+            why = str(failure)
         if opened:
+            log.info("the event stream broke off: %s; opening it again", why)
             yield Resync()
+        else:  # an outage was told when it began
+            log.debug("the event stream cannot be opened: %s", why)
         if now() - began > STEADY_SECONDS:
             pause.reset()
         await asyncio.sleep(pause.next())

@@ -61,6 +61,8 @@ def name_failure(asked: Asked, status: int, message: str) -> Failure:
         return removed_outside(asked.subject)
     if asked.verb is Verb.START:
         return _start_failure(status, text)
+    if "did not receive an exit event" in text:  # told by stop and by remove
+        return stuck(asked.subject)
     if asked.verb is Verb.STOP and status == 400:
         return Failure(FailureKind.BAD_SPEC, f"the stop signal is not known: {text}")
     return engine_error(asked, text)
@@ -71,6 +73,14 @@ def removed_outside(container_id: str) -> Failure:
     return Failure(
         FailureKind.REMOVED_OUTSIDE,
         f"container {container_id[:12]} is not there any more; something other than cube removed it",
+    )
+
+
+def stuck(container_id: str) -> Failure:
+    """Return the fact that a container lives on although it was killed: it waits for a disk, or is frozen."""
+    return Failure(
+        FailureKind.STUCK,
+        f"container {container_id[:12]} is stuck: it was killed and does not end",
     )
 
 

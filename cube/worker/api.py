@@ -128,7 +128,9 @@ class LocalApi:
             wanted=(workload.wanted or Wanted.RUN).value,
             reason=seen.message,
             health=seen.health,
-            ready=seen.phase is Phase.RUNNING and seen.health in ("none", "healthy"),
+            ready=seen.phase is Phase.RUNNING
+            and not seen.paused
+            and seen.health in ("none", "healthy"),
             restarts=workload.restart,
             container_id=seen.container_id or None,
             address=seen.address or None,

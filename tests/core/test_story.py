@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cube.core.inputs import Scale
+from cube.core.inputs import Scale, Stop
 from cube.model.allocation import Exit, Failure, FailureKind, Health, Phase, Timings
 from cube.model.event import EventKind
 from tests.builders import task_id
@@ -68,6 +68,34 @@ def test_a_change_of_health_is_told_and_a_repeated_one_is_not() -> None:
         message="unhealthy: GET /: 500",
     )
     assert told_of(world, EventKind.ALLOCATION_HEALTH) == ["healthy", "unhealthy: GET /: 500"]
+
+
+def test_a_pause_by_hand_and_its_end_are_told() -> None:
+    world = World()
+    world.join("w1")
+    world.submit()
+    for paused in (False, True, True, False):
+        message = "paused outside cube" if paused else ""
+        world.report(world.latest(), phase=Phase.RUNNING, paused=paused, message=message)
+    told = [(event.message, event.code) for event in world.told(EventKind.ALLOCATION_HEALTH)]
+    assert told == [("paused outside cube", "paused"), ("goes on", "resumed")]
+
+
+def test_a_stop_that_fails_is_told_once_for_each_reason() -> None:
+    world = World()
+    world.join("w1")
+    world.submit()
+    world.report(world.latest(), phase=Phase.RUNNING)
+    world.tell(Stop(task_id("web")))
+    for kind in (FailureKind.STUCK, FailureKind.STUCK, FailureKind.ENGINE_AWAY):
+        world.report(
+            world.latest(), phase=Phase.STOPPING, failure=Failure(kind, kind), message=kind
+        )
+    assert told_of(world, EventKind.ALLOCATION_STOPPING) == [
+        "stopped by the user",
+        "stuck",
+        "engine_away",
+    ]
 
 
 def test_many_slots_without_a_place_are_one_event() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cube.core.inputs import Stop
 from cube.core.summary import describe, state_of
 from cube.model.allocation import Allocation, Exit, Failure, FailureKind, Health, Phase, Wanted
 from cube.model.event import EventKind
@@ -59,6 +60,7 @@ LINES = [
         an_allocation(wanted=Wanted.REMOVE, why_removed="scaled down", message="engine away"),
         "stopping: scaled down; engine away",
     ),
+    (an_allocation(phase=Phase.RUNNING, paused=True, message="paused"), "paused"),
     (an_allocation(lost=True, why_removed="node w1 was lost"), "node w1 was lost"),
     (an_allocation(phase=Phase.REMOVED, why_removed="scaled down"), "scaled down"),
     (an_allocation(phase=Phase.REMOVED, exit=Exit(1)), "exit 1"),
@@ -85,6 +87,29 @@ def test_the_state_is_that_of_the_slot_that_most_needs_attention() -> None:
     world.report(world.latest(slot=1), phase=Phase.RUNNING, restart=1, health=Health.UNHEALTHY)
     assert world.summary().reason == "web.1: unhealthy"
     assert world.summary().ready == 2
+
+
+def test_a_paused_container_does_not_do_its_work() -> None:
+    world = World()
+    world.join("w1")
+    world.submit()
+    world.run_all()
+    world.report(world.latest(), phase=Phase.RUNNING, paused=True, message="paused outside cube")
+    assert (world.summary().state, world.summary().ready) == (TaskState.RUNNING, 0)
+    assert world.summary().reason == "paused outside cube"
+
+
+def test_a_stop_that_does_not_come_to_its_end_says_why() -> None:
+    world = World()
+    world.join("w1")
+    world.submit(replicas=2)
+    world.run_all()
+    world.tell(Stop(task_id("web")))
+    assert world.summary().reason == "stopping, 2 containers left"
+    stuck = Failure(FailureKind.STUCK, "container abc is stuck")
+    world.report(world.latest(slot=2), phase=Phase.STOPPING, failure=stuck, message=stuck.message)
+    reason = "stopping, 2 containers left; web.2: container abc is stuck"
+    assert world.summary().reason == reason
 
 
 def test_a_task_scaled_to_nothing_is_complete_and_says_so() -> None:

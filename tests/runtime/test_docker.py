@@ -193,7 +193,6 @@ async def test_a_hung_engine_hangs_nobody(
         runtime.containers(),
         runtime.create(LABEL),
         runtime.start("abc"),
-        runtime.stop("abc", "", 50),
         runtime.remove("abc"),
     ]
     async with asyncio.timeout(10):
@@ -201,6 +200,29 @@ async def test_a_hung_engine_hangs_nobody(
 
     kinds = [outcome.kind for outcome in outcomes if isinstance(outcome, RuntimeFailure)]
     assert kinds == [FailureKind.ENGINE_SLOW] * len(questions)
+
+
+async def test_a_stop_without_end_is_a_stuck_container_or_a_slow_engine(
+    runtime: DockerRuntime, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("STEP_SECONDS", "STOP_EXTRA_SECONDS"):
+        monkeypatch.setattr(f"cube.runtime.docker.{name}", 0.05)
+    fake_engine.hang("POST", "containers/abc/stop")
+    fake_engine.answer("GET", "containers/abc/json", an_answer(LABEL))
+    with pytest.raises(RuntimeFailure) as raised:
+        await runtime.stop("abc", "", 50)
+    assert raised.value.kind is FailureKind.STUCK
+
+    fake_engine.hang("GET", "containers/abc/json")
+    with pytest.raises(RuntimeFailure) as raised:
+        await runtime.stop("abc", "", 50)
+    assert raised.value.kind is FailureKind.ENGINE_SLOW
+
+    ended = an_answer(LABEL, "exited")
+    fake_engine.answer("GET", "containers/abc/json", ended)
+    seen = await runtime.stop("abc", "", 50)
+    assert seen is not None
+    assert seen.state is ContainerState.EXITED
 
 
 async def test_a_removal_under_way_is_waited_for(

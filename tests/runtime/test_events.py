@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -110,6 +111,25 @@ async def test_an_engine_that_was_away_is_followed_again(
         following = asyncio.ensure_future(anext(events))
         await fake_engine.open()
         assert await following == Resync()
+
+
+async def test_an_outage_is_logged_once(
+    engine: Engine, fake_engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake_engine.stream("GET", "events")
+    caplog.set_level(logging.INFO, "cube.runtime.events")
+    async with asyncio.timeout(20), aclosing(follow_events(engine, NODE)) as events:
+        assert await anext(events) == Resync()
+        assert await anext(events) == Resync()  # it broke off
+        fake_engine.refuse("GET", "events", 500, "not now")
+        following = asyncio.ensure_future(anext(events))
+        while len(fake_engine.asked) < 4:
+            await asyncio.sleep(0.01)
+        fake_engine.stream("GET", "events")
+        assert await following == Resync()
+
+    said = [record.message for record in caplog.records]
+    assert said == ["the event stream broke off: the engine closed it; opening it again"]
 
 
 async def test_an_event_may_be_long(engine: Engine, fake_engine: FakeEngine) -> None:

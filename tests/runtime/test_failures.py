@@ -236,6 +236,24 @@ def test_what_is_asked_of_a_container_that_is_gone_says_so(verb: Verb) -> None:
     assert "0123456789ab " in failure.message
 
 
+@pytest.mark.parametrize(
+    ("verb", "message"),
+    [
+        (Verb.STOP, "cannot stop container: web: tried to kill container, but did not receive an exit event"),
+        (
+            Verb.REMOVE,
+            "Could not kill running container 0123456789abcdef, cannot remove - "
+            "tried to kill container, but did not receive an exit event",
+        ),
+    ],
+)  # fmt: skip
+def test_a_container_that_outlives_its_kill_is_stuck(verb: Verb, message: str) -> None:
+    failure = name_failure(Asked(verb, "0123456789abcdef"), 500, message)
+
+    assert failure.kind is FailureKind.STUCK
+    assert failure.message == "container 0123456789ab is stuck: it was killed and does not end"
+
+
 def test_an_unknown_signal_is_the_tasks_fault() -> None:
     failure = name_failure(Asked(Verb.STOP, "abc"), 400, "Invalid signal: NOPE")
 

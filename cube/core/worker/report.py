@@ -10,9 +10,11 @@ from cube.core.worker.workload import Workload
 from cube.model.allocation import ASSIGNED, Failure, Health, Observed, Phase, Timings
 from cube.model.orders import Description
 from cube.model.spec import TaskSpec
+from cube.model.container import ContainerState
 
 NOTICEABLE = 1.0  # a step shorter than this is not reported: its end follows at once
 PROGRESS_EVERY = 1.0  # people see no more of a pull
+PAUSED = "paused outside cube; docker unpause lets it go on"
 LOST_MANAGER = "stopped: the manager was away for longer than the lease"
 
 
@@ -31,6 +33,7 @@ def observe(workload: Workload, now: float) -> Observed | None:
         address=current.address if current is not None else "",
         ports=current.ports if current is not None else (),
         health=_health(workload, phase),
+        paused=_is_paused(workload, phase),
         started_ms=current.started_ms if current is not None else 0,
         timings=_timings(workload) if phase >= Phase.RUNNING else None,
         exit=workload.ended.exit,
@@ -107,6 +110,11 @@ def _health(workload: Workload, phase: Phase) -> Health:
     return workload.vitals.health
 
 
+def _is_paused(workload: Workload, phase: Phase) -> bool:
+    current = workload.current
+    return phase is Phase.RUNNING and current is not None and current.state is ContainerState.PAUSED
+
+
 def _timings(workload: Workload) -> Timings:
     return Timings(workload.pull_ms, workload.create_ms, workload.start_ms)
 
@@ -130,7 +138,7 @@ def _message(workload: Workload, phase: Phase) -> str:
         return LOST_MANAGER if workload.halted else workload.ended.describe()
     if phase is Phase.PULLING:
         return workload.progress
-    return workload.probe_output
+    return PAUSED if _is_paused(workload, phase) else workload.probe_output
 
 
 def progress_text(image: str, done_bytes: int, total_bytes: int) -> str:

@@ -378,6 +378,22 @@ class TestHealth:
         machine.wait(60)
         assert machine.probes == []
 
+    def test_a_pause_is_told_and_stops_the_clock_of_the_probes(self, machine: Machine) -> None:
+        machine.order(run(health=CHECK | {"failures": 1}))
+        machine.answer_probes(True)
+        machine.wait(5)
+        machine.outside(machine.containers["c1"], state=ContainerState.PAUSED)
+        assert (machine.newest.phase, machine.newest.paused) == (Phase.RUNNING, True)
+        assert machine.newest.message.startswith("paused outside cube")
+        machine.answer_probes(False, "no answer")  # of a probe sent before the pause
+        assert machine.newest.health is Health.HEALTHY
+        machine.outside(machine.containers["c1"], state=ContainerState.RUNNING)
+        assert (machine.newest.paused, machine.newest.message) == (False, "")
+        machine.wait(5)
+        machine.answer_probes(True)
+        assert [seen.id for seen in machine.running()] == ["c1"]
+        assert machine.newest.restart == 0
+
 
 class TestWorkerRestart:
     def test_running_containers_go_on_untouched(self, machine: Machine) -> None:
