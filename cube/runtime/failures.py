@@ -109,6 +109,9 @@ def away(engine: str, reason: str) -> Failure:
 
 def slow(asked: Asked, seconds: float) -> Failure:
     """Return the fact that the engine took longer than it may."""
+    if asked.verb is Verb.PULL:  # of which the engine may be the least to blame
+        message = f"the pull of {asked.subject} stood still for {seconds:g} s and was given up"
+        return Failure(FailureKind.ENGINE_SLOW, message)
     return Failure(
         FailureKind.ENGINE_SLOW,
         f"the container engine did not finish in {seconds:g} s: {_doing(asked)}",

@@ -284,7 +284,9 @@ def test_an_engine_that_may_not_be_asked_says_who_may() -> None:
 
 
 def test_slowness_says_what_was_waited_for_and_how_long() -> None:
-    failure = slow(Asked(Verb.PULL, "nginx:1.27"), 60)
+    failure = slow(Asked(Verb.CREATE, "nginx:1.27"), 30)
 
     assert failure.kind is FailureKind.ENGINE_SLOW
-    assert failure.message == "the container engine did not finish in 60 s: pull nginx:1.27"
+    assert failure.message == "the container engine did not finish in 30 s: create nginx:1.27"
+    pull = slow(Asked(Verb.PULL, "nginx:1.27"), 60)
+    assert pull.message == "the pull of nginx:1.27 stood still for 60 s and was given up"
