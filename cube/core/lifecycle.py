@@ -37,7 +37,8 @@ def _lasting(observed: Observed) -> Observed:
 
 def _last(seen: Observed, removed: Observed) -> Observed:
     """How it ended stays on record when the report of its removal no longer knows, or knows of an older run."""
-    if removed.restart < seen.restart or (removed.restart == seen.restart and seen.exit):
+    ended = seen.exit is not None and seen.phase >= Phase.EXITED  # before, it is of the run before
+    if removed.restart < seen.restart or (removed.restart == seen.restart and ended):
         removed = replace(removed, restart=seen.restart, exit=None, failure=None, started_ms=0)
     return replace(
         removed,

@@ -53,6 +53,12 @@ def test_what_has_ended_can_only_be_removed_and_keeps_its_exit(phase: Phase) -> 
     assert removed.observed.restart == 2
 
 
+def test_a_removal_tells_how_the_run_ended_that_it_stopped() -> None:
+    running = an_allocation(phase=Phase.RUNNING, restart=1, exit=Exit(1))  # of the run before
+    removed = Observed(phase=Phase.REMOVED, restart=1, exit=Exit(137))
+    assert observe(running, removed).observed.exit == Exit(137)
+
+
 def test_what_was_written_off_can_only_be_removed() -> None:
     lost = an_allocation(lost=True)
     assert observe(lost, Observed(phase=Phase.COMPLETED, restart=9)) is lost

@@ -285,6 +285,13 @@ class TestRemoving:
         assert machine.containers == {}
         assert machine.newest.phase is Phase.REMOVED
 
+    def test_how_it_ended_when_it_was_ordered_away_is_told(self, machine: Machine) -> None:
+        machine.order(run())
+        machine.exits(1)
+        machine.wait(1)
+        machine.order(remove())
+        assert (machine.newest.phase, machine.newest.exit) == (Phase.REMOVED, Exit(143))
+
     def test_the_unknown_is_reported_removed_at_once(self, machine: Machine) -> None:
         machine.order(remove())
         assert machine.phases == ["REMOVED"]
