@@ -5,6 +5,7 @@ It lives in network, mount and process namespaces of its own: whatever it leaves
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -24,9 +25,13 @@ INIT = (
 
 
 class PrivateEngine:
-    """An engine with the image busybox:latest. `close` leaves nothing of it on the machine."""
+    """An engine with the image busybox:latest. `close` leaves nothing of it on the machine.
 
-    def __init__(self) -> None:
+    `disk_bytes` is the size of the disk it has for images and containers; 0: the machine's.
+    """
+
+    def __init__(self, *flags: str, disk_bytes: int = 0) -> None:
+        self._flags = flags
         # Short: the path of a unix socket may have 108 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="cube-engine-"))
         self._name = self._folder.name.replace("_", "-")
@@ -42,6 +47,38 @@ class PrivateEngine:
                 "--kill-child=KILL", "--mount-proc", sys.executable, "-c", INIT,
             ]
         )  # fmt: skip
+        if disk_bytes:
+            self._give_disk(disk_bytes)
+
+    def _give_disk(self, size: int) -> None:
+        """Let its data be on a disk of its own, which goes with its machine."""
+        (self._folder / "data").mkdir()
+        subprocess.run(
+            [
+                "nsenter", "--target", str(_child(self._machine.pid)), "--mount",
+                "mount", "-t", "tmpfs", "-o", f"size={size}", "disk", f"{self._folder}/data",
+            ],
+            check=True,
+        )  # fmt: skip
+
+    def fill_disk(self) -> None:
+        """Leave not a byte on its disk. Not for an engine on the machine's own."""
+        filler = self._disk / "filler"
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 16))
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+
+    def free_disk(self) -> None:
+        """Make room again."""
+        (self._disk / "filler").unlink()
+
+    @property
+    def _disk(self) -> Path:
+        """Its data, as it sees them: the disk is mounted for it alone."""
+        return Path(f"/proc/{_child(self._machine.pid)}/root{self._folder}/data")
 
     def start(self) -> None:
         """Start the engine and wait until it answers; the image is put there at the first time."""
@@ -56,6 +93,7 @@ class PrivateEngine:
                     "dockerd", "--host", self.address,
                     "--data-root", f"{self._folder}/data", "--exec-root", f"{self._folder}/exec",
                     "--pidfile", f"{self._folder}/docker.pid", "--cgroup-parent", f"/{self._name}",
+                    *self._flags,
                 ],
                 stdout=log,
                 stderr=log,

@@ -216,6 +216,10 @@ class Output:
         """What it wrote to stderr until now."""
         return self._file.with_suffix(".err").read_text()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def wait(self, seconds: float) -> int:
         """Wait until it ends by itself; return its exit code."""
         return self._process.wait(seconds)

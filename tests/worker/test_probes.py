@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from cube.aio.supervise import Supervisor
 from cube.core.worker.inputs import Probed
@@ -42,7 +43,15 @@ async def port() -> AsyncIterator[int]:
         while True:
             await answer.write(b"x" * 65536)
 
+    async def drips(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        while True:
+            await answer.write(b"x")
+            await asyncio.Event().wait()  # the next byte would come in a second
+
     application = web.Application()
+    application.router.add_get("/drips", drips)
     application.router.add_get("/status/{code}", status)
     application.router.add_get("/hang", hang)
     application.router.add_get("/endless", endless)
@@ -89,6 +98,38 @@ async def test_no_answer_fails_after_the_timeout(ask: Ask) -> None:
 
 async def test_an_endless_body_is_cut(ask: Ask) -> None:
     assert (await ask(http("/endless"))).passed
+
+
+async def test_a_body_that_comes_byte_by_byte_is_not_waited_for(ask: Ask) -> None:
+    assert (await ask(http("/drips"))).passed
+
+
+async def test_a_head_that_comes_byte_by_byte_fails_after_the_timeout(ask: Ask) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"H")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await ask(replace(http("/", timeout_ms=50), port=port))
+    assert (answer.passed, answer.output) == (False, "no answer in 50 ms")
+
+
+async def test_servers_that_hang_delay_no_other_probe(engine: SmallEngine, port: int) -> None:
+    answers: asyncio.Queue[Probed] = asyncio.Queue(maxsize=200)
+    async with Supervisor() as supervisor:
+        prober = Prober(runtime=engine, supervisor=supervisor, tell=answers.put_nowait)
+        for number in range(100):
+            id = AllocationId(f"hangs.{number}.1")
+            prober.send(Probe(id, "c1", "127.0.0.1", port, http("/hang", timeout_ms=60_000)))
+        well = AllocationId("works.1.1")
+        prober.send(Probe(well, "c2", "127.0.0.1", port, http("/status/200")))
+        async with asyncio.timeout(5):
+            first = await answers.get()
+        assert (first.id, first.passed) == (well, True)
+        await supervisor.close()
+        await prober.close()
 
 
 async def test_tcp_passes_on_a_connection(ask: Ask, unused_port: int) -> None:

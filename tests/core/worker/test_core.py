@@ -213,6 +213,17 @@ class TestEnding:
         machine.look()
         assert machine.running() == []
 
+    def test_a_crash_loop_is_told_a_bounded_number_of_times(self, machine: Machine) -> None:
+        machine.order(run(restart="always"))
+        end = machine.seconds + 300
+        while machine.seconds < end:
+            for _ in machine.running():
+                machine.exits(1)
+            machine.wait(0.1)
+        assert machine.newest.restart <= 20
+        assert len(machine.reports) <= 2 * (machine.newest.restart + 1)
+        assert len(machine.containers) <= 2
+
     def test_max_restarts_ends_it(self, machine: Machine) -> None:
         machine.order(run(max_restarts=2))
         for _ in range(3):
