@@ -101,14 +101,15 @@ class FakeRegistry:
             answer.content_length = len(self._layer)
         await answer.prepare(request)
         size = -(-len(self._layer) // PIECES)
-        for number in range(PIECES):
-            if self.layer is not Layer.SLOW and number == PIECES // 2:
-                if self.layer is Layer.STALLS:
-                    await asyncio.Event().wait()
-                break
-            await answer.write(self._layer[number * size : (number + 1) * size])
-            if self.layer is Layer.SLOW:
-                await asyncio.sleep(self.piece_seconds if number < PIECES - 1 else 0)
+        pieces = [self._layer[at : at + size] for at in range(0, len(self._layer), size)]
+        if self.layer is not Layer.SLOW:
+            pieces = pieces[: PIECES // 2]
+        while pieces:
+            await answer.write(pieces.pop(0))
+            if self.layer is Layer.SLOW and pieces:
+                await asyncio.sleep(self.piece_seconds)
+        if self.layer is Layer.STALLS:
+            await asyncio.Event().wait()
         return answer
 
 

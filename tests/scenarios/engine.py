@@ -115,6 +115,11 @@ class PrivateEngine:
         self._dockerd.wait(30)
         self._dockerd = None
 
+    def kill(self, pid: int) -> None:
+        """End a process of a container as nobody's doing; `pid` is the engine's number for it."""
+        inside = ["nsenter", "--target", str(_child(self._machine.pid)), "--mount", "--pid"]
+        subprocess.run([*inside, "kill", "-9", str(pid)], check=True)
+
     def docker(self, *arguments: str) -> str:
         """Ask this engine."""
         return docker(*arguments, engine=self.address)

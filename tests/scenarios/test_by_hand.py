@@ -117,7 +117,7 @@ def test_a_paused_container_is_shown_and_can_be_stopped(cluster: Cluster) -> Non
 
 def test_a_renamed_or_updated_container_is_still_cubes(cluster: Cluster) -> None:
     before = serve(cluster, "by-rename")
-    docker("rename", str(before.container_id), f"stranger-{before.container_id[:12]}")
+    docker("rename", str(before.container_id), f"stranger-of-{before.container_id}")
     docker("update", "--cpu-shares", "512", str(before.container_id))
     assert goes_on(cluster, "by-rename", restarts=0).container_id == before.container_id
     docker("kill", str(before.container_id))

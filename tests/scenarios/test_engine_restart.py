@@ -95,3 +95,39 @@ def test_an_engine_that_goes_and_comes_back(
     for name in ("web", "once", "late"):
         assert cluster.cube("stop", "-q", name, "--timeout", "30").returncode == 0
     assert engine.docker("ps", "-aq") == ""
+
+
+def test_with_live_restore_nothing_is_restarted_and_an_exit_meanwhile_is_found(
+    cluster: Cluster,
+) -> None:
+    engine = PrivateEngine("--live-restore")
+    try:
+        engine.start()
+        cluster.start_manager()
+        cluster.start_worker("w1", "--docker", engine.address)
+        eventually(cluster.nodes_ready, lambda names: names == ["w1"], 15)
+
+        def task(name: str) -> TaskDetail:
+            return cluster.client.task(name)
+
+        for name in ("stays", "ends"):
+            cluster.client.submit({"name": name, "image": "busybox", "command": list(SERVE)})
+            eventually(lambda name=name: task(name).ready, lambda ready: ready == 1, 15)  # type: ignore[misc]
+        before = running(engine)
+
+        first = int(engine.docker("inspect", "-f", "{{.State.Pid}}", before["ends.1"]))
+        engine.end(signal.SIGTERM)
+        eventually(lambda: cluster.client.node("w1").runtime_error, bool, 15)
+        engine.kill(first)
+        engine.start()
+        eventually(cluster.nodes_ready, lambda names: names == ["w1"], 30)
+        eventually(lambda: (task("ends").ready, task("ends").restarts), (1, 1).__eq__, 15)
+        exits = [e.message for e in task("ends").events if e.kind.value == "allocation.exited"]
+        assert len(exits) == 1
+        after = running(engine)
+        assert (task("stays").restarts, after["stays.1"]) == (0, before["stays.1"])
+        assert after["ends.1"] != before["ends.1"]
+        for name in ("stays", "ends"):
+            assert cluster.cube("stop", "-q", name, "--timeout", "30").returncode == 0
+    finally:
+        engine.close()

@@ -1,4 +1,4 @@
-"""Every way in which a container can end is shown as the engine reported it: the table of docs/reference/exit-codes.md."""
+"""Every way in which a container can end is shown as the engine reported it: docs/reference/exit-codes.md, tested."""
 
 from __future__ import annotations
 
