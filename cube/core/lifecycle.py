@@ -38,6 +38,8 @@ def _lasting(observed: Observed) -> Observed:
 def _last(seen: Observed, removed: Observed) -> Observed:
     """How it ended stays on record when the report of its removal no longer knows, or knows of an older run."""
     ended = seen.exit is not None and seen.phase >= Phase.EXITED  # before, it is of the run before
+    if seen.phase is Phase.STOPPING:
+        seen = replace(seen, failure=None)  # it hindered the removal, and does so no more
     if removed.restart < seen.restart or (removed.restart == seen.restart and ended):
         removed = replace(removed, restart=seen.restart, exit=None, failure=None, started_ms=0)
     return replace(

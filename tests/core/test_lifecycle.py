@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cube.core.lifecycle import noteworthy, observe
-from cube.model.allocation import Exit, Health, Observed, Phase
+from cube.model.allocation import Exit, Failure, FailureKind, Health, Observed, Phase
 from tests.builders import an_allocation
 
 observations = st.builds(
@@ -57,6 +57,13 @@ def test_a_removal_tells_how_the_run_ended_that_it_stopped() -> None:
     running = an_allocation(phase=Phase.RUNNING, restart=1, exit=Exit(1))  # of the run before
     removed = Observed(phase=Phase.REMOVED, restart=1, exit=Exit(137))
     assert observe(running, removed).observed.exit == Exit(137)
+
+
+def test_what_hindered_a_removal_is_not_how_it_ended() -> None:
+    stuck = Failure(FailureKind.STUCK, "container abc is stuck")
+    stopping = an_allocation(phase=Phase.STOPPING, failure=stuck)
+    removed = Observed(phase=Phase.REMOVED, exit=Exit(137))
+    assert observe(stopping, removed).observed == removed
 
 
 def test_what_was_written_off_can_only_be_removed() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -34,9 +35,10 @@ class OneWorker:
         self.manager = manager
         self.engine = engine
 
-    async def run(self, slot: int = 1, **spec: object) -> AllocationId:
+    async def run(self, slot: int = 1, **spec: Any) -> AllocationId:
         """Order a task to run; it serves until it is stopped unless `spec` says otherwise."""
-        wish = TaskSpec(**{"name": "web", "image": "busybox:latest", "command": SERVE, **spec})  # type: ignore[arg-type]
+        served: dict[str, Any] = {"name": "web", "image": "busybox:latest", "command": SERVE}
+        wish = TaskSpec(**served | spec)
         id = AllocationId(f"{TASK}.{slot}.1")
         await self.manager.instruct(Run(id=id, task_id=TASK, slot=slot, generation=1, spec=wish))
         return id

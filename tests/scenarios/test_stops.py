@@ -14,7 +14,7 @@ from cube.model.ids import AllocationId
 from cube.model.orders import Remove, Run
 from cube.model.spec import PullPolicy, TaskSpec
 from cube.runtime.simulated import SimulatedRuntime
-from cube.runtime.simulated_container import Behaviour
+from cube.runtime.simulated_container import Behaviour, SimulatedContainer
 from cube.runtime.simulated_engine import SimulatedEngine
 from cube.settings import WorkerSettings
 from cube.worker.app import Worker
@@ -81,16 +81,16 @@ class Watched(SimulatedEngine):
     def __init__(self, pulls: Behaviour, starts: Behaviour) -> None:
         super().__init__({"pulls:1": pulls, "starts:1": starts})
         self.removed: set[AllocationId] = set()
-        self.started_late: list[str] = []
+        self.started_late: list[AllocationId] = []
         self.started = 0
 
-    def start(self, container: object) -> None:
+    def start(self, container: SimulatedContainer) -> None:
         """Start it, and note it if it should not be."""
         self.started += 1
-        id = container.label.allocation_id  # type: ignore[attr-defined]
+        id = container.label.allocation_id
         if id in self.removed:
             self.started_late.append(id)
-        super().start(container)  # type: ignore[arg-type]
+        super().start(container)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -66,5 +66,7 @@ def test_an_unkillable_container_is_told_as_stuck_and_holds_up_nothing_else(
         assert cluster.containers("stuck").keys() == {container}
 
     eventually(lambda: cluster.containers("stuck"), lambda left: not left, 30)
-    eventually(lambda: stuck().reason, lambda reason: reason == "stopped", 10)
+    gone = eventually(stuck, lambda task: task.reason == "stopped", 10)
+    (removed,) = [e.message for e in gone.events if e.kind.value == "allocation.removed"]
+    assert removed == "exit 137 (SIGKILL)"
     until_running(cluster, "next")

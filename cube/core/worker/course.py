@@ -24,10 +24,17 @@ HTTP_PORT = 80  # where neither the check nor a published port names one
 
 
 def judge_end(workload: Workload, now: Instant, timing: Timing, draw: float) -> None:
-    """Give a run that has ended its verdict. The pause before the next counts from when it ended, not was noticed."""
-    if workload.removing or workload.verdict is not None or workload.spec is None:
+    """Give a run that has ended its verdict. One that was ordered away needs none: only how it ended is kept.
+
+    The pause before the next run counts from when this one ended, not from when that was noticed.
+    """
+    if workload.verdict is not None or workload.spec is None:
         return
     current = workload.current
+    if workload.removing:
+        if current is not None and current.exit is not None:
+            workload.ended = Ended(current.exit)
+        return
     if current is None:
         if workload.missed:
             workload.missed = False

@@ -48,7 +48,6 @@ def succeeded(
                 workload.notice_running(now)
         case Halt(container_id=container_id):
             there = _put(workload, container_id, seen)
-            _note_ordered_end(workload, container_id, seen)
             _go_on_after_halt(workload, now)
             return there
         case _:
@@ -114,14 +113,6 @@ def _put(workload: Workload, container_id: str, seen: ContainerSeen | None) -> b
     kept = (seen if other.id == container_id else other for other in workload.older)
     workload.older = [other for other in kept if other is not None]
     return True
-
-
-def _note_ordered_end(workload: Workload, container_id: str, seen: ContainerSeen | None) -> None:
-    """Keep how a run ended that was ordered away: nobody judges it, but people may ask whether it obeyed."""
-    current = workload.current
-    of_this_run = current is not None and current.id == container_id
-    if workload.removing and of_this_run and seen is not None and seen.exit is not None:
-        workload.ended = Ended(seen.exit)
 
 
 def _has_ended_since(known: ContainerSeen | None, answer: ContainerSeen | None) -> bool:
