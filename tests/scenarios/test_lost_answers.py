@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -62,10 +61,7 @@ async def test_exits_are_found_without_events(tmp_path: Path, proxy: Proxy) -> N
         await worker.until(id, "RUNNING")
         await worker.until(other, "RUNNING")
         by_id = {seen.label.allocation_id: seen for seen in await worker.engine.containers()}
-        await asyncio.gather(
-            docker("exec", by_id[id].id, "sh", "-c", "kill -TERM 1"),
-            docker("kill", "--signal", "QUIT", by_id[other].id),
-        )
+        await docker("kill", "--signal", "TERM", by_id[id].id)
         await docker("rm", "-f", by_id[other].id)
 
         await worker.until(id, "COMPLETED")
