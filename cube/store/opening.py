@@ -43,13 +43,19 @@ _SETTINGS = (
 
 @contextlib.contextmanager
 def open_ledger(
-    path: Path, *, witness: Witness, mint_cluster_id: Callable[[], str], now_ms: int
+    path: Path,
+    *,
+    mint_cluster_id: Callable[[], str],
+    now_ms: int,
+    witness: Witness | None = None,
 ) -> Iterator[sqlite3.Connection]:
     """Hold the data directory and lend the connection to its ledger, made when it is missing, and whole.
 
     On leaving, the write-ahead log is folded into the file, and the directory is free again. On leaving with an error
-    every file stays as it is, also when the ledger is refused or the log cannot be folded.
+    every file stays as it is, also when the ledger is refused or the log cannot be folded. `witness`: for one who is
+    going to note what is recorded.
     """
+    witness = witness or Witness(path / WITNESS_FILE)
     directory = DataDirectory.take(path, now_ms=now_ms)
     try:
         _put_back(directory.write_ahead_log)
@@ -101,7 +107,7 @@ def _refuse_emptied(
         witness.check(0)
         raise Unusable(
             "holds nothing, and something was recorded in it",
-            hint=f"copy a backup over it; to begin anew, rm {directory.ledger} {directory.write_ahead_log}",
+            hint=f"put a backup in its place: cube manager recover --data {directory.ledger.parent}",
         )
 
 

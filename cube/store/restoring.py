@@ -24,6 +24,7 @@ from cube.store.database import transaction
 from cube.store.directory import DataDirectory
 from cube.store.failures import Unusable, translate
 from cube.store.opening import open_ledger
+from cube.store.witness import WITNESS_FILE, Witness
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -136,6 +137,7 @@ def _exchange(directory: DataDirectory, fresh: Path, now_ms: int) -> Path | None
         for path in present:
             os.link(path, aside / path.name)
         log.unlink(missing_ok=True)
+    Witness(ledger.with_name(WITNESS_FILE)).forget()  # of the ledger that was
     fresh.replace(ledger)
     _sync_directory(ledger.parent)
     directory.ledger_closed()

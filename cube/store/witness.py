@@ -33,8 +33,8 @@ class Witness:
         if revision < noted:
             raise Unusable(
                 f"lost its newest changes: it ends at revision {revision}, and {noted} was recorded",
-                hint="bring back the ledger and its -wal file as they were;"
-                f" to go on without these changes, or after copying a backup here, rm {self._path}",
+                hint="bring back the ledger and its -wal file as they were, or go on from the last backup:"
+                f" cube manager recover --data {self._path.parent}",
             )
 
     def note(self, revision: int) -> None:

@@ -30,7 +30,7 @@ def test_a_ledger_that_ends_before_what_was_noted_has_lost_something(path: Path)
         witness.check(6)
 
     assert "it ends at revision 6, and 7 was recorded" in refused.value.reason
-    assert f"rm {path}" in refused.value.hint
+    assert f"cube manager recover --data {path.parent}" in refused.value.hint
 
 
 def test_a_ledger_may_end_behind_what_was_noted(path: Path) -> None:
