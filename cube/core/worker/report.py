@@ -8,9 +8,9 @@ from cube.core.restart import Again, Over
 from cube.core.worker.steps import Create, Halt, Pull, Start
 from cube.core.worker.workload import Workload
 from cube.model.allocation import ASSIGNED, Failure, Health, Observed, Phase, Timings
+from cube.model.container import ContainerState
 from cube.model.orders import Description
 from cube.model.spec import TaskSpec
-from cube.model.container import ContainerState
 
 NOTICEABLE = 1.0  # a step shorter than this is not reported: its end follows at once
 PROGRESS_EVERY = 1.0  # people see no more of a pull
