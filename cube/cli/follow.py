@@ -5,6 +5,7 @@ Everything is judged from whole views, so a view that was missed or came twice c
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
@@ -44,7 +45,40 @@ class Follower(Protocol):
         """Judge again because time has passed."""
 
 
-class Deployment:
+class _Following(ABC):
+    """What all of them share: the newest view, what was told of it, and how long it may take."""
+
+    def __init__(self, now: float, timeout: float | None) -> None:
+        self.verdict: Verdict | None = None
+        self._patience = _Patience(now, timeout)
+        self._story = _Story()
+        self._task: TaskView | None = None
+
+    def see(self, task: TaskView | None, now: float) -> list[str]:
+        """Take in a view; return what changed."""
+        self._task = task
+        self.verdict = self.verdict or self._end(task)
+        if self.verdict or task is None:
+            return []
+        return self._story.changes(task) + self.tick(now)
+
+    def tick(self, now: float) -> list[str]:
+        """Judge the last view at this second."""
+        if self._task is None or self.verdict is not None:
+            return []
+        self.verdict = self._judge(self._task, now)
+        return [] if self.verdict else self._patience.reminder(self._task, now)
+
+    def _end(self, task: TaskView | None) -> Verdict | None:
+        """Return the verdict that needs no further look."""
+        return None if task else Verdict(Exit.FAILED, "the task was removed by someone else")
+
+    @abstractmethod
+    def _judge(self, task: TaskView, now: float) -> Verdict | None:
+        """Return the verdict at this second, None while it is open."""
+
+
+class Deployment(_Following):
     """Follows a task until it does what was asked of it, or cannot.
 
     `replaced` are the allocations that are to give way: they neither prove success nor failure.
@@ -58,38 +92,22 @@ class Deployment:
         wait_for_room: bool = False,
         timeout: float | None = None,
     ) -> None:
-        self.verdict: Verdict | None = None
+        super().__init__(now, timeout)
         self._replaced = replaced
         self._wait_for_room = wait_for_room
-        self._patience = _Patience(now, timeout)
-        self._story = _Story()
-        self._task: TaskView | None = None
         self._first_restarts: dict[str, int] = {}
         self._waiting_since: float | None = None
         self._ready_since: tuple[float, tuple[tuple[str, int], ...]] | None = None
 
-    def see(self, task: TaskView | None, now: float) -> list[str]:
-        """Take in a view; return what changed."""
-        if task is None:
-            self.verdict = Verdict(Exit.FAILED, "the task was removed by someone else")
-            return []
-        self._task = task
-        return self._story.changes(task) + self.tick(now)
-
-    def tick(self, now: float) -> list[str]:
-        """Judge the last view at this second."""
-        task = self._task
-        if task is None or self.verdict is not None:
-            return []
+    def _judge(self, task: TaskView, now: float) -> Verdict | None:
         current = self._current(task)
-        self.verdict = (
+        return (
             _broken(task, current, bool(self._replaced))
             or self._loop(current)
             or self._done(task, current, now)
             or self._unplaced(task, now)
             or self._patience.over(f"task {task.name} is not ready", task.reason, now)
         )
-        return [] if self.verdict else self._patience.reminder(task, now)
 
     def _current(self, task: TaskView) -> list[AllocationView]:
         return [a for a in task.allocations if a.wanted == "run" and a.id not in self._replaced]
@@ -133,71 +151,39 @@ class Deployment:
         return Verdict(Exit.NOT_PLACED, f"{_slots(slots)} cannot be placed now: {slots[0].reason}")
 
 
-class Removal:
+class Removal(_Following):
     """Follows a task until nothing of it is left on any node.
 
     `ordered`: it was told to stop, so one that runs was started again by someone else.
     """
 
     def __init__(self, now: float, *, ordered: bool = True, timeout: float | None = None) -> None:
-        self.verdict: Verdict | None = None
+        super().__init__(now, timeout)
         self._ordered = ordered
-        self._patience = _Patience(now, timeout)
-        self._story = _Story()
-        self._task: TaskView | None = None
 
-    def see(self, task: TaskView | None, now: float) -> list[str]:
-        """Take in a view; return what changed."""
-        self._task = task
+    def _end(self, task: TaskView | None) -> Verdict | None:
         if task is None or state_word(task) == "stopped":
-            self.verdict = Verdict(Exit.DONE, "stopped")
-            return []
+            return Verdict(Exit.DONE, "stopped")
         if task.goal is Goal.RUN and self._ordered:
-            self.verdict = Verdict(
-                Exit.CONFLICT, f"task {task.name} was started again by someone else"
-            )
-            return []
-        return self._story.changes(task) + self.tick(now)
+            return Verdict(Exit.CONFLICT, f"task {task.name} was started again by someone else")
+        return None
 
-    def tick(self, now: float) -> list[str]:
-        """Judge the last view at this second."""
-        if self._task is None or self.verdict is not None:
-            return []
-        self.verdict = self._patience.over(
-            f"task {self._task.name} is not stopped", self._task.reason, now
-        )
-        return [] if self.verdict else self._patience.reminder(self._task, now)
+    def _judge(self, task: TaskView, now: float) -> Verdict | None:
+        return self._patience.over(f"task {task.name} is not stopped", task.reason, now)
 
 
-class Completion:
+class Completion(_Following):
     """Follows a task that ends by itself until it has ended."""
 
     def __init__(self, now: float, *, timeout: float | None = None) -> None:
-        self.verdict: Verdict | None = None
-        self._patience = _Patience(now, timeout)
-        self._story = _Story()
-        self._task: TaskView | None = None
+        super().__init__(now, timeout)
 
-    def see(self, task: TaskView | None, now: float) -> list[str]:
-        """Take in a view; return what changed."""
-        if task is None:
-            self.verdict = Verdict(Exit.FAILED, "the task was removed by someone else")
-            return []
-        self._task = task
-        return self._story.changes(task) + self.tick(now)
-
-    def tick(self, now: float) -> list[str]:
-        """Judge the last view at this second."""
-        task = self._task
-        if task is None or self.verdict is not None:
-            return []
+    def _judge(self, task: TaskView, now: float) -> Verdict | None:
         if task.goal is Goal.RUN and task.state is TaskState.COMPLETED:
-            self.verdict = Verdict(Exit.DONE, f"task {task.name} completed")
-        else:
-            self.verdict = _broken(task, list(task.allocations), False) or self._patience.over(
-                f"task {task.name} has not completed", task.reason, now
-            )
-        return [] if self.verdict else self._patience.reminder(task, now)
+            return Verdict(Exit.DONE, f"task {task.name} completed")
+        return _broken(task, list(task.allocations), False) or self._patience.over(
+            f"task {task.name} has not completed", task.reason, now
+        )
 
 
 class _Story:
