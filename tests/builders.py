@@ -7,13 +7,13 @@ it is made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
 
-from cube.core.scheduler.candidate import Candidate
 from cube.core.scheduler.demand import Demand, demand_of
+from cube.core.scheduler.inventory import Inventory
 from cube.model.allocation import Allocation, Observed, Phase
 from cube.model.ids import NodeId, TaskId, allocation_id
 from cube.model.node import Facts, Node
@@ -85,15 +85,34 @@ def an_allocation(task: Task | None = None, node: Node | None = None, **fields: 
     return Allocation(**defaults | own)
 
 
-def a_candidate(
+class Stock(NamedTuple):
+    """One node of an inventory: what it is, what is on it, when it was chosen last."""
+
+    node: Node
+    held: tuple[Task, ...]
+    last_placed: int
+
+
+def a_stock(
     name: str = "w1", *, held: Iterable[Task] = (), last_placed: int = 0, **fields: Any
-) -> Candidate:
-    """Return what is known of `a_node(name, **fields)` when one replica of each held task is on it."""
-    candidate = Candidate(a_node(name, **fields))
-    for task in held:
-        candidate.hold(task.id, task.spec.demand, task.spec.host_ports)
-    candidate.last_placed = last_placed
-    return candidate
+) -> Stock:
+    """Return `a_node(name, **fields)` with one replica of each held task on it."""
+    return Stock(a_node(name, **fields), tuple(held), last_placed)
+
+
+def an_inventory(*stocks: Stock) -> Inventory:
+    """Return the inventory of these nodes, their rows in this order."""
+    inventory = Inventory(stock.node for stock in stocks)
+    for stock in stocks:
+        for task in stock.held:
+            hold(inventory, stock.node.id, task)
+        inventory.chosen(stock.node.id, stock.last_placed)
+    return inventory
+
+
+def hold(inventory: Inventory, node_id: NodeId, task: Task) -> None:
+    """Reserve for one replica of the task on the node."""
+    inventory.hold(node_id, task.id, task.spec.demand, task.spec.host_ports)
 
 
 def a_demand(avoid: Mapping[NodeId, str] | None = None, **fields: Any) -> Demand:

@@ -13,7 +13,6 @@ from itertools import islice
 from cube.core import grammar, ranges
 from cube.core.ranges import in_range
 from cube.core.scheduler import constraints
-from cube.core.scheduler.strategies import STRATEGIES
 from cube.errors import Objection
 from cube.model.spec import HealthCheck, Port, ProbeKind, Protocol, RestartPolicy, TaskSpec
 
@@ -25,15 +24,18 @@ MAX_LABELS = 64
 MAX_CONSTRAINTS = 32
 
 
-def admit(spec: TaskSpec, *, strategies: Collection[str] = STRATEGIES) -> tuple[Objection, ...]:
-    """Return what speaks against the task, at most `MAX_OBJECTIONS`; nothing when it may enter."""
+def admit(spec: TaskSpec, *, strategies: Collection[str] | None = None) -> tuple[Objection, ...]:
+    """Return what speaks against the task, at most `MAX_OBJECTIONS`; nothing when it may enter.
+
+    `strategies` are the names of those the manager has; None where that is not known, and left to the manager.
+    """
     return tuple(islice(_objections(spec, strategies), MAX_OBJECTIONS))
 
 
-def _objections(spec: TaskSpec, strategies: Collection[str]) -> Iterator[Objection]:
+def _objections(spec: TaskSpec, strategies: Collection[str] | None) -> Iterator[Objection]:
     for rule in _RULES:
         yield from rule(spec)
-    if spec.strategy and spec.strategy not in strategies:
+    if spec.strategy and strategies is not None and spec.strategy not in strategies:
         known = ", ".join(sorted(strategies))
         yield Objection("strategy", f"{_shown(spec.strategy)} is none; choose one of {known}")
 

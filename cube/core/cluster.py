@@ -3,7 +3,7 @@
 Invariants (asserted by `core.invariants`):
 - `apply` is the only writer; every change is in `writes` until it is taken, with its events;
 - an index never disagrees with the records it is made from;
-- the numbers of a `Candidate` are the sum over the allocations that reserve on its node.
+- what the `Inventory` holds on a node is the sum over the allocations that reserve there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cube.core.changes import (
 from cube.core.effects import Snapshot, Writes
 from cube.core.lifecycle import noteworthy
 from cube.core.roster import UNPLACED, Roster, Slot, Standing
-from cube.core.scheduler.candidate import Candidate
+from cube.core.scheduler.inventory import Inventory
 from cube.model.allocation import Allocation, Wanted
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Availability, Node
@@ -49,7 +49,7 @@ class Cluster:
         self.nodes: dict[NodeId, Node] = {}
         self.allocations: dict[AllocationId, Allocation] = {}
         self.rosters: dict[TaskId, Roster] = {}
-        self.candidates: dict[NodeId, Candidate] = {}
+        self.inventory = Inventory()
         self.draining: set[NodeId] = set()  # the nodes that are to be emptied
         self._on_node: dict[NodeId, set[AllocationId]] = {}
         self._names: dict[str, TaskId] = {}
@@ -82,8 +82,7 @@ class Cluster:
 
     def reserved(self, node_id: NodeId) -> Resources:
         """Return what is reserved on the node."""
-        candidate = self.candidates[node_id]
-        return Resources(candidate.cpu_millis, candidate.memory_bytes, candidate.disk_bytes)
+        return self.inventory.reserved(self.inventory.row(node_id))
 
     def take_writes(self) -> Writes:
         """Return what changed since the last call, as one transaction."""
@@ -101,7 +100,7 @@ class Cluster:
             case Assign(allocation=allocation):
                 self._put_allocation(allocation)
                 self._writes.allocations[allocation.id] = allocation
-                self.candidates[allocation.node_id].last_placed = self.revision + 1
+                self.inventory.chosen(allocation.node_id, self.revision + 1)
             case Unassign(allocation_id=allocation_id, why=why):
                 before = self.allocations[allocation_id]
                 self._rewrite(replace(before, wanted=Wanted.REMOVE, why_removed=why))
@@ -165,25 +164,23 @@ class Cluster:
             del self._names[task.name]
 
     def _put_node(self, node: Node) -> None:
+        known = node.id in self.nodes
         self.nodes[node.id] = node
         if node.availability is Availability.DRAINING:
             self.draining.add(node.id)
         else:
             self.draining.discard(node.id)
-        candidate = self.candidates.get(node.id)
-        if candidate is None:
-            candidate = self.candidates[node.id] = Candidate(node)
+        self.inventory.put(node)
+        if not known:
             # One that was forgotten before may come back with what it held.
             for allocation_id in self._on_node.setdefault(node.id, set()):
-                allocation = self.allocations[allocation_id]
-                if allocation.reserves:
-                    candidate.hold(allocation.task_id, allocation.demand, allocation.host_ports)
-        else:
-            candidate.node = node
+                if self.allocations[allocation_id].reserves:
+                    self._hold(self.allocations[allocation_id])
 
     def _drop_node(self, node_id: NodeId) -> None:
         self.draining.discard(node_id)
-        del self.nodes[node_id], self.candidates[node_id]
+        del self.nodes[node_id]
+        self.inventory.drop(node_id)
 
     def _put_allocation(self, allocation: Allocation) -> None:
         """Replace the record and move every index from how it stood to how it stands."""
@@ -213,20 +210,23 @@ class Cluster:
         # Also of a node that was forgotten: should it come back, what it held is there with it.
         if not allocation.gone:
             self._on_node.setdefault(allocation.node_id, set()).add(allocation.id)
-        if allocation.reserves and allocation.node_id in self.candidates:
-            self.candidates[allocation.node_id].hold(
-                allocation.task_id, allocation.demand, allocation.host_ports
-            )
+        if allocation.reserves and allocation.node_id in self.nodes:
+            self._hold(allocation)
 
     def _unlink(self, allocation: Allocation) -> None:
         on_node = self._on_node.setdefault(allocation.node_id, set())
         on_node.discard(allocation.id)
         if not on_node and allocation.node_id not in self.nodes:
             del self._on_node[allocation.node_id]
-        if allocation.reserves and allocation.node_id in self.candidates:
-            self.candidates[allocation.node_id].let_go(
-                allocation.task_id, allocation.demand, allocation.host_ports
+        if allocation.reserves and allocation.node_id in self.nodes:
+            self.inventory.let_go(
+                allocation.node_id, allocation.task_id, allocation.demand, allocation.host_ports
             )
+
+    def _hold(self, allocation: Allocation) -> None:
+        self.inventory.hold(
+            allocation.node_id, allocation.task_id, allocation.demand, allocation.host_ports
+        )
 
     def _drop_allocation(self, allocation_id: AllocationId) -> None:
         allocation = self.allocations.pop(allocation_id)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from cube.core.admission import MAX_LABELS, MAX_LONG_TEXT, MAX_OBJECTIONS, MAX_TEXT, admit
+from cube.core.scheduler.strategies import STRATEGIES
 from cube.model.spec import (
     HealthCheck,
     Port,
@@ -26,7 +27,8 @@ HTTP, TCP, COMMAND = ProbeKind
 
 
 def objections_to(**fields: Any) -> dict[str, str]:
-    return {objection.path: objection.message for objection in admit(a_spec(**fields))}
+    objections = admit(a_spec(**fields), strategies=STRATEGIES)
+    return {objection.path: objection.message for objection in objections}
 
 
 def test_a_task_with_everything_is_admitted() -> None:
@@ -421,6 +423,7 @@ def test_constraints_are_few() -> None:
 def test_the_strategy_is_one_there_is() -> None:
     assert "binpack" in objections_to(strategy="greedy")["strategy"]
     assert admit(a_spec(strategy="greedy"), strategies={"greedy"}) == ()
+    assert admit(a_spec(strategy="greedy")) == ()  # left to the manager, which knows its own
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:

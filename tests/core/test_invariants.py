@@ -55,25 +55,21 @@ def recorded_under_another_name(cluster: Cluster) -> None:
 
 
 def over_committed(cluster: Cluster) -> None:
-    (candidate, _) = cluster.candidates.values()
+    (node, _) = cluster.nodes.values()
     (task,) = cluster.tasks.values()
     for slot in range(2, 12):
         cluster._put_allocation(
-            an_allocation(
-                task, candidate.node, slot=slot, demand=replace(task.spec.demand, memory_bytes=GIB)
-            )
+            an_allocation(task, node, slot=slot, demand=replace(task.spec.demand, memory_bytes=GIB))
         )
 
 
 def counted_wrongly(cluster: Cluster) -> None:
-    (candidate, _) = cluster.candidates.values()
-    candidate.memory_bytes += 1
+    cluster.inventory.memory_free[0] -= 1
 
 
 def counted_by_task_wrongly(cluster: Cluster) -> None:
-    (candidate, _) = cluster.candidates.values()
     (task,) = cluster.tasks.values()
-    candidate.tasks[task.id] += 1
+    cluster.inventory._replicas[task.id][0] += 1
 
 
 def held_by_the_wrong_node(cluster: Cluster) -> None:

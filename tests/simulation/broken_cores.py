@@ -18,7 +18,7 @@ from cube.core.inputs import Observe, Renew
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
 from cube.core.reconcile import slots
-from cube.core.scheduler.candidate import Candidate
+from cube.core.scheduler.inventory import Inventory
 from cube.core.worker import core as worker_core
 from cube.core.worker import outcome
 from cube.core.worker.core import WorkerCore
@@ -135,12 +135,12 @@ def believe(allocation: Allocation, observed: Observed) -> Allocation:
     return allocation if allocation.gone else replace(allocation, observed=observed)
 
 
-def keep_ports(candidate: Candidate, task_id: Any, demand: Any, ports: Any) -> None:
+def keep_ports(inventory: Inventory, node_id: Any, task_id: Any, demand: Any, ports: Any) -> None:
     """The memory is free again, the ports are not."""
-    _let_go(candidate, task_id, demand, ())
+    _let_go(inventory, node_id, task_id, demand, ())
 
 
-_let_go = Candidate.let_go
+_let_go = Inventory.let_go
 
 
 def revive(cluster: Cluster, wish: Any, now: Instant) -> Any:
@@ -273,7 +273,7 @@ VARIANTS = {
     "uses a generation twice": _patched(slots, "_next", same_generation),
     "places the successor before the former is gone": _patched(slots, "_leaving", lambda _: False),
     "believes any observation": _patched(nodes, "observe", believe),
-    "never frees a host port": _patched(Candidate, "let_go", keep_ports),
+    "never frees a host port": _patched(Inventory, "let_go", keep_ports),
     "revives what was stopped": _patched(wishes, "scale", revive),
     "has no brake": _patched(Brake, "check", lambda *_: False),
     "removes what is not named": Variant(Parts(worker_core=RemovesWhatIsNotNamed)),

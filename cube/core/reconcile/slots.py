@@ -10,7 +10,7 @@ from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
 from cube.core.roster import Avoided, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, demand_of, place
-from cube.core.scheduler.strategies import Strategy
+from cube.core.scheduler.strategy import Strategy
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import NodeId, allocation_id
 from cube.model.task import Goal, Task
@@ -107,7 +107,7 @@ def _place(
     taken: set[NodeId] = set()
     for group, avoided in groups:
         demand = demand_of(task, avoid={node: why for node, (_, why) in avoided.items()})
-        placement = place(demand, len(group), cluster.candidates, strategy, only=only)
+        placement = place(demand, len(group), cluster.inventory, strategy, only=only)
         if not taken.isdisjoint(
             placement.nodes
         ):  # what they have left is only known once that is applied
@@ -214,4 +214,4 @@ def plan_flight(
 def _place_elsewhere(
     cluster: Cluster, task: Task, avoid: dict[NodeId, str], strategy: Strategy
 ) -> bool:
-    return bool(place(demand_of(task, avoid=avoid), 1, cluster.candidates, strategy).nodes)
+    return bool(place(demand_of(task, avoid=avoid), 1, cluster.inventory, strategy).nodes)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from cube.core.scheduler import constraints
-from cube.core.scheduler.candidate import HostPort
 from cube.core.scheduler.constraints import Constraint
+from cube.core.scheduler.inventory import HostPort
 from cube.model.ids import NodeId, TaskId
 from cube.model.resources import NOTHING, Resources
 from cube.model.task import Task

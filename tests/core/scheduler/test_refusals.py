@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cube.core.scheduler.candidate import Candidate
-from cube.core.scheduler.explain import Unplaceable
 from cube.core.scheduler.place import why_not
+from cube.core.scheduler.refusals import Unplaceable
 from cube.model.node import Availability, Condition
 from cube.model.resources import Resources
 from cube.model.spec import Port
-from tests.builders import GIB, MIB, a_candidate, a_demand, a_task, node_id
+from tests.builders import GIB, MIB, Stock, a_demand, a_stock, a_task, an_inventory, node_id
 
 
-def unplaceable(*candidates: Candidate, **asked: Any) -> Unplaceable:
-    found = why_not(a_demand(**asked), {candidate.id: candidate for candidate in candidates})
+def unplaceable(*stocks: Stock, **asked: Any) -> Unplaceable:
+    found = why_not(a_demand(**asked), an_inventory(*stocks))
     assert found is not None
     return found
 
 
-def small(name: str, memory_bytes: int) -> Candidate:
-    return a_candidate(name, capacity=Resources(4_000, memory_bytes, 0))
+def small(name: str, memory_bytes: int) -> Stock:
+    return a_stock(name, capacity=Resources(4_000, memory_bytes, 0))
 
 
 def test_without_workers_the_remedy_is_told() -> None:
@@ -29,7 +28,7 @@ def test_without_workers_the_remedy_is_told() -> None:
 
 
 def test_reasons_are_counted_and_the_nearest_miss_is_named_first() -> None:
-    drained = a_candidate("w2", availability=Availability.DRAINING)
+    drained = a_stock("w2", availability=Availability.DRAINING)
     found = unplaceable(
         drained, small("w4", GIB - GIB), small("w1", GIB - 212 * MIB), memory_bytes=GIB
     )
@@ -39,7 +38,7 @@ def test_reasons_are_counted_and_the_nearest_miss_is_named_first() -> None:
 
 
 def test_up_to_five_nodes_are_named_and_more_are_counted() -> None:
-    lost = [a_candidate(f"w{n}", condition=Condition.LOST) for n in range(1, 7)]
+    lost = [a_stock(f"w{n}", condition=Condition.LOST) for n in range(1, 7)]
 
     assert unplaceable(*lost[:5]).sentence() == "no node fits: 5 are lost (w1, w2, w3, w4, w5)"
     assert unplaceable(*lost).sentence() == "no node fits: 6 are lost"
@@ -61,7 +60,7 @@ def test_one_node_that_is_too_small_needs_no_comparison() -> None:
 def test_nodes_that_lack_several_resources_form_a_group_of_their_own() -> None:
     found = unplaceable(
         small("w1", GIB),
-        a_candidate("w2", capacity=Resources(500, 3 * GIB, 0)),
+        a_stock("w2", capacity=Resources(500, 3 * GIB, 0)),
         cpu_millis=1_000,
         memory_bytes=4 * GIB,
     )
@@ -76,10 +75,10 @@ def test_constraints_ports_and_limits_name_what_they_are_about() -> None:
     proxy = a_task(name="proxy", ports=(Port(80, host_port=8080),))
     eu = {"zone": "eu-1"}
     found = unplaceable(
-        a_candidate("w1"),
-        a_candidate("w2", labels={"zone": "us"}),
-        a_candidate("w3", held=[web, web], labels=eu),
-        a_candidate("w4", held=[proxy], labels=eu),
+        a_stock("w1"),
+        a_stock("w2", labels={"zone": "us"}),
+        a_stock("w3", held=[web, web], labels=eu),
+        a_stock("w4", held=[proxy], labels=eu),
         name="web",
         constraints=("zone==eu-1",),
         max_per_node=2,
@@ -93,9 +92,9 @@ def test_constraints_ports_and_limits_name_what_they_are_about() -> None:
 
 def test_engines_that_are_down_and_avoided_nodes_tell_their_own_story() -> None:
     found = unplaceable(
-        a_candidate("w1", runtime_error="permission denied on docker.sock"),
-        a_candidate("w2", runtime_error="docker does not answer"),
-        a_candidate("w3"),
+        a_stock("w1", runtime_error="permission denied on docker.sock"),
+        a_stock("w2", runtime_error="docker does not answer"),
+        a_stock("w3"),
         avoid={node_id("w3"): "port 8080 busy on w3"},
     )
     assert found.sentence() == (
@@ -106,8 +105,8 @@ def test_engines_that_are_down_and_avoided_nodes_tell_their_own_story() -> None:
 
 def test_the_counts_add_up_to_the_number_of_nodes() -> None:
     nodes = [
-        *(a_candidate(f"a{n}", condition=Condition.SUSPECT) for n in range(8)),
-        *(a_candidate(f"b{n}", availability=Availability.CORDONED) for n in range(3)),
+        *(a_stock(f"a{n}", condition=Condition.SUSPECT) for n in range(8)),
+        *(a_stock(f"b{n}", availability=Availability.CORDONED) for n in range(3)),
         *(small(f"c{n}", n * MIB) for n in range(13)),
     ]
     sentence = unplaceable(*nodes, memory_bytes=GIB).sentence()
@@ -118,21 +117,22 @@ def test_codes_are_sorted_and_named_once() -> None:
     found = unplaceable(
         small("w1", MIB),
         small("w2", MIB),
-        a_candidate("w3", condition=Condition.LOST),
+        a_stock("w3", condition=Condition.LOST),
         memory_bytes=GIB,
     )
     assert found.codes() == ("lost", "resources")
 
 
-def test_refusals_are_in_the_order_of_node_names() -> None:
+def test_equal_misses_are_in_the_order_of_node_names() -> None:
     found = unplaceable(small("w2", MIB), small("w3", MIB), small("w1", MIB), memory_bytes=GIB)
-    assert [refusal.node_name for refusal in found.refusals] == ["w1", "w2", "w3"]
+    (group,) = found.groups
+    assert [refusal.node_name for refusal in group.named] == ["w1", "w2", "w3"]
 
 
 def test_an_explanation_of_some_nodes_does_not_pass_for_one_of_all() -> None:
-    (refusal,) = unplaceable(a_candidate("w1", condition=Condition.LOST)).refusals
+    groups = unplaceable(a_stock("w1", condition=Condition.LOST)).groups
 
-    assert Unplaceable((refusal,), nodes=3).sentence() == (
+    assert Unplaceable(groups, nodes=3).sentence() == (
         "none of 1 nodes (of 3) fits: 1 is lost (w1)"
     )
     assert Unplaceable((), nodes=3).sentence() == (
