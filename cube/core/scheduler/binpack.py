@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from cube.core.scheduler.columns import Floats, Ints
@@ -9,7 +11,7 @@ from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.strategy import Term
 
 
-def binpack(offers: Offers) -> tuple[Term, ...]:
+def binpack(offers: Offers) -> Iterator[Term]:
     """Cost: the sum of the free shares of the requested resources after placing, then fewest left out.
 
     What asks for nothing fits equally well everywhere: it joins the node that has the most allocations.
@@ -22,12 +24,9 @@ def binpack(offers: Offers) -> tuple[Term, ...]:
         shares.append(_left(offers.memory_free, asked.memory_bytes, offers.memory_capacity))
     if asked.disk_bytes:
         shares.append(_left(offers.disk_free, asked.disk_bytes, offers.disk_capacity))
-    if not shares:
-        return (Term("allocations", -offers.count),)
-    left = shares[0]
-    for share in shares[1:]:
-        left = left + share
-    return Term("free share", left), Term("allocations", -offers.count)
+    if shares:
+        yield Term("free share", sum(shares[1:], start=shares[0]))
+    yield Term("allocations", -offers.count)
 
 
 def _left(free: Ints, asked: int, capacity: Ints) -> Floats:

@@ -9,6 +9,8 @@ time: nothing is measured, so no missing measurement can make a node look cheap.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from cube.core.scheduler.columns import Floats, Ints
@@ -16,7 +18,7 @@ from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.strategy import Term
 
 
-def epvm(offers: Offers) -> tuple[Term, ...]:
+def epvm(offers: Offers) -> Iterator[Term]:
     """Cost: the marginal cost as published, then allocations on the node.
 
     A resource that is not asked for adds exactly nothing, so only the others are computed. What asks for nothing
@@ -36,7 +38,8 @@ def epvm(offers: Offers) -> tuple[Term, ...]:
             marginal += _growth(base, offers.disk_capacity, offers.disk_free, asked.disk_bytes)
     known = (offers.cpu_capacity | offers.memory_capacity | offers.disk_capacity) != 0
     marginal[~known] = np.inf  # unknown is not idle
-    return Term("marginal cost", marginal), Term("allocations", offers.count)
+    yield Term("marginal cost", marginal)
+    yield Term("allocations", offers.count)
 
 
 def _growth(base: float, capacity: Ints, free: Ints, asked: int) -> Floats:

@@ -9,7 +9,7 @@ of (replicas, what the strategy asks, name, id). One sort of these columns place
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import msgspec
 import numpy as np
@@ -55,10 +55,10 @@ def place(
     then id. With `only`, no other node is looked at, and the refusal speaks of these alone (see `why_not`).
     """
     offers = Offers(inventory, demand, inventory.rows(only))
-    stands = np.flatnonzero(_standing(offers))
-    if count == 1 and stands.size:
+    stands = _standing(offers).nonzero()[0]
+    if count == 1 and len(stands):
         return Placement((inventory.id(_cheapest(offers, stands, strategy)),))
-    rows = _batch(offers.at(stands), count, strategy) if stands.size and count else []
+    rows = _batch(offers.at(stands), count, strategy) if len(stands) and count else []
     nodes = tuple(map(inventory.id, rows))
     if len(nodes) == count:
         return Placement(nodes)
@@ -80,25 +80,31 @@ def _standing(offers: Offers) -> Flags:
     return stands
 
 
-def _columns(offers: Offers, strategy: Strategy) -> list[Column]:
-    """Return what orders the offers, most significant first, but for the rank that decides between equals."""
-    terms: list[Column] = [term.values for term in strategy(offers)]
+def _columns(offers: Offers, strategy: Strategy) -> Iterator[Column]:
+    """Yield what orders the offers, most significant first, and the rank that decides between equals."""
     replicas = offers.replicas
-    return terms if replicas is None else [replicas, *terms]
+    if replicas is not None:
+        yield replicas
+    for term in strategy(offers):
+        yield term.values
+    yield offers.rank
 
 
 def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
-    """Return the row of the first offer, without sorting the others."""
-    # Taking the rows that stand out of every column costs more than computing for those that do not, too.
-    crowd = len(stands) * 4 > len(offers.inventory.ids)
-    offers = offers if crowd else offers.at(stands)
-    among = stands if crowd else np.arange(len(stands))
-    for column in [*_columns(offers, strategy), offers.rank]:
-        values = column[among]
-        among = among[values == values.min()]
+    """Return the row of the first offer, without sorting the others. `stands` are the positions to choose from."""
+    # Taking the rows that stand out of every column costs more than pricing those that do not, too.
+    if len(stands) * 4 > len(offers.inventory.ids):
+        among = stands
+    else:
+        offers, among = offers.at(stands), np.arange(len(stands))
+    everything = len(among) == len(offers.inventory.ids)
+    for column in _columns(offers, strategy):
+        values = column if everything else column[among]
+        among = among[values == np.minimum.reduce(values)]
         if len(among) == 1:
             break
-    return int(offers.numbers[among[0]])
+        everything = False
+    return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]])
 
 
 def _batch(offers: Offers, count: int, strategy: Strategy) -> list[int]:
@@ -114,7 +120,7 @@ def _batch(offers: Offers, count: int, strategy: Strategy) -> list[int]:
     # 0, 1, 2 ... for each node: position in all, less the position of the node's first.
     ahead = np.arange(len(rows)) - np.repeat(np.cumsum(room) - room, room)
     each = Offers(offers.inventory, offers.demand, rows, ahead)
-    order = np.lexsort([each.rank, *reversed(_columns(each, strategy))])
+    order = np.lexsort(list(_columns(each, strategy))[::-1])
     chosen: list[int] = rows[order[:count]].tolist()
     return chosen
 

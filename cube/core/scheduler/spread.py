@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from cube.core.scheduler.columns import Floats, Ints
@@ -9,9 +11,10 @@ from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.strategy import Term
 
 
-def spread(offers: Offers) -> tuple[Term, ...]:
+def spread(offers: Offers) -> Iterator[Term]:
     """Cost: allocations on the node, then its fullest resource after placing."""
-    return Term("allocations", offers.count), Term("fullest share", _fullest(offers))
+    yield Term("allocations", offers.count)
+    yield Term("fullest share", _fullest(offers))
 
 
 def _fullest(offers: Offers) -> Floats:

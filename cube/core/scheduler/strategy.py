@@ -5,7 +5,7 @@ Kept apart from the register of strategies, so that a strategy's file needs noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from cube.core.scheduler.columns import Column
@@ -19,8 +19,10 @@ class Term(NamedTuple):
     values: Column
 
 
-Strategy = Callable[[Offers], tuple[Term, ...]]
+Strategy = Callable[[Offers], Iterable[Term]]
 """(offers) -> the terms of their costs, most significant first; the least is chosen, term by term.
+
+A generator computes a term only where those before it leave several offers equal.
 
 Promises that placing relies on: the figures of an offer follow from the columns of that offer and the number of nodes
 alone, so that a batch can be priced at once; they are finite or infinite, never NaN, wherever the demand fits. Offers

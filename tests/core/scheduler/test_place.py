@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from cube.core.scheduler.constraints import parse
 from cube.core.scheduler.offers import Offers
@@ -120,7 +121,7 @@ def test_a_refusal_by_some_nodes_says_that_it_is_not_by_all() -> None:
 def test_a_restricted_epvm_still_knows_the_size_of_the_cluster() -> None:
     asked: list[int] = []
 
-    def spy(offers: Offers, /) -> tuple[Term, ...]:
+    def spy(offers: Offers, /) -> Iterable[Term]:
         asked.append(offers.nodes)
         return STRATEGIES["epvm"](offers)
 

@@ -34,7 +34,7 @@ def concerning(demand: Demand) -> list[Filter]:
 
 def refuse(inventory: Inventory, row: int, demand: Demand, ahead: int = 0) -> NodeRefusal | None:
     """Return the first refusal of one node, or None when it can take one replica more."""
-    for one in concerning(demand):
-        if refusal := one.refuse(inventory, row, demand, ahead):
+    for one in FILTERS:
+        if one.concerns(demand) and (refusal := one.refuse(inventory, row, demand, ahead)):
             return refusal
     return None
