@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
+import numpy as np
 
 from cube.core.scheduler.demand import Demand, demand_of
+from cube.core.scheduler.devices import choose, missing
 from cube.core.scheduler.inventory import Inventory
 from cube.model.allocation import Allocation, Observed, Phase
+from cube.model.extras import DEVICE, Share
 from cube.model.ids import NodeId, TaskId, allocation_id
 from cube.model.node import Facts, Node
 from cube.model.resources import Resources
@@ -111,8 +114,15 @@ def an_inventory(*stocks: Stock) -> Inventory:
 
 
 def hold(inventory: Inventory, node_id: NodeId, task: Task) -> None:
-    """Reserve for one replica of the task on the node."""
-    inventory.hold(node_id, task.id, task.spec.demand, task.spec.host_ports)
+    """Reserve for one replica of the task on the node, whether it fits or not; devices only while there are any."""
+    spec = task.spec
+    shares: list[Share] = []
+    for extra, millis in spec.extras_millis.items():
+        free = inventory.devices_free(extra, np.array([inventory.row(node_id)]))
+        if not missing(free, millis)[0]:
+            held = min(millis, DEVICE)
+            shares += [Share(extra, one, held) for one in choose(free[0].tolist(), millis)]
+    inventory.hold(node_id, task.id, spec.demand, spec.host_ports, shares)
 
 
 def a_demand(avoid: Mapping[NodeId, str] | None = None, **fields: Any) -> Demand:

@@ -8,6 +8,7 @@ Invariants (asserted by `core.invariants`):
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from msgspec.structs import replace
@@ -31,8 +32,9 @@ from cube.core.changes import (
 from cube.core.effects import Snapshot, Writes
 from cube.core.lifecycle import noteworthy
 from cube.core.roster import UNPLACED, Roster, Slot, Standing
-from cube.core.scheduler.inventory import Inventory
+from cube.core.scheduler.inventory import HostPort, Inventory
 from cube.model.allocation import Allocation, Wanted
+from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Availability, Node
 from cube.model.resources import Resources
@@ -83,6 +85,13 @@ class Cluster:
     def reserved(self, node_id: NodeId) -> Resources:
         """Return what is reserved on the node."""
         return self.inventory.reserved(self.inventory.row(node_id))
+
+    def extras_reserved(self, node_id: NodeId) -> dict[str, int]:
+        """Return the thousandths of devices that are reserved on the node, by kind; kinds without any are left out."""
+        held: Counter[str] = Counter()
+        for (extra, _), millis in self.inventory.devices_on(self.inventory.row(node_id)).items():
+            held[extra] += millis
+        return dict(held)
 
     def take_writes(self) -> Writes:
         """Return what changed since the last call, as one transaction."""
@@ -219,14 +228,10 @@ class Cluster:
         if not on_node and allocation.node_id not in self.nodes:
             del self._on_node[allocation.node_id]
         if allocation.reserves and allocation.node_id in self.nodes:
-            self.inventory.let_go(
-                allocation.node_id, allocation.task_id, allocation.demand, allocation.host_ports
-            )
+            self.inventory.let_go(*_held(allocation))
 
     def _hold(self, allocation: Allocation) -> None:
-        self.inventory.hold(
-            allocation.node_id, allocation.task_id, allocation.demand, allocation.host_ports
-        )
+        self.inventory.hold(*_held(allocation))
 
     def _drop_allocation(self, allocation_id: AllocationId) -> None:
         allocation = self.allocations.pop(allocation_id)
@@ -234,6 +239,14 @@ class Cluster:
         roster = self.rosters[allocation.task_id]
         roster.present -= _present(allocation)
         roster.slots[allocation.slot].leaving.pop(allocation_id, None)
+
+
+def _held(
+    allocation: Allocation,
+) -> tuple[NodeId, TaskId, Resources, tuple[HostPort, ...], tuple[Share, ...]]:
+    """Return what it holds, as the inventory is told of it."""
+    one = allocation
+    return one.node_id, one.task_id, one.demand, one.host_ports, one.devices
 
 
 def _present(allocation: Allocation) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from cube.core.cluster import Cluster
 from cube.core.roster import Standing, standing_of
+from cube.model.extras import DEVICE
 from cube.model.ids import allocation_id
 from cube.model.node import Condition
 from cube.model.resources import NOTHING
@@ -58,6 +59,9 @@ def nothing_over_committed(cluster: Cluster) -> Iterator[str]:
         for port, holders in inventory.ports_on(row).items():
             if holders > 1:
                 yield f"host port {port} of {node_id} is given {holders} times"
+        for (extra, device), millis in inventory.devices_on(row).items():
+            if millis > DEVICE or device >= cluster.nodes[node_id].facts.extras.get(extra, 0):
+                yield f"{extra} {device} of {node_id} is given by {millis} thousandths"
         free = inventory.free(row)
         if min(free.cpu_millis, free.memory_bytes, free.disk_bytes) < 0:
             yield f"node {node_id} is over-committed: {free} is free"
@@ -80,6 +84,11 @@ def inventory_adds_up(cluster: Cluster) -> Iterator[str]:
             yield f"node {node_id} counts {inventory.tasks_on(row)} by task"
         if Counter(port for one in holding for port in one.host_ports) != inventory.ports_on(row):
             yield f"node {node_id} counts host ports {inventory.ports_on(row)}"
+        shares: Counter[tuple[str, int]] = Counter()
+        for share in (share for one in holding for share in one.devices):
+            shares[share.extra, share.device] += share.millis
+        if shares != inventory.devices_on(row):
+            yield f"node {node_id} counts devices {inventory.devices_on(row)}"
         left = {one.id for one in cluster.allocations.values() if one.node_id == node_id}
         gone = {one.id for one in cluster.allocations.values() if one.gone}
         if set(cluster.on_node(node_id)) != left - gone:

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from cube.model.allocation import Exit, PortBinding
+from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId
 from cube.model.spec import TaskSpec
 
@@ -19,6 +20,7 @@ class RunLabel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     allocation_id: AllocationId
     restart: int
     spec: TaskSpec
+    devices: tuple[Share, ...] = ()
 
 
 class ContainerState(StrEnum):

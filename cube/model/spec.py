@@ -120,6 +120,7 @@ class TaskSpec(
     cpu_millis: int = 0  # reserved when placed and limited when run; 0: neither
     memory_bytes: int = 0
     disk_bytes: int = 0  # reserved only: the engine's storage driver knows no limit
+    extras_millis: dict[str, int] = {}  # thousandths of devices by kind: {"gpu": 500}
     pids_limit: int = 4096  # a fork bomb must not take the host down
     ulimits: tuple[Ulimit, ...] = ()
     cap_add: tuple[str, ...] = ()
@@ -138,6 +139,7 @@ class TaskSpec(
     health: HealthCheck | None = None
     on_disconnect: OnDisconnect = OnDisconnect.KEEP
 
+    platform: str = ""  # "linux/arm64"; empty: any
     constraints: tuple[str, ...] = ()  # "zone==eu-1", "disk!=hdd"
     max_per_node: int = 0  # 0: no limit
     strategy: str = ""  # empty: the cluster's
@@ -156,5 +158,5 @@ class TaskSpec(
     def template(self) -> TaskSpec:
         """The part whose change needs new containers: everything but where and how many."""
         return msgspec.structs.replace(
-            self, replicas=1, constraints=(), max_per_node=0, strategy=""
+            self, replicas=1, platform="", constraints=(), max_per_node=0, strategy=""
         )

@@ -102,6 +102,7 @@ class Executor:
             allocation_id=step.id,
             restart=step.restart,
             spec=step.spec,
+            devices=step.devices,
         )
 
     def _note(self, id: AllocationId, progress: PullProgress) -> None:

@@ -408,7 +408,9 @@ def test_a_health_check_says_all_it_needs_and_no_more(
     assert list(objections_to(health=check, ports=ports)) == paths
 
 
-@pytest.mark.parametrize("text", ["zone", "zone=eu", "==eu", "zone==", "x" * 257, "zone==\u202eeu"])
+@pytest.mark.parametrize(
+    "text", ["my zone", "zone=eu", "==eu", "zone==", "x" * 257, "zone==\u202eeu"]
+)
 def test_a_constraint_that_cannot_be_read_is_refused_by_its_place(text: str) -> None:
     objections = objections_to(constraints=("zone==eu-1", text))
 
@@ -418,6 +420,20 @@ def test_a_constraint_that_cannot_be_read_is_refused_by_its_place(text: str) -> 
 
 def test_constraints_are_few() -> None:
     assert list(objections_to(constraints=("a==b",) * 33)) == ["constraints"]
+
+
+def test_extras_are_parts_of_one_device_or_whole_ones() -> None:
+    assert not objections_to(extras_millis={"gpu": 500, "nvme-disk": 2000, "tpu": 1000})
+    assert objections_to(
+        extras_millis={"gpu": 1500, "tpu": 0, "fpga": -1, "GPU": 1000, "a": 10**40}
+    ) == {
+        "extras_millis.gpu": "is 1.5 devices; a replica gets a part of one, below 1, or whole ones",
+        "extras_millis.tpu": "is 0; write 1 to 64000 thousandths",
+        "extras_millis.fpga": "is -1; write 1 to 64000 thousandths",
+        "extras_millis.GPU": "is no kind of devices; use up to 32 of a-z, 0-9, '-', a letter first",
+        "extras_millis.a": "is far too large; write 1 to 64000 thousandths",
+    }
+    assert "extras_millis" in objections_to(extras_millis={f"e{n}": 1000 for n in range(9)})
 
 
 def test_the_strategy_is_one_there_is() -> None:
@@ -441,7 +457,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         volumes=(Volume("/", "/"),),
         max_restarts=-1,
         health=HealthCheck(COMMAND),
-        constraints=("x",),
+        constraints=("x=",),
         strategy="x",
     )
 

@@ -11,7 +11,9 @@ from cube.core.cluster import Cluster
 from cube.core.effects import Snapshot
 from cube.core.invariants import violations
 from cube.model.allocation import Phase, Wanted
+from cube.model.extras import Share
 from cube.model.node import Condition
+from cube.model.resources import NOTHING
 from cube.model.spec import Port
 from tests.builders import GIB, a_node, a_task, an_allocation
 
@@ -69,7 +71,14 @@ def counted_wrongly(cluster: Cluster) -> None:
 
 def counted_by_task_wrongly(cluster: Cluster) -> None:
     (task,) = cluster.tasks.values()
-    cluster.inventory._replicas[task.id][0] += 1
+    cluster.inventory._replicas.add(task.id, 0)
+
+
+def device_given_twice(cluster: Cluster) -> None:
+    (node, _) = cluster.nodes.values()
+    cluster.inventory.put(replace(node, facts=replace(node.facts, extras={"gpu": 1})))
+    (task,) = cluster.tasks.values()
+    cluster.inventory.hold(node.id, task.id, NOTHING, (), [Share("gpu", 0, 1000)] * 2)
 
 
 def held_by_the_wrong_node(cluster: Cluster) -> None:
@@ -99,6 +108,7 @@ BROKEN: list[tuple[Callable[[Cluster], None], str]] = [
     (over_committed, "is over-committed"),
     (counted_wrongly, "counts"),
     (counted_by_task_wrongly, "by task"),
+    (device_given_twice, "gpu 0 of"),
     (held_by_the_wrong_node, "is said to hold"),
     (standing_wrongly, "counts"),
     (present_wrongly, "allocations left"),

@@ -26,6 +26,7 @@ from tests.builders import a_spec
 WHERE_AND_HOW_MANY: dict[str, Any] = {
     "replicas": 7,
     "constraints": ("zone==eu-1",),
+    "platform": "linux/arm64",
     "max_per_node": 2,
     "strategy": "binpack",
 }
@@ -41,6 +42,7 @@ OF_THE_CONTAINER: dict[str, Any] = {
     "cpu_millis": 100,
     "memory_bytes": 1,
     "disk_bytes": 1,
+    "extras_millis": {"gpu": 500},
     "pids_limit": 10,
     "ulimits": (Ulimit("nofile", 1, 2),),
     "cap_add": ("NET_ADMIN",),

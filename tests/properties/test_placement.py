@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from cube.core.scheduler.filters import FILTERS, refuse
 from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
-from cube.core.scheduler.place import Demand, place, why_not
+from cube.core.scheduler.place import Demand, Placement, place, why_not
 from cube.core.scheduler.refusals import refusals
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
+from cube.model.extras import Share
 from cube.model.ids import NodeId
 from cube.model.node import Availability, Condition
 from cube.model.resources import NOTHING, Resources
@@ -34,6 +35,12 @@ strategies = st.sampled_from(list(STRATEGIES.values()))
 mostly_good = st.sampled_from([True, True, True, False])
 
 
+kinds = st.sampled_from(["gpu", "gpu", "tpu"])
+asked_extras: st.SearchStrategy[dict[str, int]] = st.just({}) | st.dictionaries(
+    kinds, st.sampled_from([300, 500, 1000, 2000])
+)
+
+
 @st.composite
 def specs(draw: st.DrawFn) -> dict[str, object]:
     """The fields of a task: what it asks of a node."""
@@ -44,7 +51,9 @@ def specs(draw: st.DrawFn) -> dict[str, object]:
         "memory_bytes": draw(amounts),
         "disk_bytes": draw(amounts),
         "ports": tuple(Port(port, host_port=port) for port in sorted(host_ports)),
-        "constraints": draw(st.sampled_from([(), (), ("zone==a",), ("zone!=a",)])),
+        "constraints": draw(st.sampled_from([(), (), ("zone==a",), ("zone!=a", "node.cpu>2")])),
+        "extras_millis": draw(asked_extras),
+        "platform": draw(st.sampled_from(["", "", "linux/arm64"])),
         "max_per_node": draw(st.sampled_from([0, 0, 1, 2])),
     }
 
@@ -59,6 +68,8 @@ def stocks(draw: st.DrawFn, name: str) -> Stock:
         held=held,
         last_placed=draw(st.integers(0, 9)),
         capacity=draw(capacity),
+        extras=draw(st.dictionaries(kinds, st.integers(0, 3))),
+        platform=draw(st.sampled_from(["linux/amd64", "linux/arm64"])),
         labels=draw(st.sampled_from([{}, {"zone": "a"}, {"zone": "b"}])),
         condition=Condition.READY if draw(mostly_good) else draw(st.sampled_from(Condition)),
         availability=(
@@ -84,17 +95,44 @@ def demands(draw: st.DrawFn) -> Demand:
 counts = st.integers(0, 12)
 
 
-def record(inventory: Inventory, demand: Demand, chosen: NodeId, revision: int = 100) -> None:
+def record(
+    inventory: Inventory,
+    demand: Demand,
+    chosen: NodeId,
+    revision: int = 100,
+    devices: Sequence[Share] = (),
+) -> None:
     """Do what the cluster's state does with one placement."""
-    inventory.hold(chosen, demand.task_id, demand.resources, demand.host_ports)
+    inventory.hold(chosen, demand.task_id, demand.resources, demand.host_ports, devices)
     inventory.chosen(chosen, revision)
+
+
+def record_all(inventory: Inventory, demand: Demand, placement: Placement) -> None:
+    """Record a whole placement."""
+    devices = placement.devices or ((),) * len(placement.nodes)
+    for number, (chosen, shares) in enumerate(zip(placement.nodes, devices, strict=True)):
+        record(inventory, demand, chosen, number, shares)
+
+
+def first_devices(inventory: Inventory, row: int, demand: Demand) -> list[Share]:
+    """Take the fullest device that fits, or the first whole ones, of each kind."""
+    shares = []
+    for extra, millis in demand.extras:
+        count = inventory.node(row).facts.extras[extra]
+        held = inventory.devices_on(row)
+        free = [1000 - held.get((extra, device), 0) for device in range(count)]
+        fits = [(left, device) for device, left in enumerate(free) if left >= min(millis, 1000)]
+        for _, device in sorted(fits)[: max(1, millis // 1000)]:
+            shares.append(Share(extra, device, min(millis, 1000)))
+    return shares
 
 
 def one_by_one(
     demand: Demand, count: int, inventory: Inventory, strategy: Strategy
-) -> Sequence[NodeId]:
+) -> tuple[list[NodeId], list[tuple[Share, ...]]]:
     """Place the plain way: look at every node, take the least, record it, and begin again."""
     chosen: list[NodeId] = []
+    devices: list[tuple[Share, ...]] = []
     while len(chosen) < count:
         costs = []
         for node in inventory.nodes.values():
@@ -107,8 +145,10 @@ def one_by_one(
         if not costs:
             break
         chosen.append(min(costs)[-1])
-        record(inventory, demand, chosen[-1], revision=100 + len(chosen))
-    return chosen
+        shares = first_devices(inventory, inventory.row(chosen[-1]), demand)
+        devices.append(tuple(shares))
+        record(inventory, demand, chosen[-1], 100 + len(chosen), shares)
+    return chosen, devices
 
 
 @given(clusters(), demands(), counts, strategies)
@@ -116,7 +156,9 @@ def test_a_batch_goes_where_one_by_one_goes(
     cluster: Stocks, demand: Demand, count: int, strategy: Strategy
 ) -> None:
     batch = place(demand, count, an_inventory(*cluster), strategy)
-    assert list(batch.nodes) == one_by_one(demand, count, an_inventory(*cluster), strategy)
+    nodes, devices = one_by_one(demand, count, an_inventory(*cluster), strategy)
+    assert list(batch.nodes) == nodes
+    assert list(batch.devices) == (devices if demand.extras else [])
 
 
 @given(clusters(), demands(), counts, strategies)
@@ -125,8 +167,7 @@ def test_only_ready_nodes_are_chosen_and_none_is_over_committed(
 ) -> None:
     inventory = an_inventory(*cluster)
     placement = place(demand, count, inventory, strategy)
-    for number, chosen in enumerate(placement.nodes):
-        record(inventory, demand, chosen, number)
+    record_all(inventory, demand, placement)
 
     for chosen in set(placement.nodes):
         row, node = inventory.row(chosen), inventory.nodes[chosen]
@@ -138,6 +179,7 @@ def test_only_ready_nodes_are_chosen_and_none_is_over_committed(
         if demand.max_per_node:
             assert inventory.replicas(demand.task_id)[row] <= demand.max_per_node
         assert all(inventory.holders(port)[row] == 1 for port in demand.host_ports)
+        assert all(millis <= 1000 for millis in inventory.devices_on(row).values())
         free, asked = inventory.free(row), demand.resources
         assert not asked.cpu_millis or free.cpu_millis >= 0
         assert not asked.memory_bytes or free.memory_bytes >= 0
@@ -164,8 +206,7 @@ def test_replicas_are_missing_only_where_every_node_refuses(
         return
 
     assert placement.refusal.looked_at == len(cluster)
-    for number, chosen in enumerate(placement.nodes):
-        record(inventory, demand, chosen, number)
+    record_all(inventory, demand, placement)
     assert why_not(demand, inventory) == placement.refusal
 
 

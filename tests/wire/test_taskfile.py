@@ -303,3 +303,24 @@ def test_a_yaml_bomb_costs_nothing() -> None:
 
     with pytest.raises(InvalidInput, match="more than 10000 keys and list items"):
         load_file("bomb.yaml", "\n".join(lines).encode())
+
+
+def test_extras_are_read_as_devices_and_kept_as_thousandths() -> None:
+    (document,) = load_file("t.json", b'{"name":"a","image":"b","extras":{"gpu":0.5,"tpu":2}}')
+    assert decode_task(document).spec.extras_millis == {"gpu": 500, "tpu": 2000}
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        (b'{"gpu":0.0001}', "extras.gpu"),
+        (b'{"gpu":"two"}', "extras.gpu"),
+        (b'{"gpu":true}', "extras.gpu"),
+        (b"3", "extras"),
+    ],
+)
+def test_extras_that_are_no_amounts_are_objected_to_by_path(given: bytes, path: str) -> None:
+    (document,) = load_file("t.json", b'{"name":"a","image":"b","extras":' + given + b"}")
+    with pytest.raises(InvalidInput) as refused:
+        decode_task(document)
+    assert [one.path for one in refused.value.objections] == [path]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
@@ -114,8 +115,10 @@ def _place(
             plan.later += [slot.number for slot in group]
             continue
         taken.update(placement.nodes)
-        for slot, node_id in zip(group, placement.nodes, strict=False):
-            plan.changes.append(Assign(_next(slot, task, demand, node_id, now)))
+        devices = placement.devices or ((),) * len(placement.nodes)
+        for slot, node_id, shares in zip(group, placement.nodes, devices, strict=False):
+            stay = replace(_next(slot, task, demand, node_id, now), devices=shares)
+            plan.changes.append(Assign(stay))
         if len(placement.nodes) < len(group):
             plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
             plan.refusal = placement.refusal

@@ -23,6 +23,8 @@ class Demand(msgspec.Struct, frozen=True):
     constraints: tuple[Constraint, ...] = ()
     max_per_node: int = 0
     avoid: Mapping[NodeId, str] = {}
+    platform: str = ""
+    extras: tuple[tuple[str, int], ...] = ()  # thousandths of devices, by kind
 
 
 def demand_of(task: Task, avoid: Mapping[NodeId, str] | None = None) -> Demand:
@@ -35,4 +37,6 @@ def demand_of(task: Task, avoid: Mapping[NodeId, str] | None = None) -> Demand:
         constraints=tuple(map(constraints.parse, spec.constraints)),
         max_per_node=spec.max_per_node,
         avoid=avoid or {},
+        platform=spec.platform,
+        extras=tuple(sorted(spec.extras_millis.items())),
     )

@@ -18,6 +18,9 @@ import numpy as np
 
 from cube.core.scheduler.columns import Flags, Floats, Ints, Rows
 from cube.core.scheduler.constraints import Constraint
+from cube.core.scheduler.counts import Counts, column_of
+from cube.core.scheduler.devices import Devices
+from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Availability, Condition, Node
 from cube.model.resources import Resources
@@ -58,9 +61,9 @@ class Inventory:
         self._unused: list[int] = []
         self._whole: dict[str, Ints] = {name: np.zeros(16, dtype=np.int64) for name in _NUMBERS}
         self._whole_open: Flags = np.zeros(16, dtype=np.bool_)
-        # Sparse: most tasks are on few nodes, and most nodes hold few host ports.
-        self._replicas: dict[TaskId, dict[int, int]] = {}
-        self._ports: dict[HostPort, dict[int, int]] = {}
+        self._replicas = Counts[TaskId]()
+        self._ports = Counts[HostPort]()
+        self._devices: dict[str, Devices] = {}
         self._dense: dict[TaskId, Ints] = {}
         self._masks: dict[Constraint, Flags] = {}
         self._rank: Ints | None = None
@@ -121,30 +124,45 @@ class Inventory:
 
     def replicas(self, task_id: TaskId) -> Mapping[int, int]:
         """Return how many allocations of the task are on which row; rows without any are left out."""
-        return self._replicas.get(task_id, _NONE)
+        return self._replicas.of(task_id)
 
     def replicas_column(self, task_id: TaskId) -> Ints | None:
         """Return how many allocations of the task each row has; None: none anywhere."""
-        sparse = self._replicas.get(task_id)
-        if sparse is None:
+        sparse = self._replicas.of(task_id)
+        if not sparse:
             return None
         dense = self._dense.get(task_id)
         if dense is None:
-            dense = scattered(sparse, len(self.ids))
+            dense = column_of(sparse, len(self.ids))
             _keep(self._dense, task_id, dense)
         return dense
 
     def holders(self, port: HostPort) -> Mapping[int, int]:
         """Return how many allocations hold the host port on which row: two may, while one is being replaced."""
-        return self._ports.get(port, _NONE)
+        return self._ports.of(port)
+
+    def devices_free(self, extra: str, rows: Rows) -> Ints:
+        """Return the free thousandths of each device of that kind, a line per row."""
+        devices = self._devices.get(extra)
+        if devices is None:
+            return np.zeros((len(self.count[rows]), 0), dtype=np.int64)
+        return devices.free(rows)
+
+    def devices_on(self, row: int) -> dict[tuple[str, int], int]:
+        """Return how many thousandths of which device are held on the row, also of one that is gone."""
+        return {
+            (extra, int(device)): int(devices.held[row, device])
+            for extra, devices in self._devices.items()
+            for device in devices.held[row].nonzero()[0]
+        }
 
     def tasks_on(self, row: int) -> dict[TaskId, int]:
         """Return how many allocations of which task are on the row. Looks through all tasks."""
-        return {task: rows[row] for task, rows in self._replicas.items() if row in rows}
+        return self._replicas.on(row)
 
     def ports_on(self, row: int) -> dict[HostPort, int]:
         """Return which host ports are held on the row, and how often. Looks through all ports."""
-        return {port: rows[row] for port, rows in self._ports.items() if row in rows}
+        return self._ports.on(row)
 
     def matching(self, constraint: Constraint) -> Flags:
         """Return which rows meet the constraint; kept up to date as nodes change their facts."""
@@ -179,43 +197,54 @@ class Inventory:
             column[row] = 0
         self.state[row] = _STATE["unused"]
         self.open[row] = False
-        _forget_row(self._replicas, row)
-        _forget_row(self._ports, row)
+        for devices in self._devices.values():
+            devices.count[row] = 0
+            devices.held[row] = 0
+        self._replicas.forget(row)
+        self._ports.forget(row)
         self._forget_kept()
 
     def hold(
-        self, node_id: NodeId, task_id: TaskId, demand: Resources, ports: Iterable[HostPort]
+        self,
+        node_id: NodeId,
+        task_id: TaskId,
+        demand: Resources,
+        ports: Iterable[HostPort],
+        devices: Iterable[Share] = (),
     ) -> None:
         """Reserve for one allocation of the task. `let_go` with the same arguments undoes it exactly."""
         row = self._row[node_id]
-        self._reserve(row, demand, 1)
-        rows = self._replicas.setdefault(task_id, {})
-        rows[row] = rows.get(row, 0) + 1
+        self._reserve(row, demand, devices, 1)
+        self._replicas.add(task_id, row)
         dense = self._dense.get(task_id)
         if dense is not None:
             dense[row] += 1
         for port in ports:
-            rows = self._ports.setdefault(port, {})
-            rows[row] = rows.get(row, 0) + 1
+            self._ports.add(port, row)
 
     def let_go(
-        self, node_id: NodeId, task_id: TaskId, demand: Resources, ports: Iterable[HostPort]
+        self,
+        node_id: NodeId,
+        task_id: TaskId,
+        demand: Resources,
+        ports: Iterable[HostPort],
+        devices: Iterable[Share] = (),
     ) -> None:
         """Undo one `hold`. KeyError when there was none."""
         row = self._row[node_id]
-        _take_one(self._replicas, task_id, row)
+        self._replicas.take(task_id, row)
         for port in ports:
-            _take_one(self._ports, port, row)
+            self._ports.take(port, row)
         dense = self._dense.get(task_id)
         if dense is not None:
             dense[row] -= 1
-        self._reserve(row, demand, -1)
+        self._reserve(row, demand, devices, -1)
 
     def chosen(self, node_id: NodeId, revision: int) -> None:
         """Take note of the newest assignment to the node."""
         self.last_placed[self._row[node_id]] = revision
 
-    def _reserve(self, row: int, demand: Resources, sign: int) -> None:
+    def _reserve(self, row: int, demand: Resources, devices: Iterable[Share], sign: int) -> None:
         # Element by element, and only what is asked: writing to one cell of an array costs more than to a dict.
         if demand.cpu_millis:
             self.cpu_free[row] -= sign * demand.cpu_millis
@@ -223,13 +252,27 @@ class Inventory:
             self.memory_free[row] -= sign * demand.memory_bytes
         if demand.disk_bytes:
             self.disk_free[row] -= sign * demand.disk_bytes
+        for share in devices:
+            self._kind(share.extra, share.device + 1).held[row, share.device] += sign * share.millis
         self.count[row] += sign
+
+    def _kind(self, extra: str, width: int) -> Devices:
+        """Return the devices of that kind, with so many columns at least."""
+        devices = self._devices.get(extra)
+        if devices is None:
+            devices = self._devices[extra] = Devices(len(self.ids))
+        devices.fit(len(self.ids), width)
+        return devices
 
     def _put_facts(self, row: int, before: Node | None, node: Node) -> None:
         for name, pick in _CAPACITIES.items():
             capacity = self._whole[f"{name}_capacity"]
             self._whole[f"{name}_free"][row] += pick(node.facts.capacity) - capacity[row]
             capacity[row] = pick(node.facts.capacity)
+        for extra in {*node.facts.extras, *(before.facts.extras if before else ())}:
+            # What a worker claims is not what the manager makes room for.
+            count = min(max(node.facts.extras.get(extra, 0), 0), MAX_DEVICES)
+            self._kind(extra, count).count[row] = count
         for constraint, mask in self._masks.items():
             mask[row] = constraint.holds(node)
         if before is None or before.name != node.name:
@@ -246,6 +289,8 @@ class Inventory:
             for name, column in self._whole.items():
                 self._whole[name] = np.concatenate([column, np.zeros_like(column)])
             self._whole_open = np.concatenate([self._whole_open, np.zeros_like(self._whole_open)])
+        for devices in self._devices.values():
+            devices.fit(len(self._whole_open))
         self._trim()
         self._forget_kept()
         return row
@@ -261,41 +306,12 @@ class Inventory:
         self._rank = None
 
 
-def scattered(sparse: Mapping[int, int], length: int) -> Ints:
-    """Return {row: number} as a column."""
-    column = np.zeros(length, dtype=np.int64)
-    size = len(sparse)
-    rows = np.fromiter(sparse.keys(), dtype=np.int64, count=size)
-    column[rows] = np.fromiter(sparse.values(), dtype=np.int64, count=size)
-    return column
-
-
 def _state_of(node: Node) -> str:
     if node.condition is not Condition.READY:
         return node.condition.value
     if node.availability is not Availability.ACTIVE:
         return node.availability.value
     return "runtime_down" if node.runtime_error else OPEN
-
-
-def _take_one(sparse: dict[Key, dict[int, int]], key: Key, row: int) -> None:
-    """Count one less; what reaches zero goes, so that the tables stay as small as what they count."""
-    rows = sparse[key]
-    if rows[row] == 1:
-        _forget(sparse, key, row)
-    else:
-        rows[row] -= 1
-
-
-def _forget_row(sparse: dict[Key, dict[int, int]], row: int) -> None:
-    for key in [key for key, rows in sparse.items() if row in rows]:
-        _forget(sparse, key, row)
-
-
-def _forget(sparse: dict[Key, dict[int, int]], key: Key, row: int) -> None:
-    del sparse[key][row]
-    if not sparse[key]:
-        del sparse[key]
 
 
 Kept = TypeVar("Kept", Ints, Flags, Floats)
@@ -308,7 +324,6 @@ def _keep(kept: dict[Key, Kept], key: Key, column: Kept) -> None:
     kept[key] = column
 
 
-_NONE: Mapping[int, int] = MappingProxyType({})
 _CAPACITIES: dict[str, Callable[[Resources], int]] = {
     "cpu": lambda amount: amount.cpu_millis,
     "memory": lambda amount: amount.memory_bytes,

@@ -11,6 +11,7 @@ import numpy as np
 
 from cube.core.scheduler.columns import Ints, Rows
 from cube.core.scheduler.demand import Demand
+from cube.core.scheduler.devices import after
 from cube.core.scheduler.inventory import Inventory
 
 # Further apart than any two revisions, and small enough for 2^21 replicas on a node.
@@ -29,6 +30,20 @@ class Offers:
         self.demand = demand
         self.rows = rows
         self.ahead = ahead  # None: nothing of this batch is anywhere yet
+
+    def __len__(self) -> int:
+        """How many offers there are."""
+        if isinstance(self.rows, slice):
+            return int(self.rows.stop)
+        return len(self.rows)
+
+    def devices_free(self, extra: str) -> Ints:
+        """The free thousandths of each device of that kind, a line per offer, before this replica is placed."""
+        free = self.inventory.devices_free(extra, self.rows)
+        for name, millis in self.demand.extras:
+            if name == extra and self.ahead is not None:
+                free = after(free, millis, self.ahead)
+        return free
 
     @property
     def nodes(self) -> int:

@@ -16,11 +16,13 @@ import numpy as np
 
 from cube.core.scheduler.columns import Column, Flags, Ints
 from cube.core.scheduler.demand import Demand, demand_of
+from cube.core.scheduler.devices import choose
 from cube.core.scheduler.filters import NodeRefusal, concerning
 from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.refusals import Unplaceable, refusals
 from cube.core.scheduler.strategy import Strategy
+from cube.model.extras import DEVICE, Share
 from cube.model.ids import NodeId
 
 __all__ = [
@@ -39,6 +41,9 @@ class Placement(msgspec.Struct, frozen=True):
 
     nodes: tuple[NodeId, ...]
     refusal: Unplaceable | None = None
+    devices: tuple[
+        tuple[Share, ...], ...
+    ] = ()  # of each replica; nothing at all where none are asked for
 
 
 def place(
@@ -57,13 +62,16 @@ def place(
     offers = Offers(inventory, demand, inventory.rows(only))
     stands = _standing(offers).nonzero()[0]
     if count == 1 and len(stands):
-        return Placement((inventory.id(_cheapest(offers, stands, strategy)),))
+        rows = [_cheapest(offers, stands, strategy)]
+        return Placement((inventory.id(rows[0]),), devices=_devices(demand, inventory, rows))
     rows = _batch(offers.at(stands), count, strategy) if len(stands) and count else []
     nodes = tuple(map(inventory.id, rows))
+    devices = _devices(demand, inventory, rows)
     if len(nodes) == count:
-        return Placement(nodes)
+        return Placement(nodes, devices=devices)
     taken = np.bincount(rows, minlength=len(inventory.ids))[offers.rows]
-    return Placement(nodes, refusals(Offers(inventory, demand, offers.rows, taken)))
+    refusal = refusals(Offers(inventory, demand, offers.rows, taken))
+    return Placement(nodes, refusal, devices)
 
 
 def why_not(demand: Demand, inventory: Inventory) -> Unplaceable | None:
@@ -109,7 +117,7 @@ def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
 
 def _batch(offers: Offers, count: int, strategy: Strategy) -> list[int]:
     """Return the rows of the first `count` offers in their order, fewer where fewer fit. All of `offers` stand."""
-    room = np.full(len(offers.numbers), count, dtype=np.int64)
+    room = np.full(len(offers), count, dtype=np.int64)
     for one in concerning(offers.demand):
         limit = one.room(offers, count)
         if limit is not None:
@@ -123,6 +131,24 @@ def _batch(offers: Offers, count: int, strategy: Strategy) -> list[int]:
     order = np.lexsort(list(_columns(each, strategy))[::-1])
     chosen: list[int] = rows[order[:count]].tolist()
     return chosen
+
+
+def _devices(
+    demand: Demand, inventory: Inventory, rows: list[int]
+) -> tuple[tuple[Share, ...], ...]:
+    """Return which devices each of these replicas gets, one after the other."""
+    if not demand.extras:
+        return ()
+    free: dict[tuple[str, int], list[int]] = {}
+    shares: list[list[Share]] = [[] for _ in rows]
+    for extra, millis in demand.extras:
+        for row, share in zip(rows, shares, strict=True):
+            if (extra, row) not in free:
+                free[extra, row] = inventory.devices_free(extra, np.array([row]))[0].tolist()
+            for device in choose(free[extra, row], millis):
+                free[extra, row][device] -= min(millis, DEVICE)
+                share.append(Share(extra, device, min(millis, DEVICE)))
+    return tuple(map(tuple, shares))
 
 
 def _up_to_level(replicas: Ints, room: Ints, count: int) -> Ints:

@@ -12,7 +12,6 @@ import numpy as np
 
 from cube.core.scheduler.columns import Ints
 from cube.core.scheduler.filters import Filter, NodeRefusal, concerning
-from cube.core.scheduler.filters.room import Room, missing_columns
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.shortage import lacks
 from cube.model.resources import NOTHING
@@ -78,13 +77,12 @@ def _groups(one: Filter, refused: Offers) -> Iterator[RefusalGroup]:
     for kind in np.unique(kinds):
         alike = refused.at(np.flatnonzero(kinds == kind))
         named = [_told(one, alike, int(position)) for position in _first(one, alike)]
-        yield RefusalGroup(named[0].code, named[0].about, len(alike.numbers), tuple(named))
+        yield RefusalGroup(named[0].code, named[0].about, len(alike), tuple(named))
 
 
 def _first(one: Filter, alike: Offers) -> Ints:
     """Return the positions of those to be named, in order."""
-    columns = missing_columns(alike) if isinstance(one, Room) else []
-    order = np.lexsort([alike.rank, *reversed(columns)])
+    order = np.lexsort([alike.rank, *reversed(one.misses(alike))])
     return order if len(order) <= NAMED_AT_MOST else order[:1]
 
 
@@ -103,11 +101,13 @@ _PHRASES = {
     "cordoned": ("is cordoned", "are cordoned"),
     "draining": ("is draining", "are draining"),
     "runtime_down": ("has no working engine", "have no working engine"),
+    "platform": ("is not {}", "are not {}"),
     "constraints": ("does not match {}", "do not match {}"),
     "max_per_node": ("is at its {}", "are at their {}"),
     "avoided": ("is avoided for now", "are avoided for now"),
     "host_ports": ("has {} taken", "have {} taken"),
     "resources": ("lacks {}", "lack {}"),
+    "extras": ("lacks {}", "lack {}"),
 }
 
 # The refusals whose message says of each node something that the phrase of its group does not.
@@ -118,7 +118,9 @@ def _phrase(group: RefusalGroup) -> str:
     """Return `2 lack memory (nearest w1, 212 MiB short; w4)`."""
     one, several = _PHRASES[group.code]
     verb = (one if group.count == 1 else several).format(group.about)
-    details = _nearest(group) if group.named[0].short != NOTHING else _names(group)
+    first = group.named[0]
+    missing = first.short != NOTHING or first.extras_short
+    details = _nearest(group) if missing else _names(group)
     return f"{group.count} {verb} ({details})" if details else f"{group.count} {verb}"
 
 
@@ -133,7 +135,7 @@ def _names(group: RefusalGroup) -> str:
 def _nearest(group: RefusalGroup) -> str:
     """Name the node with the least shortage and how much it is, then the others."""
     nearest, *others = group.named
-    missing = lacks(nearest.short)
+    missing = lacks(nearest.short, nearest.extras_short)
     words = missing[0].amount if len(missing) == 1 else " and ".join(lack.full for lack in missing)
     if group.count == 1:
         return f"{nearest.node_name}, {words} short"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cube.model.extras import DEVICE
 from cube.model.resources import Resources
 
 
@@ -24,7 +25,7 @@ def shortage(asked: Resources, free: Resources) -> Resources:
     )
 
 
-def lacks(short: Resources) -> list[Lack]:
+def lacks(short: Resources, extras_short: tuple[tuple[str, int], ...] = ()) -> list[Lack]:
     """Return the missing resources in words. Amounts are rounded up: freeing that much is enough."""
     found: list[Lack] = []
     if short.cpu_millis:
@@ -34,6 +35,9 @@ def lacks(short: Resources) -> list[Lack]:
         if missing:
             amount = _human_bytes(missing)
             found.append(Lack(resource, amount, f"{amount} {resource}"))
+    for extra, millis in extras_short:
+        amount = f"{millis / DEVICE:g} {extra}"
+        found.append(Lack(extra, amount, amount))
     return found
 
 

@@ -144,9 +144,9 @@ class WorkerCore:
 
     def _order_run(self, workload: Workload, order: Run, now: float) -> None:
         if workload.spec is None:
-            workload.spec = (
-                order.spec
-            )  # one allocation, one spec: a newer one gets an allocation of its own
+            # One allocation, one spec: a newer one gets an allocation of its own.
+            workload.spec = order.spec
+            workload.devices = order.devices
         if workload.wanted is None:
             workload.wanted = Wanted.RUN
             workload.unstarted = False

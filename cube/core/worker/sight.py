@@ -22,6 +22,7 @@ def adopt(containers: list[ContainerSeen], now: Instant, timing: Timing) -> Work
     workload = Workload(
         id=current.label.allocation_id,
         spec=current.label.spec,
+        devices=current.label.devices,
         restart=current.label.restart,
         current=current,
         older=older,
@@ -82,9 +83,9 @@ def take_in(workload: Workload, seen: ContainerSeen, now: float, *, trusted: boo
 def include(workload: Workload, seen: ContainerSeen, now: float) -> None:
     """Add a container that was not known: that of the present run, of a newer one, or one of an older."""
     workload.removed = workload.missed = False
-    workload.spec = (
-        seen.label.spec
-    )  # what it was made for; an order says what the task became since
+    # What it was made for; an order says what the task became since.
+    workload.spec = seen.label.spec
+    workload.devices = seen.label.devices
     current = workload.current
     if seen.label.restart < workload.restart or (
         current is not None and seen.label.restart <= current.label.restart

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cube.model.allocation import Observed
+from cube.model.extras import Share
 from cube.model.ids import AllocationId
 from cube.model.spec import HealthCheck, TaskSpec
 
@@ -22,6 +23,7 @@ class Create(msgspec.Struct, frozen=True, gc=False):
     id: AllocationId
     restart: int
     spec: TaskSpec
+    devices: tuple[Share, ...] = ()
 
 
 class Start(msgspec.Struct, frozen=True, gc=False):

@@ -52,6 +52,13 @@ def test_a_constraint_that_does_not_hold_shows_what_the_node_has() -> None:
     )
 
 
+def test_a_node_of_another_platform_says_what_it_is() -> None:
+    arm = a_stock(platform="linux/arm64")
+    assert verdict(arm) is None
+    assert verdict(arm, platform="linux/arm64") is None
+    assert verdict(arm, platform="linux/amd64") == ("platform", "is linux/arm64, not linux/amd64")
+
+
 def test_max_per_node_counts_replicas_of_this_task_only() -> None:
     stock = a_stock(held=[a_task(name="web"), a_task(name="web"), a_task(name="db")])
 
@@ -169,5 +176,7 @@ def test_a_task_that_asks_for_everything_concerns_every_filter_in_order() -> Non
         max_per_node=1,
         ports=(Port(80, host_port=80),),
         disk_bytes=1,
+        extras_millis={"gpu": 500},
+        platform="linux/amd64",
     )
     assert concerning(everything) == list(FILTERS)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.filters.avoided import Avoided
 from cube.core.scheduler.filters.constrained import Constrained
+from cube.core.scheduler.filters.extras import Extras
 from cube.core.scheduler.filters.filter import Filter, NodeRefusal
 from cube.core.scheduler.filters.host_ports import HostPorts
 from cube.core.scheduler.filters.max_per_node import MaxPerNode
+from cube.core.scheduler.filters.platform import Platform
 from cube.core.scheduler.filters.ready import Ready
 from cube.core.scheduler.filters.room import Room
 from cube.core.scheduler.inventory import Inventory
@@ -19,11 +21,13 @@ __all__ = ["FILTERS", "Filter", "NodeRefusal", "concerning", "refuse"]
 
 FILTERS: tuple[Filter, ...] = (
     Ready(),
+    Platform(),
     Constrained(),
     MaxPerNode(),
     Avoided(),
     HostPorts(),
     Room(),
+    Extras(),
 )
 
 

@@ -24,6 +24,7 @@ class NodeRefusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     message: str
     about: str = ""  # what the code alone does not say: the constraint, the ports, the resources
     short: Resources = NOTHING  # how much is missing
+    extras_short: tuple[tuple[str, int], ...] = ()  # thousandths of devices, by kind
 
 
 class Filter(Protocol):
@@ -50,6 +51,13 @@ class Filter(Protocol):
         """
         ...
 
+    def misses(self, refused: Offers, /) -> list[Ints]:
+        """Return how much is missing, most significant first; nothing where nothing can be measured.
+
+        Less is a nearer miss, among refused offers of the same kind.
+        """
+        ...
+
     def room(self, offers: Offers, most: int, /) -> Ints | None:
         """Return how many replicas fit on each, up to `most`; None when placing some keeps none out."""
         ...
@@ -60,7 +68,11 @@ class Alike:
 
     def kinds(self, refused: Offers, /) -> Ints:
         """Return the same number for all."""
-        return np.zeros(len(refused.numbers), dtype=np.int64)
+        return np.zeros(len(refused), dtype=np.int64)
+
+    def misses(self, _refused: Offers, /) -> list[Ints]:
+        """Return nothing: no miss is nearer than another."""
+        return []
 
     def room(self, offers: Offers, most: int, /) -> Ints | None:  # noqa: ARG002  # the protocol's
         """Return None: whoever takes one replica takes any number, as far as this filter goes."""
@@ -75,9 +87,16 @@ def refusal(
     *,
     about: str = "",
     short: Resources = NOTHING,
+    extras_short: tuple[tuple[str, int], ...] = (),
 ) -> NodeRefusal:
     """Return the refusal by the node of that row."""
     node = inventory.node(row)
     return NodeRefusal(
-        node_id=node.id, node_name=node.name, code=code, message=message, about=about, short=short
+        node_id=node.id,
+        node_name=node.name,
+        code=code,
+        message=message,
+        about=about,
+        short=short,
+        extras_short=extras_short,
     )

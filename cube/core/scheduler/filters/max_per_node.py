@@ -41,5 +41,5 @@ class MaxPerNode(Alike):
         limit = offers.demand.max_per_node
         replicas = offers.replicas
         if replicas is None:
-            return np.full(len(offers.numbers), limit, dtype=np.int64)
+            return np.full(len(offers), limit, dtype=np.int64)
         return limit - replicas

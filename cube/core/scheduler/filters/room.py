@@ -45,22 +45,21 @@ class Room:
 
     def kinds(self, refused: Offers, /) -> Ints:
         """Return a number for each set of lacking resources."""
-        kind = np.zeros(len(refused.numbers), dtype=np.int64)
+        kind = np.zeros(len(refused), dtype=np.int64)
         for free, asked in _asked(refused):
             kind = kind * 2 + (free < asked)
         return kind
 
+    def misses(self, refused: Offers, /) -> list[Ints]:
+        """Return the missing amount of each resource that is asked for."""
+        return [np.maximum(asked - free, 0) for free, asked in _asked(refused)]
+
     def room(self, offers: Offers, most: int, /) -> Ints | None:
         """Return how often the whole amount fits."""
-        times = np.full(len(offers.numbers), most, dtype=np.int64)
+        times = np.full(len(offers), most, dtype=np.int64)
         for free, asked in _asked(offers):
             np.minimum(times, np.maximum(free, 0) // asked, out=times)
         return times
-
-
-def missing_columns(offers: Offers) -> list[Ints]:
-    """Return how much is missing of each resource that is asked for: what makes one miss nearer than another."""
-    return [np.maximum(asked - free, 0) for free, asked in _asked(offers)]
 
 
 def _asked(offers: Offers) -> list[tuple[Ints, int]]:
