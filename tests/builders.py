@@ -126,8 +126,8 @@ def hold(inventory: Inventory, node_id: NodeId, task: Task) -> None:
 
 
 def a_demand(avoid: Mapping[NodeId, str] | None = None, **fields: Any) -> Demand:
-    """Return what one replica of `a_task(**fields)` asks for."""
-    return demand_of(a_task(**fields), avoid)
+    """Return what one replica of `a_task(**fields)` asks for. Any task that it wants to be near is there."""
+    return demand_of(a_task(**fields), avoid, lambda name: a_task(name=name))
 
 
 def _names(struct: type[msgspec.Struct]) -> set[str]:

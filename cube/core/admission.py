@@ -13,7 +13,7 @@ from itertools import islice
 from cube.core import grammar, ranges
 from cube.core.paths import at, shown
 from cube.core.ranges import in_range
-from cube.core.whereabouts import constrained, extras
+from cube.core.whereabouts import constrained, extras, preferred
 from cube.errors import Objection
 from cube.model.spec import HealthCheck, Port, ProbeKind, Protocol, RestartPolicy, TaskSpec
 
@@ -309,4 +309,5 @@ _RULES: tuple[Callable[[TaskSpec], Iterator[Objection]], ...] = (
     _health,
     extras,
     constrained,
+    preferred,
 )

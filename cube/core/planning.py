@@ -117,7 +117,7 @@ class Planning:
         slots = self._cluster.rosters[task.id].slots
         slot = slots[min(numbers)]
         avoid = {node: why for node, (_, why) in slot.avoid.items()}
-        words = why_not(demand_of(task, avoid=avoid), self._cluster.inventory)
+        words = why_not(demand_of(task, avoid, self._cluster.named), self._cluster.inventory)
         if words is None or words.sentence() == slot.waiting:
             return []
         return [refused(task, sorted(numbers), words)]

@@ -101,6 +101,24 @@ class HealthCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     grace_ms: int = 0
 
 
+class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A label over whose values replicas are spread evenly, as far as they can be. `weight`: beside other spreads."""
+
+    label: str
+    weight: int = 50
+
+
+class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a node had better be: one that meets the constraint `when`, or one that runs a replica of task `near`.
+
+    A negative weight: had better not be.
+    """
+
+    when: str = ""
+    near: str = ""
+    weight: int = 50
+
+
 class TaskSpec(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 ):
@@ -141,6 +159,8 @@ class TaskSpec(
 
     platform: str = ""  # "linux/arm64"; empty: any
     constraints: tuple[str, ...] = ()  # "zone==eu-1", "disk!=hdd"
+    spread: tuple[Spread, ...] = ()
+    prefer: tuple[Preference, ...] = ()
     max_per_node: int = 0  # 0: no limit
     strategy: str = ""  # empty: the cluster's
 
@@ -158,5 +178,12 @@ class TaskSpec(
     def template(self) -> TaskSpec:
         """The part whose change needs new containers: everything but where and how many."""
         return msgspec.structs.replace(
-            self, replicas=1, platform="", constraints=(), max_per_node=0, strategy=""
+            self,
+            replicas=1,
+            platform="",
+            constraints=(),
+            spread=(),
+            prefer=(),
+            max_per_node=0,
+            strategy="",
         )

@@ -26,7 +26,9 @@ from cube.wire.shorthand import (
     command,
     environment,
     port,
+    preference,
     restart,
+    spread,
     tmpfs,
     ulimits,
     volume,
@@ -104,6 +106,8 @@ FIELDS = {
     "on_disconnect": Field("on_disconnect", choice(OnDisconnect)),
     "platform": Field("platform", text),
     "constraints": Field("constraints", each(text)),
+    "spread": Field("spread", each(spread)),
+    "prefer": Field("prefer", each(preference)),
     "max_per_node": Field("max_per_node", integer),
     "strategy": Field("strategy", text),
 }

@@ -11,9 +11,11 @@ from cube.core.scheduler.strategies import STRATEGIES
 from cube.model.spec import (
     HealthCheck,
     Port,
+    Preference,
     ProbeKind,
     Protocol,
     RestartPolicy,
+    Spread,
     TaskSpec,
     Tmpfs,
     Ulimit,
@@ -434,6 +436,47 @@ def test_extras_are_parts_of_one_device_or_whole_ones() -> None:
         "extras_millis.a": "is far too large; write 1 to 64000 thousandths",
     }
     assert "extras_millis" in objections_to(extras_millis={f"e{n}": 1000 for n in range(9)})
+
+
+def test_a_platform_is_written_as_images_write_it() -> None:
+    assert not objections_to(platform="linux/arm64")
+    assert not objections_to(platform="linux/arm/v7")
+    assert "linux/arm64" in objections_to(platform="arm64")["platform"]
+
+
+def test_what_is_spread_over_is_a_label_with_a_weight() -> None:
+    assert not objections_to(spread=(Spread("zone"), Spread("node.name", 100)))
+    assert set(objections_to(spread=(Spread("my zone", 0), Spread("node.role", 101)))) == {
+        "spread[0].label",
+        "spread[0].weight",
+        "spread[1].label",
+        "spread[1].weight",
+    }
+    assert list(objections_to(spread=(Spread("zone"),) * 9)) == ["spread"]
+
+
+def test_a_preference_is_one_condition_or_one_other_task() -> None:
+    assert not objections_to(
+        prefer=(Preference("disk==ssd", weight=-100), Preference(near="db", weight=1))
+    )
+    wrong = (
+        Preference(),
+        Preference("disk==ssd", near="db"),
+        Preference("disk=ssd"),
+        Preference(near="no name"),
+        Preference(near="web"),
+        Preference("disk", weight=0),
+        Preference("disk", weight=-101),
+    )
+    assert list(objections_to(name="web", prefer=wrong)) == [
+        "prefer[0]",
+        "prefer[1]",
+        "prefer[2].when",
+        "prefer[3].near",
+        "prefer[4].near",
+        "prefer[5].weight",
+        "prefer[6].weight",
+    ]
 
 
 def test_the_strategy_is_one_there_is() -> None:

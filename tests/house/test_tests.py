@@ -21,6 +21,7 @@ TESTED_THROUGH = {
     "cube/core/scheduler/filters/filter.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/filters/host_ports.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/filters/max_per_node.py": "tests/core/scheduler/test_filters.py",
+    "cube/core/scheduler/lookups.py": "tests/core/scheduler/test_inventory.py",
     "cube/core/scheduler/facts.py": "tests/core/scheduler/test_constraints.py",
     "cube/core/scheduler/filters/platform.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/filters/ready.py": "tests/core/scheduler/test_filters.py",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cube.core.scheduler.facts import look_up
 from cube.core.scheduler.filters import FILTERS, refuse
 from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
@@ -21,7 +22,7 @@ from cube.model.extras import Share
 from cube.model.ids import NodeId
 from cube.model.node import Availability, Condition
 from cube.model.resources import NOTHING, Resources
-from cube.model.spec import Port
+from cube.model.spec import Port, Preference, Spread
 from cube.model.task import Task
 from tests.builders import Stock, a_demand, a_stock, a_task, an_inventory, node_id
 
@@ -35,6 +36,8 @@ strategies = st.sampled_from(list(STRATEGIES.values()))
 mostly_good = st.sampled_from([True, True, True, False])
 
 
+ZONE = Spread("zone")
+IN_A, NEAR_DB = Preference("zone==a", weight=30), Preference(near="db", weight=-80)
 kinds = st.sampled_from(["gpu", "gpu", "tpu"])
 asked_extras: st.SearchStrategy[dict[str, int]] = st.just({}) | st.dictionaries(
     kinds, st.sampled_from([300, 500, 1000, 2000])
@@ -53,6 +56,8 @@ def specs(draw: st.DrawFn) -> dict[str, object]:
         "ports": tuple(Port(port, host_port=port) for port in sorted(host_ports)),
         "constraints": draw(st.sampled_from([(), (), ("zone==a",), ("zone!=a", "node.cpu>2")])),
         "extras_millis": draw(asked_extras),
+        "spread": draw(st.sampled_from([(), (), (ZONE,), (ZONE, Spread("node.platform", 20))])),
+        "prefer": draw(st.sampled_from([(), (), (IN_A,), (IN_A, NEAR_DB)])),
         "platform": draw(st.sampled_from(["", "", "linux/arm64"])),
         "max_per_node": draw(st.sampled_from([0, 0, 1, 2])),
     }
@@ -127,6 +132,28 @@ def first_devices(inventory: Inventory, row: int, demand: Demand) -> list[Share]
     return shares
 
 
+def crowding(inventory: Inventory, demand: Demand, row: int) -> int:
+    """How many replicas of the task have this node's value of the labels it spreads over, by weight."""
+    crowd = 0
+    for spread in demand.spread:
+        mine = look_up(inventory.node(row), spread.label)
+        others = inventory.replicas(demand.task_id).items()
+        same = sum(n for at, n in others if look_up(inventory.node(at), spread.label) == mine)
+        crowd += spread.weight * (same if mine else 1 << 40)
+    return crowd
+
+
+def wanting(inventory: Inventory, demand: Demand, row: int) -> int:
+    """The weights of the preferences that the node meets."""
+    total = 0
+    for wish in demand.wishes:
+        if wish.when is not None:
+            total += wish.weight * wish.when.holds(inventory.node(row))
+        elif wish.near is not None:
+            total += wish.weight * (row in inventory.replicas(wish.near))
+    return total
+
+
 def one_by_one(
     demand: Demand, count: int, inventory: Inventory, strategy: Strategy
 ) -> tuple[list[NodeId], list[tuple[Share, ...]]]:
@@ -141,7 +168,12 @@ def one_by_one(
                 alone = Offers(inventory, demand, np.array([row]))
                 cost = [float(term.values[0]) for term in strategy(alone)]
                 replicas = inventory.replicas(demand.task_id).get(row, 0)
-                costs.append((replicas, cost, node.name, node.id))
+                apart = (
+                    crowding(inventory, demand, row),
+                    replicas,
+                    -wanting(inventory, demand, row),
+                )
+                costs.append((apart, cost, node.name, node.id))
         if not costs:
             break
         chosen.append(min(costs)[-1])

@@ -98,7 +98,7 @@ def _vacant(task: Task, slot: Slot, core: ManagerCore, now: float) -> str:
         return f"{slot.latest.id} is still being removed"
     avoid = {node_id: why for node_id, (_, why) in slot.avoided(now).items()}
     strategy = STRATEGIES[task.spec.strategy or "spread"]
-    if place(demand_of(task, avoid=avoid), 1, core.cluster.inventory, strategy).nodes:
+    if place(demand_of(task, avoid, core.cluster.named), 1, core.cluster.inventory, strategy).nodes:
         return "it would fit, and is not placed"
     return ""
 

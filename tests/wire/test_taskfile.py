@@ -14,9 +14,11 @@ from cube.model.spec import (
     HealthCheck,
     OnDisconnect,
     Port,
+    Preference,
     ProbeKind,
     PullPolicy,
     RestartPolicy,
+    Spread,
     TaskSpec,
     Tmpfs,
     Ulimit,
@@ -324,3 +326,26 @@ def test_extras_that_are_no_amounts_are_objected_to_by_path(given: bytes, path: 
     with pytest.raises(InvalidInput) as refused:
         decode_task(document)
     assert [one.path for one in refused.value.objections] == [path]
+
+
+def test_spread_and_preferences_have_short_forms() -> None:
+    text = """
+name: a
+image: b
+spread: [zone, {label: rack, weight: 10}]
+prefer: [disk==ssd, {near: db, weight: -20}, {when: gpu, weight: 5}]
+"""
+    (document,) = load_file("t.yaml", text.encode())
+    spec = decode_task(document).spec
+    assert spec.spread == (Spread("zone"), Spread("rack", 10))
+    assert spec.prefer == (
+        Preference("disk==ssd"),
+        Preference(near="db", weight=-20),
+        Preference("gpu", weight=5),
+    )
+
+
+def test_a_spread_without_a_label_says_where() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decode_task({"name": "a", "image": "b", "spread": [{"weight": 5}]})
+    assert [one.path for one in refused.value.objections] == ["spread[0].label"]

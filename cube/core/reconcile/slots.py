@@ -107,7 +107,8 @@ def _place(
         groups.insert(0, (alike, {}))
     taken: set[NodeId] = set()
     for group, avoided in groups:
-        demand = demand_of(task, avoid={node: why for node, (_, why) in avoided.items()})
+        avoid = {node: why for node, (_, why) in avoided.items()}
+        demand = demand_of(task, avoid, cluster.named)
         placement = place(demand, len(group), cluster.inventory, strategy, only=only)
         if not taken.isdisjoint(
             placement.nodes
@@ -217,4 +218,4 @@ def plan_flight(
 def _place_elsewhere(
     cluster: Cluster, task: Task, avoid: dict[NodeId, str], strategy: Strategy
 ) -> bool:
-    return bool(place(demand_of(task, avoid=avoid), 1, cluster.inventory, strategy).nodes)
+    return bool(place(demand_of(task, avoid, cluster.named), 1, cluster.inventory, strategy).nodes)

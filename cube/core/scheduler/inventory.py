@@ -10,16 +10,16 @@ Invariants (asserted by `core.invariants`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TypeVar
 
 import numpy as np
 
-from cube.core.scheduler.columns import Flags, Floats, Ints, Rows
+from cube.core.scheduler.columns import Flags, Ints, Rows
 from cube.core.scheduler.constraints import Constraint
 from cube.core.scheduler.counts import Counts, column_of
 from cube.core.scheduler.devices import Devices
+from cube.core.scheduler.lookups import Lookups, keep
 from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Availability, Condition, Node
@@ -27,7 +27,6 @@ from cube.model.resources import Resources
 from cube.model.spec import Protocol
 
 HostPort = tuple[int, Protocol]
-Key = TypeVar("Key", bound=Hashable)
 
 OPEN = "open"
 STATES = (OPEN, "lost", "suspect", "cordoned", "draining", "runtime_down", "unused")
@@ -36,7 +35,6 @@ STATES = (OPEN, "lost", "suspect", "cordoned", "draining", "runtime_down", "unus
 NOBODY = NodeId("")
 
 _STATE = {word: number for number, word in enumerate(STATES)}
-_KEPT = 64  # dense columns and masks that are kept for the next question; each costs some bytes per node
 
 
 class Inventory:
@@ -65,7 +63,7 @@ class Inventory:
         self._ports = Counts[HostPort]()
         self._devices: dict[str, Devices] = {}
         self._dense: dict[TaskId, Ints] = {}
-        self._masks: dict[Constraint, Flags] = {}
+        self._lookups = Lookups()
         self._rank: Ints | None = None
         self._trim()
         for node in nodes:
@@ -134,7 +132,7 @@ class Inventory:
         dense = self._dense.get(task_id)
         if dense is None:
             dense = column_of(sparse, len(self.ids))
-            _keep(self._dense, task_id, dense)
+            keep(self._dense, task_id, dense)
         return dense
 
     def holders(self, port: HostPort) -> Mapping[int, int]:
@@ -166,13 +164,11 @@ class Inventory:
 
     def matching(self, constraint: Constraint) -> Flags:
         """Return which rows meet the constraint; kept up to date as nodes change their facts."""
-        mask = self._masks.get(constraint)
-        if mask is None:
-            mask = np.zeros(len(self.ids), dtype=np.bool_)
-            for node_id, row in self._row.items():
-                mask[row] = constraint.holds(self._nodes[node_id])
-            _keep(self._masks, constraint, mask)
-        return mask
+        return self._lookups.matching(constraint, self._numbered(), len(self.ids))
+
+    def values_of(self, label: str) -> tuple[Ints, int]:
+        """Return a number for each row's value of that label or fact, -1 for none; and how many values there are."""
+        return self._lookups.values_of(label, self._numbered(), len(self.ids))
 
     # -- writing ----------------------------------------------------------------------------------------------
 
@@ -273,10 +269,12 @@ class Inventory:
             # What a worker claims is not what the manager makes room for.
             count = min(max(node.facts.extras.get(extra, 0), 0), MAX_DEVICES)
             self._kind(extra, count).count[row] = count
-        for constraint, mask in self._masks.items():
-            mask[row] = constraint.holds(node)
+        self._lookups.note(row, node)
         if before is None or before.name != node.name:
             self._rank = None
+
+    def _numbered(self) -> Iterator[tuple[int, Node]]:
+        return ((row, self._nodes[node_id]) for node_id, row in self._row.items())
 
     def _new_row(self, node_id: NodeId) -> int:
         if self._unused:
@@ -302,7 +300,7 @@ class Inventory:
 
     def _forget_kept(self) -> None:
         self._dense.clear()
-        self._masks.clear()
+        self._lookups.forget()
         self._rank = None
 
 
@@ -312,16 +310,6 @@ def _state_of(node: Node) -> str:
     if node.availability is not Availability.ACTIVE:
         return node.availability.value
     return "runtime_down" if node.runtime_error else OPEN
-
-
-Kept = TypeVar("Kept", Ints, Flags, Floats)
-
-
-def _keep(kept: dict[Key, Kept], key: Key, column: Kept) -> None:
-    """Keep the column for the next question, and let the oldest go where there are too many."""
-    if len(kept) >= _KEPT:
-        del kept[next(iter(kept))]
-    kept[key] = column
 
 
 _CAPACITIES: dict[str, Callable[[Resources], int]] = {

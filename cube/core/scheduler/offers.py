@@ -21,15 +21,23 @@ _TURN = 1 << 42
 class Offers:
     """One offer per row, or per entry of `ahead`. The columns are in the order of `rows`."""
 
-    __slots__ = ("ahead", "demand", "inventory", "rows")
+    __slots__ = ("ahead", "demand", "inventory", "rows", "turns")
 
     def __init__(
-        self, inventory: Inventory, demand: Demand, rows: Rows, ahead: Ints | None = None
+        self,
+        inventory: Inventory,
+        demand: Demand,
+        rows: Rows,
+        ahead: Ints | None = None,
+        turns: Ints | None = None,
     ) -> None:
         self.inventory = inventory
         self.demand = demand
         self.rows = rows
         self.ahead = ahead  # None: nothing of this batch is anywhere yet
+        self.turns = (
+            ahead if turns is None else turns
+        )  # when the node was chosen last in this batch
 
     def __len__(self) -> int:
         """How many offers there are."""
@@ -99,7 +107,8 @@ class Offers:
 
         Nodes take turns within a batch: whoever was before another at its first replica is so at the next.
         """
-        return self._less(self.inventory.last_placed, -_TURN)
+        here = self.inventory.last_placed[self.rows]
+        return here if self.turns is None else here + self.turns * _TURN
 
     @property
     def rank(self) -> Ints:

@@ -9,12 +9,13 @@ of (replicas, what the strategy asks, name, id). One sort of these columns place
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 import msgspec
 import numpy as np
 
 from cube.core.scheduler.columns import Column, Flags, Ints
+from cube.core.scheduler.costs import Tally, terms
 from cube.core.scheduler.demand import Demand, demand_of
 from cube.core.scheduler.devices import choose
 from cube.core.scheduler.filters import NodeRefusal, concerning
@@ -88,49 +89,90 @@ def _standing(offers: Offers) -> Flags:
     return stands
 
 
-def _columns(offers: Offers, strategy: Strategy) -> Iterator[Column]:
-    """Yield what orders the offers, most significant first, and the rank that decides between equals."""
-    replicas = offers.replicas
-    if replicas is not None:
-        yield replicas
-    for term in strategy(offers):
-        yield term.values
-    yield offers.rank
-
-
 def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
     """Return the row of the first offer, without sorting the others. `stands` are the positions to choose from."""
     # Taking the rows that stand out of every column costs more than pricing those that do not, too.
-    if len(stands) * 4 > len(offers.inventory.ids):
+    if len(stands) * 4 > len(offers.inventory.ids) and not offers.demand.spread:
         among = stands
     else:
         offers, among = offers.at(stands), np.arange(len(stands))
+    if offers.demand.spread:
+        among = _least(Tally(offers.inventory, offers.demand, offers.numbers).scores(), among)
     everything = len(among) == len(offers.inventory.ids)
-    for column in _columns(offers, strategy):
-        values = column if everything else column[among]
-        among = among[values == np.minimum.reduce(values)]
+    for term in terms(offers, strategy):
+        among = _least(term.values, among, everything)
         if len(among) == 1:
             break
         everything = False
     return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]])
 
 
+def _least(column: Column, among: Ints, everything: bool = False) -> Ints:
+    """Return those among the positions where the column is least. `everything`: they are all there are."""
+    values = column if everything else column[among]
+    least: Ints = among[values == np.minimum.reduce(values)]
+    return least
+
+
+def _one_by_one(offers: Offers, count: int, strategy: Strategy) -> list[int]:
+    """Return the rows of the first `count` replicas of a task that spreads over labels. All of `offers` stand.
+
+    Where one replica goes changes what every node with that label's value costs the next, so they are placed in turn;
+    but only the node that was chosen is priced anew.
+    """
+    inventory, demand, rows = offers.inventory, offers.demand, offers.numbers
+    room = _room(offers, count)
+    tally = Tally(inventory, demand, rows)
+    columns = [term.values.copy() for term in terms(_begun(offers), strategy)]
+    ahead = np.zeros(len(rows), dtype=np.int64)
+    chosen: list[int] = []
+    while len(chosen) < count and (open_ := room.nonzero()[0]).size:
+        among = _least(tally.scores(), open_)
+        for column in columns:
+            among = _least(column, among)
+        pick = among[:1]
+        chosen.append(int(rows[pick[0]]))
+        tally.add(int(pick[0]))
+        room[pick] -= 1
+        ahead[pick] += 1
+        turn = np.array([len(chosen)])
+        again = Offers(inventory, demand, rows[pick], ahead[pick], turn)
+        for column, term in zip(columns, terms(again, strategy), strict=True):
+            column[pick] = term.values
+    return chosen
+
+
+def _begun(offers: Offers) -> Offers:
+    """Return the offers as those of a batch of which nothing is placed yet."""
+    return Offers(
+        offers.inventory, offers.demand, offers.rows, np.zeros(len(offers), dtype=np.int64)
+    )
+
+
 def _batch(offers: Offers, count: int, strategy: Strategy) -> list[int]:
     """Return the rows of the first `count` offers in their order, fewer where fewer fit. All of `offers` stand."""
-    room = np.full(len(offers), count, dtype=np.int64)
-    for one in concerning(offers.demand):
-        limit = one.room(offers, count)
-        if limit is not None:
-            np.minimum(room, limit, out=room)
+    if offers.demand.spread:
+        return _one_by_one(offers, count, strategy)
+    room = _room(offers, count)
     replicas = offers.replicas
     room = _up_to_level(np.zeros_like(room) if replicas is None else replicas, room, count)
     rows = np.repeat(offers.numbers, room)
     # 0, 1, 2 ... for each node: position in all, less the position of the node's first.
     ahead = np.arange(len(rows)) - np.repeat(np.cumsum(room) - room, room)
     each = Offers(offers.inventory, offers.demand, rows, ahead)
-    order = np.lexsort(list(_columns(each, strategy))[::-1])
+    order = np.lexsort([term.values for term in terms(each, strategy)][::-1])
     chosen: list[int] = rows[order[:count]].tolist()
     return chosen
+
+
+def _room(offers: Offers, most: int) -> Ints:
+    """Return how many replicas fit on each, up to `most`."""
+    room = np.full(len(offers), most, dtype=np.int64)
+    for one in concerning(offers.demand):
+        limit = one.room(offers, most)
+        if limit is not None:
+            np.minimum(room, limit, out=room)
+    return room
 
 
 def _devices(

@@ -163,7 +163,7 @@ def test_only_the_last_questions_are_kept() -> None:
     inventory = an_inventory(a_stock("w1", labels={"n": "99"}))
     for number in range(100):
         assert inventory.matching(parse(f"n=={number}")).tolist() == [number == 99]
-    assert len(inventory._masks) < 100
+    assert len(inventory._lookups._masks) < 100
 
 
 holds = st.tuples(
