@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cube.core.scheduler.explain import explain
 from cube.core.scheduler.facts import look_up
 from cube.core.scheduler.filters import FILTERS, refuse
 from cube.core.scheduler.inventory import Inventory
@@ -330,3 +331,17 @@ def test_groups_of_refusals_are_those_of_the_nodes_one_by_one(
         (group.code, group.about): {one.node_name for one in group.named} for group in groups
     } == counted
     assert all(group.count == len(group.named) for group in groups)
+
+
+@given(clusters(), demands(), strategies)
+def test_an_explanation_tells_of_every_node_and_chooses_as_placing_does(
+    cluster: Stocks, demand: Demand, strategy: Strategy
+) -> None:
+    inventory = an_inventory(*cluster)
+    found = explain(demand, inventory, strategy)
+
+    assert sorted(verdict.node_id for verdict in found.verdicts) == sorted(inventory.nodes)
+    assert place(demand, 1, inventory, strategy).nodes == ((found.chosen,) if found.chosen else ())
+    for verdict in found.verdicts:
+        assert verdict.refusal == refuse(inventory, inventory.row(verdict.node_id), demand)
+        assert bool(verdict.place) == bool(verdict.scores) == (verdict.refusal is None)

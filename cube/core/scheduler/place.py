@@ -14,11 +14,11 @@ from collections.abc import Collection
 import msgspec
 import numpy as np
 
-from cube.core.scheduler.columns import Column, Flags, Ints
+from cube.core.scheduler.columns import Column, Ints
 from cube.core.scheduler.costs import Tally, terms
 from cube.core.scheduler.demand import Demand, demand_of
 from cube.core.scheduler.devices import choose
-from cube.core.scheduler.filters import NodeRefusal, concerning
+from cube.core.scheduler.filters import NodeRefusal, concerning, standing
 from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.refusals import Unplaceable, refusals
@@ -61,7 +61,7 @@ def place(
     then id. With `only`, no other node is looked at, and the refusal speaks of these alone (see `why_not`).
     """
     offers = Offers(inventory, demand, inventory.rows(only))
-    stands = _standing(offers).nonzero()[0]
+    stands = standing(offers).nonzero()[0]
     if count == 1 and len(stands):
         rows = [_cheapest(offers, stands, strategy)]
         return Placement((inventory.id(rows[0]),), devices=_devices(demand, inventory, rows))
@@ -78,15 +78,7 @@ def place(
 def why_not(demand: Demand, inventory: Inventory) -> Unplaceable | None:
     """Return why no node takes one replica now, or None when one does."""
     offers = Offers(inventory, demand, inventory.rows())
-    return None if _standing(offers).any() else refusals(offers)
-
-
-def _standing(offers: Offers) -> Flags:
-    first, *others = concerning(offers.demand)
-    stands = first.passes(offers)
-    for one in others:
-        stands = stands & one.passes(offers)
-    return stands
+    return None if standing(offers).any() else refusals(offers)
 
 
 def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
