@@ -47,6 +47,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     data: Path = DEFAULT_DATA / "worker"
     name: str = ""  # empty: the host's name
     labels: dict[str, str] = {}
+    extras: dict[str, int] = {}  # what the machine has beside cpu, memory and disk: {"gpu": 8}
     docker: str = ""  # the engine's address; empty: DOCKER_HOST, else /var/run/docker.sock
     cpu_millis: int = 0  # what cube may hand out here; 0: all the machine has
     memory_bytes: int = 0

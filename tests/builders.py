@@ -7,14 +7,17 @@ it is made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
+import numpy as np
 
-from cube.core.scheduler.candidate import Candidate
 from cube.core.scheduler.demand import Demand, demand_of
+from cube.core.scheduler.devices import choose, missing
+from cube.core.scheduler.inventory import Inventory
 from cube.model.allocation import Allocation, Observed, Phase
+from cube.model.extras import DEVICE, Share
 from cube.model.ids import NodeId, TaskId, allocation_id
 from cube.model.node import Facts, Node
 from cube.model.resources import Resources
@@ -85,20 +88,46 @@ def an_allocation(task: Task | None = None, node: Node | None = None, **fields: 
     return Allocation(**defaults | own)
 
 
-def a_candidate(
+class Stock(NamedTuple):
+    """One node of an inventory: what it is, what is on it, when it was chosen last."""
+
+    node: Node
+    held: tuple[Task, ...]
+    last_placed: int
+
+
+def a_stock(
     name: str = "w1", *, held: Iterable[Task] = (), last_placed: int = 0, **fields: Any
-) -> Candidate:
-    """Return what is known of `a_node(name, **fields)` when one replica of each held task is on it."""
-    candidate = Candidate(a_node(name, **fields))
-    for task in held:
-        candidate.hold(task.id, task.spec.demand, task.spec.host_ports)
-    candidate.last_placed = last_placed
-    return candidate
+) -> Stock:
+    """Return `a_node(name, **fields)` with one replica of each held task on it."""
+    return Stock(a_node(name, **fields), tuple(held), last_placed)
+
+
+def an_inventory(*stocks: Stock) -> Inventory:
+    """Return the inventory of these nodes, their rows in this order."""
+    inventory = Inventory(stock.node for stock in stocks)
+    for stock in stocks:
+        for task in stock.held:
+            hold(inventory, stock.node.id, task)
+        inventory.chosen(stock.node.id, stock.last_placed)
+    return inventory
+
+
+def hold(inventory: Inventory, node_id: NodeId, task: Task) -> None:
+    """Reserve for one replica of the task on the node, whether it fits or not; devices only while there are any."""
+    spec = task.spec
+    shares: list[Share] = []
+    for extra, millis in spec.extras_millis.items():
+        free = inventory.devices_free(extra, np.array([inventory.row(node_id)]))
+        if not missing(free, millis)[0]:
+            held = min(millis, DEVICE)
+            shares += [Share(extra, one, held) for one in choose(free[0].tolist(), millis)]
+    inventory.hold(node_id, task.id, spec.demand, spec.host_ports, shares)
 
 
 def a_demand(avoid: Mapping[NodeId, str] | None = None, **fields: Any) -> Demand:
-    """Return what one replica of `a_task(**fields)` asks for."""
-    return demand_of(a_task(**fields), avoid)
+    """Return what one replica of `a_task(**fields)` asks for. Any task that it wants to be near is there."""
+    return demand_of(a_task(**fields), avoid, lambda name: a_task(name=name))
 
 
 def _names(struct: type[msgspec.Struct]) -> set[str]:

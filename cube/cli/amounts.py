@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from cube.core.grammar import is_extra
 from cube.errors import InvalidInput, Objection
 from cube.wire.quantities import duration_ms
 
@@ -25,3 +28,16 @@ def pairs_option(flag: str, texts: list[str]) -> dict[str, str]:
     if wrong:
         raise InvalidInput(wrong)
     return {key: value for key, _, value in (text.partition("=") for text in texts)}
+
+
+def extras_option(flag: str, texts: list[str]) -> dict[str, int]:
+    """Read `KIND=NUMBER`, repeated: how many devices of a kind a machine has."""
+    found = pairs_option(flag, texts)
+    wrong = tuple(
+        Objection(flag, f"{kind}={number} is no number of devices; write it like gpu=8")
+        for kind, number in found.items()
+        if not is_extra(kind) or not re.fullmatch("[0-9]{1,2}", number)
+    )
+    if wrong:
+        raise InvalidInput(wrong)
+    return {kind: int(number) for kind, number in found.items()}

@@ -18,7 +18,7 @@ from cube.cli.output import (
     show_list,
     show_table,
 )
-from cube.cli.tables import allocation_table, labels_text, node_table
+from cube.cli.tables import allocation_table, extras_text, labels_text, node_table
 from cube.cli.target import ManagerOption, connect
 from cube.cli.words import cores, size
 from cube.client.manager import ManagerClient
@@ -145,6 +145,7 @@ def _facts(node: NodeView) -> list[str]:
         "cube": node.cube_version,
         "cpu": f"{cores(reserved.cpu_millis)} of {cores(capacity.cpu_millis)} cores reserved",
         "memory": f"{size(reserved.memory_bytes)} of {size(capacity.memory_bytes)} reserved",
+        "extras": extras_text(node.extras, node.extras_reserved_millis),
         "labels": labels_text(node.labels),
         "joined": f"{node.joined_at:%Y-%m-%d %H:%M:%S} UTC",
     }

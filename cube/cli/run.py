@@ -63,6 +63,7 @@ def run(
     user: flags.User = "",
     entrypoint: flags.Entrypoint = "",
     strategy: flags.Strategy = "",
+    platform: flags.Platform = "",
     stop_signal: flags.StopSignal = "",
     stop_timeout: flags.StopTimeout = "",
 ) -> int:

@@ -50,6 +50,9 @@ Entrypoint = Annotated[
     str, _option("--entrypoint", metavar="COMMAND", help="Replace the image's entrypoint.")
 ]
 Strategy = Annotated[str, _option("--strategy", metavar="NAME", help="How its nodes are picked.")]
+Platform = Annotated[
+    str, _option("--platform", metavar="OS/ARCH", help="Only nodes of it: linux/arm64.")
+]
 StopSignal = Annotated[str, _option("--stop-signal", metavar="SIGNAL", help="Sent to stop it.")]
 StopTimeout = Annotated[
     str, _option("--stop-timeout", metavar="DURATION", help="Kill it that long after.")
@@ -69,6 +72,7 @@ _SAME = {
     "volume": "volumes",
     "workdir": "workdir",
     "user": "user",
+    "platform": "platform",
     "strategy": "strategy",
     "stop_signal": "stop_signal",
 }

@@ -32,6 +32,7 @@ from cube.cli.tables import (
 from cube.cli.target import ManagerOption, connect
 from cube.cli.words import age, cores, size
 from cube.client.manager import ManagerClient
+from cube.model.extras import DEVICE
 from cube.wire.views import TaskDetail, TaskView
 
 RECENT_EVENTS = 10
@@ -109,6 +110,7 @@ def _facts(task: TaskDetail, now: datetime) -> list[str]:
     spec = task.spec
     reserved = [f"{cores(spec.cpu_millis)} cores" if spec.cpu_millis else ""]
     reserved += [f"{size(spec.memory_bytes)} memory" if spec.memory_bytes else ""]
+    reserved += [f"{millis / DEVICE:g} {extra}" for extra, millis in spec.extras_millis.items()]
     facts = {
         "name": task.name,
         "id": task.id,

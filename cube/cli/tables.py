@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cube.cli import words
 from cube.core.words import plural
 from cube.model.allocation import PortBinding
+from cube.model.extras import DEVICE
 from cube.model.node import Availability, Condition
 from cube.model.task import Goal, TaskState
 from cube.wire.views import AllocationView, EventView, NodeView, TaskView
@@ -91,7 +92,7 @@ def node_table(nodes: Iterable[NodeView], *, wide: bool = False) -> Table:
         "REASON",
     )
     if wide:
-        columns = ("ID", *columns[:-1], "ADDRESS", "PLATFORM", "VERSION", "REASON")
+        columns = ("ID", *columns[:-1], "EXTRAS", "ADDRESS", "PLATFORM", "VERSION", "REASON")
     rows = []
     for node in sorted(nodes, key=lambda n: n.name):
         heard = "-" if node.heard_ms_ago is None else words.duration(node.heard_ms_ago / 1000)
@@ -108,7 +109,8 @@ def node_table(nodes: Iterable[NodeView], *, wide: bool = False) -> Table:
             Cell(node.quarantine or node.runtime_error),
         ]
         if wide:
-            extra = (node.address or "-", node.platform, node.cube_version)
+            extras = extras_text(node.extras, node.extras_reserved_millis)
+            extra = (extras or "-", node.address or "-", node.platform, node.cube_version)
             cells = [Cell(node.id), *cells[:-1], *map(Cell, extra), cells[-1]]
         rows.append(tuple(cells))
     return Table(columns, rows)
@@ -188,6 +190,14 @@ def port_text(allocation: AllocationView) -> str:
 def labels_text(labels: dict[str, str]) -> str:
     """Labels as they are written on a command line."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def extras_text(extras: dict[str, int], reserved_millis: dict[str, int]) -> str:
+    """How much of which devices is reserved: `gpu 1.5/8`."""
+    kinds = sorted({*extras, *reserved_millis})
+    return ", ".join(
+        f"{kind} {reserved_millis.get(kind, 0) / DEVICE:g}/{extras.get(kind, 0)}" for kind in kinds
+    )
 
 
 def overview(tasks: Sequence[TaskView], nodes: Sequence[NodeView], manager: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cube.cli.amounts import pairs_option
+from cube.cli.amounts import extras_option, pairs_option
 from cube.cli.daemon import LogLevel, LogLevelOption, data_directory, serve
 from cube.cli.output import note
 from cube.cli.target import ManagerOption, resolve
@@ -34,6 +34,10 @@ Name = Annotated[
 Label = Annotated[
     list[str],
     typer.Option("-l", "--label", metavar="KEY=VALUE", help="For constraints; repeatable."),
+]
+Extra = Annotated[
+    list[str],
+    typer.Option("--extra", metavar="KIND=NUMBER", help="Devices it has: gpu=8; repeatable."),
 ]
 Data = Annotated[
     Path | None,
@@ -64,6 +68,7 @@ def start(
     manager: ManagerOption = "",
     name: Name = "",
     label: Label = [],  # noqa: B006 - typer never changes a default
+    extra: Extra = [],  # noqa: B006 - typer never changes a default
     data: Data = None,
     host: Host = DEFAULTS.host,
     port: Port = DEFAULTS.port,
@@ -82,6 +87,7 @@ def start(
         data=data or data_directory("worker"),
         name=name,
         labels=pairs_option("--label", label),
+        extras=extras_option("--extra", extra),
         docker=docker,
         cpu_millis=cores_millis(cpu, "--cpu") if cpu else 0,
         memory_bytes=size(memory, "--memory") if memory else 0,

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from cube.core import grammar, ranges
+from cube.core.paths import at, shown
 from cube.core.ranges import in_range
-from cube.core.scheduler import constraints
-from cube.core.scheduler.strategies import STRATEGIES
+from cube.core.whereabouts import constrained, extras, preferred
 from cube.errors import Objection
 from cube.model.spec import HealthCheck, Port, ProbeKind, Protocol, RestartPolicy, TaskSpec
 
@@ -22,20 +22,22 @@ MAX_TEXT = 4 * 1024
 MAX_LONG_TEXT = 32 * 1024  # values of variables and arguments: certificates and scripts live there
 MAX_TOTAL = 64 * 1024  # the spec travels in messages and in a label of each of its containers
 MAX_LABELS = 64
-MAX_CONSTRAINTS = 32
 
 
-def admit(spec: TaskSpec, *, strategies: Collection[str] = STRATEGIES) -> tuple[Objection, ...]:
-    """Return what speaks against the task, at most `MAX_OBJECTIONS`; nothing when it may enter."""
+def admit(spec: TaskSpec, *, strategies: Collection[str] | None = None) -> tuple[Objection, ...]:
+    """Return what speaks against the task, at most `MAX_OBJECTIONS`; nothing when it may enter.
+
+    `strategies` are the names of those the manager has; None where that is not known, and left to the manager.
+    """
     return tuple(islice(_objections(spec, strategies), MAX_OBJECTIONS))
 
 
-def _objections(spec: TaskSpec, strategies: Collection[str]) -> Iterator[Objection]:
+def _objections(spec: TaskSpec, strategies: Collection[str] | None) -> Iterator[Objection]:
     for rule in _RULES:
         yield from rule(spec)
-    if spec.strategy and spec.strategy not in strategies:
+    if spec.strategy and strategies is not None and spec.strategy not in strategies:
         known = ", ".join(sorted(strategies))
-        yield Objection("strategy", f"{_shown(spec.strategy)} is none; choose one of {known}")
+        yield Objection("strategy", f"{shown(spec.strategy)} is none; choose one of {known}")
 
 
 def _names(spec: TaskSpec) -> Iterator[Objection]:
@@ -44,13 +46,13 @@ def _names(spec: TaskSpec) -> Iterator[Objection]:
         example = f", for example {near}" if near else ""
         yield Objection(
             "name",
-            f"{_shown(spec.name)} is no task name; use up to {grammar.NAME_LENGTH} of a-z, 0-9, '.', '_', '-', "
+            f"{shown(spec.name)} is no task name; use up to {grammar.NAME_LENGTH} of a-z, 0-9, '.', '_', '-', "
             f"with a letter or digit at both ends{example}",
         )
     if not grammar.is_image(spec.image):
         yield Objection(
             "image",
-            f"{_shown(spec.image)} is no image reference; write it like nginx:1.27 or "
+            f"{shown(spec.image)} is no image reference; write it like nginx:1.27 or "
             "registry.example.com:5000/team/web:1",
         )
 
@@ -67,10 +69,10 @@ def _sizes(spec: TaskSpec) -> Iterator[Objection]:
         length = len(text.encode("utf-8", "surrogatepass"))
         total += length + 1
         if length > most:
-            yield Objection(_at(field, step), f"is {length} bytes long; {most} is the most")
+            yield Objection(at(field, step), f"is {length} bytes long; {most} is the most")
         if "\0" in text:
             yield Objection(
-                _at(field, step),
+                at(field, step),
                 "contains a NUL character, which ends every text in the kernel; remove it",
             )
     if total > MAX_TOTAL:
@@ -100,7 +102,7 @@ def _environment(spec: TaskSpec) -> Iterator[Objection]:
     for key in spec.env:
         if not grammar.is_environment_name(key):
             yield Objection(
-                _at("env", key), "is no variable's name; use visible characters without = or spaces"
+                at("env", key), "is no variable's name; use visible characters without = or spaces"
             )
 
 
@@ -110,28 +112,26 @@ def _labels(spec: TaskSpec) -> Iterator[Objection]:
     for key, value in spec.labels.items():
         if not grammar.is_label_key(key):
             yield Objection(
-                _at("labels", key),
+                at("labels", key),
                 "is no label; use up to 128 letters, digits, '.', '_', '-', '/', a letter or digit at both ends",
             )
         elif key.lower().startswith("cube."):
-            yield Objection(_at("labels", key), "begins with cube., which is cube's own; rename it")
+            yield Objection(at("labels", key), "begins with cube., which is cube's own; rename it")
         if not value.isprintable():
-            yield Objection(
-                _at("labels", key), "has an invisible character in its value; remove it"
-            )
+            yield Objection(at("labels", key), "has an invisible character in its value; remove it")
 
 
 def _process(spec: TaskSpec) -> Iterator[Objection]:
     if spec.user and not grammar.is_user(spec.user):
         yield Objection(
-            "user", f"{_shown(spec.user)} is no user; write it like www-data, 1000 or 1000:1000"
+            "user", f"{shown(spec.user)} is no user; write it like www-data, 1000 or 1000:1000"
         )
     if spec.workdir and (why := grammar.why_no_path(spec.workdir)):
         yield Objection("workdir", why)
     if spec.stop_signal and not grammar.is_signal(spec.stop_signal):
         yield Objection(
             "stop_signal",
-            f"{_shown(spec.stop_signal)} is no signal; write it like SIGTERM, TERM or 15",
+            f"{shown(spec.stop_signal)} is no signal; write it like SIGTERM, TERM or 15",
         )
 
 
@@ -141,7 +141,7 @@ def _rights(spec: TaskSpec) -> Iterator[Objection]:
             if why := _why_no_capability(name, all_of_them=field == "cap_drop"):
                 yield Objection(f"{field}[{index}]", why)
     for name in sorted({*spec.cap_add}.intersection(spec.cap_drop)):
-        yield Objection("cap_drop", f"{_shown(name)} is in cap_add, too; keep one of the two")
+        yield Objection("cap_drop", f"{shown(name)} is in cap_add, too; keep one of the two")
 
 
 def _why_no_capability(name: str, *, all_of_them: bool) -> str:
@@ -152,7 +152,7 @@ def _why_no_capability(name: str, *, all_of_them: bool) -> str:
     proper = name[:64].upper().removeprefix("CAP_")
     if proper in grammar.CAPABILITIES:
         return f"write {proper}"
-    return f"{_shown(name)} is no capability; write it like NET_BIND_SERVICE"
+    return f"{shown(name)} is no capability; write it like NET_BIND_SERVICE"
 
 
 def _ulimits(spec: TaskSpec) -> Iterator[Objection]:
@@ -161,9 +161,9 @@ def _ulimits(spec: TaskSpec) -> Iterator[Objection]:
         path = f"ulimits[{index}]"
         if limit.name not in grammar.ULIMITS:
             known = ", ".join(sorted(grammar.ULIMITS))
-            yield Objection(f"{path}.name", f"{_shown(limit.name)} is none; choose one of {known}")
+            yield Objection(f"{path}.name", f"{shown(limit.name)} is none; choose one of {known}")
         if limit.name in seen:
-            yield Objection(f"{path}.name", f"{_shown(limit.name)} is limited twice; keep one")
+            yield Objection(f"{path}.name", f"{shown(limit.name)} is limited twice; keep one")
         seen.add(limit.name)
         for allowed in ranges.ULIMITS:
             yield from in_range(limit, allowed, path)
@@ -180,7 +180,7 @@ def _ports(spec: TaskSpec) -> Iterator[Objection]:
         if port.host_ip and not _is_address(port.host_ip):
             yield Objection(
                 f"{path}.host_ip",
-                f"{_shown(port.host_ip)} is no IP address; write it like 127.0.0.1, or leave it out",
+                f"{shown(port.host_ip)} is no IP address; write it like 127.0.0.1, or leave it out",
             )
         # Any free host port is asked for once per container port; a fixed one is taken once.
         wanted = (port.host_port, 0 if port.host_port else port.container_port, port.protocol)
@@ -230,7 +230,7 @@ def _mounts(spec: TaskSpec) -> Iterator[Objection]:
         elif not grammar.is_volume(volume.name):
             yield Objection(
                 f"{path}.name",
-                f"{_shown(volume.name)} is no volume; use 2 to 255 letters, digits, '.', '_', '-'",
+                f"{shown(volume.name)} is no volume; use 2 to 255 letters, digits, '.', '_', '-'",
             )
         yield from _mount_point(f"{path}.path", volume.path, mounted)
     for index, tmpfs in enumerate(spec.tmpfs):
@@ -247,7 +247,7 @@ def _mount_point(path: str, text: str, mounted: dict[str, str]) -> Iterator[Obje
     elif place == "/":
         yield Objection(path, "is the root, where the image is; mount below it")
     elif place in mounted:
-        yield Objection(path, f"{_shown(place)} is taken by {mounted[place]}; mount elsewhere")
+        yield Objection(path, f"{shown(place)} is taken by {mounted[place]}; mount elsewhere")
     else:
         mounted[place] = path.rpartition(".")[0]
 
@@ -294,40 +294,6 @@ def _command_check(check: HealthCheck) -> Iterator[Objection]:
         yield Objection("health.port", "is not for command checks; remove it")
 
 
-def _placement(spec: TaskSpec) -> Iterator[Objection]:
-    if len(spec.constraints) > MAX_CONSTRAINTS:
-        yield Objection(
-            "constraints", f"has {len(spec.constraints)} entries; {MAX_CONSTRAINTS} is the most"
-        )
-    for index, text in enumerate(spec.constraints[:MAX_CONSTRAINTS]):
-        if why := _why_no_constraint(text):
-            yield Objection(f"constraints[{index}]", why)
-
-
-def _why_no_constraint(text: str) -> str:
-    if len(text) > _CONSTRAINT_LENGTH or not text.isprintable():
-        return f"is longer than {_CONSTRAINT_LENGTH} or has invisible characters; write it like zone==eu-1"
-    try:
-        constraints.parse(text)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-_CONSTRAINT_LENGTH = 256
-
-
-def _at(path: str, key: str | int) -> str:
-    if isinstance(key, int):
-        return f"{path}[{key}]"
-    return f"{path}.{key}" if grammar.is_label_key(key) else f"{path}[{_shown(key)}]"
-
-
-def _shown(text: str) -> str:
-    """Return the text in quotes, in ASCII and cut, fit for a message whatever it holds."""
-    return ascii(text[:60]) + ("..." if len(text) > 60 else "")
-
-
 _RULES: tuple[Callable[[TaskSpec], Iterator[Objection]], ...] = (
     _names,
     _numbers,
@@ -341,5 +307,7 @@ _RULES: tuple[Callable[[TaskSpec], Iterator[Objection]], ...] = (
     _mounts,
     _restarts,
     _health,
-    _placement,
+    extras,
+    constrained,
+    preferred,
 )

@@ -3,11 +3,12 @@
 Invariants (asserted by `core.invariants`):
 - `apply` is the only writer; every change is in `writes` until it is taken, with its events;
 - an index never disagrees with the records it is made from;
-- the numbers of a `Candidate` are the sum over the allocations that reserve on its node.
+- what the `Inventory` holds on a node is the sum over the allocations that reserve there.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from msgspec.structs import replace
@@ -33,8 +34,9 @@ from cube.core.changes import (
 from cube.core.effects import Snapshot, Writes
 from cube.core.lifecycle import noteworthy
 from cube.core.roster import UNPLACED, Roster, Slot, Standing
-from cube.core.scheduler.candidate import Candidate
+from cube.core.scheduler.inventory import HostPort, Inventory
 from cube.model.allocation import Allocation, Wanted
+from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Availability, Node
 from cube.model.resources import Resources
@@ -52,7 +54,7 @@ class Cluster:
         self.nodes: dict[NodeId, Node] = {}
         self.allocations: dict[AllocationId, Allocation] = {}
         self.rosters: dict[TaskId, Roster] = {}
-        self.candidates: dict[NodeId, Candidate] = {}
+        self.inventory = Inventory()
         self.draining: set[NodeId] = set()  # the nodes that are to be emptied
         self._on_node: dict[NodeId, set[AllocationId]] = {}
         self._names: dict[str, TaskId] = {}
@@ -85,8 +87,14 @@ class Cluster:
 
     def reserved(self, node_id: NodeId) -> Resources:
         """Return what is reserved on the node."""
-        candidate = self.candidates[node_id]
-        return Resources(candidate.cpu_millis, candidate.memory_bytes, candidate.disk_bytes)
+        return self.inventory.reserved(self.inventory.row(node_id))
+
+    def extras_reserved(self, node_id: NodeId) -> dict[str, int]:
+        """Return the thousandths of devices that are reserved on the node, by kind; kinds without any are left out."""
+        held: Counter[str] = Counter()
+        for (extra, _), millis in self.inventory.devices_on(self.inventory.row(node_id)).items():
+            held[extra] += millis
+        return dict(held)
 
     def take_writes(self) -> Writes:
         """Return what changed since the last call, as one transaction."""
@@ -103,7 +111,7 @@ class Cluster:
                 self._writes.tasks[task.id] = task
             case Assign(allocation=allocation):
                 self._rewrite(replace(allocation, revision=self.revision + 1))
-                self.candidates[allocation.node_id].last_placed = self.revision + 1
+                self.inventory.chosen(allocation.node_id, self.revision + 1)
             case Adopt(allocation=allocation):
                 self._rewrite(allocation)
             case PutLineage(lineage=lineage):
@@ -172,25 +180,23 @@ class Cluster:
             del self._names[task.name]
 
     def _put_node(self, node: Node) -> None:
+        known = node.id in self.nodes
         self.nodes[node.id] = node
         if node.availability is Availability.DRAINING:
             self.draining.add(node.id)
         else:
             self.draining.discard(node.id)
-        candidate = self.candidates.get(node.id)
-        if candidate is None:
-            candidate = self.candidates[node.id] = Candidate(node)
+        self.inventory.put(node)
+        if not known:
             # One that was forgotten before may come back with what it held.
             for allocation_id in self._on_node.setdefault(node.id, set()):
-                allocation = self.allocations[allocation_id]
-                if allocation.reserves:
-                    candidate.hold(allocation.task_id, allocation.demand, allocation.host_ports)
-        else:
-            candidate.node = node
+                if self.allocations[allocation_id].reserves:
+                    self._hold(self.allocations[allocation_id])
 
     def _drop_node(self, node_id: NodeId) -> None:
         self.draining.discard(node_id)
-        del self.nodes[node_id], self.candidates[node_id]
+        del self.nodes[node_id]
+        self.inventory.drop(node_id)
 
     def _put_allocation(self, allocation: Allocation) -> None:
         """Replace the record and move every index from how it stood to how it stands."""
@@ -220,20 +226,19 @@ class Cluster:
         # Also of a node that was forgotten: should it come back, what it held is there with it.
         if not allocation.gone:
             self._on_node.setdefault(allocation.node_id, set()).add(allocation.id)
-        if allocation.reserves and allocation.node_id in self.candidates:
-            self.candidates[allocation.node_id].hold(
-                allocation.task_id, allocation.demand, allocation.host_ports
-            )
+        if allocation.reserves and allocation.node_id in self.nodes:
+            self._hold(allocation)
 
     def _unlink(self, allocation: Allocation) -> None:
         on_node = self._on_node.setdefault(allocation.node_id, set())
         on_node.discard(allocation.id)
         if not on_node and allocation.node_id not in self.nodes:
             del self._on_node[allocation.node_id]
-        if allocation.reserves and allocation.node_id in self.candidates:
-            self.candidates[allocation.node_id].let_go(
-                allocation.task_id, allocation.demand, allocation.host_ports
-            )
+        if allocation.reserves and allocation.node_id in self.nodes:
+            self.inventory.let_go(*_held(allocation))
+
+    def _hold(self, allocation: Allocation) -> None:
+        self.inventory.hold(*_held(allocation))
 
     def _drop_allocation(self, allocation_id: AllocationId) -> None:
         allocation = self.allocations.pop(allocation_id)
@@ -241,6 +246,14 @@ class Cluster:
         roster = self.rosters[allocation.task_id]
         roster.present -= _present(allocation)
         roster.slots[allocation.slot].leaving.pop(allocation_id, None)
+
+
+def _held(
+    allocation: Allocation,
+) -> tuple[NodeId, TaskId, Resources, tuple[HostPort, ...], tuple[Share, ...]]:
+    """Return what it holds, as the inventory is told of it."""
+    one = allocation
+    return one.node_id, one.task_id, one.demand, one.host_ports, one.devices
 
 
 def _present(allocation: Allocation) -> bool:

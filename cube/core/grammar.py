@@ -32,6 +32,8 @@ _IMAGE_LENGTH = 600  # name, tag and the longest digest
 _ID = re.compile(r"[0-9a-f]{64}")  # a bare one would be taken for an image's id
 
 _VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
+_EXTRA = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_PLATFORM = re.compile(r"[a-z0-9]{1,16}/[a-z0-9_]{1,16}(?:/[a-z0-9]{1,8})?")
 _LABEL_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?")
 _HTTP_PATH = re.compile(r"/[!-~]{0,2047}")
@@ -86,6 +88,16 @@ def is_image(text: str) -> bool:
 def is_volume(text: str) -> bool:
     """Whether the engine takes it as a volume's name. A path is none."""
     return _VOLUME.fullmatch(text) is not None
+
+
+def is_extra(text: str) -> bool:
+    """Whether a kind of devices may be called so."""
+    return _EXTRA.fullmatch(text) is not None
+
+
+def is_platform(text: str) -> bool:
+    """Whether it names a platform as images do: `linux/arm64`."""
+    return _PLATFORM.fullmatch(text) is not None
 
 
 def is_label_key(text: str) -> bool:

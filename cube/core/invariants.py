@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from cube.core.cluster import Cluster
 from cube.core.roster import Standing, standing_of
+from cube.model.extras import DEVICE
 from cube.model.ids import allocation_id
 from cube.model.node import Condition
 from cube.model.resources import NOTHING
@@ -21,7 +22,7 @@ def violations(cluster: Cluster) -> list[str]:
         one_live_allocation,
         identities_are_unique,
         nothing_over_committed,
-        candidates_add_up,
+        inventory_adds_up,
         rosters_add_up,
         lost_nodes_hold_nothing_live,
     )
@@ -52,28 +53,42 @@ def identities_are_unique(cluster: Cluster) -> Iterator[str]:
 
 def nothing_over_committed(cluster: Cluster) -> Iterator[str]:
     """Reservations fit the node and a host port is given once, unless the node itself shrank."""
-    for node_id, candidate in cluster.candidates.items():
-        for port, holders in candidate.ports.items():
+    inventory = cluster.inventory
+    for node_id in cluster.nodes:
+        row = inventory.row(node_id)
+        for port, holders in inventory.ports_on(row).items():
             if holders > 1:
                 yield f"host port {port} of {node_id} is given {holders} times"
-        free = candidate.free
+        for (extra, device), millis in inventory.devices_on(row).items():
+            if millis > DEVICE or device >= cluster.nodes[node_id].facts.extras.get(extra, 0):
+                yield f"{extra} {device} of {node_id} is given by {millis} thousandths"
+        free = inventory.free(row)
         if min(free.cpu_millis, free.memory_bytes, free.disk_bytes) < 0:
             yield f"node {node_id} is over-committed: {free} is free"
 
 
-def candidates_add_up(cluster: Cluster) -> Iterator[str]:
-    """What a candidate holds is the sum over the allocations that reserve on its node."""
-    for node_id, candidate in cluster.candidates.items():
+def inventory_adds_up(cluster: Cluster) -> Iterator[str]:
+    """What the inventory holds on a node is the sum over the allocations that reserve there."""
+    inventory = cluster.inventory
+    if inventory.nodes != cluster.nodes:
+        yield f"the inventory knows {sorted(inventory.nodes)}, the cluster {sorted(cluster.nodes)}"
+    for node_id in cluster.nodes:
+        row = inventory.row(node_id)
         holding = [
             one for one in cluster.allocations.values() if one.node_id == node_id and one.reserves
         ]
         total = sum((one.demand for one in holding), NOTHING)
-        if total != cluster.reserved(node_id) or candidate.count != len(holding):
+        if total != cluster.reserved(node_id) or inventory.count[row] != len(holding):
             yield f"node {node_id} counts {cluster.reserved(node_id)}, its allocations {total}"
-        if dict(Counter(one.task_id for one in holding)) != candidate.tasks:
-            yield f"node {node_id} counts {candidate.tasks} by task"
-        if Counter(port for one in holding for port in one.host_ports) != Counter(candidate.ports):
-            yield f"node {node_id} counts host ports {candidate.ports}"
+        if Counter(one.task_id for one in holding) != inventory.tasks_on(row):
+            yield f"node {node_id} counts {inventory.tasks_on(row)} by task"
+        if Counter(port for one in holding for port in one.host_ports) != inventory.ports_on(row):
+            yield f"node {node_id} counts host ports {inventory.ports_on(row)}"
+        shares: Counter[tuple[str, int]] = Counter()
+        for share in (share for one in holding for share in one.devices):
+            shares[share.extra, share.device] += share.millis
+        if shares != inventory.devices_on(row):
+            yield f"node {node_id} counts devices {inventory.devices_on(row)}"
         left = {one.id for one in cluster.allocations.values() if one.node_id == node_id}
         gone = {one.id for one in cluster.allocations.values() if one.gone}
         if set(cluster.on_node(node_id)) != left - gone:

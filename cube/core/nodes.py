@@ -162,6 +162,7 @@ def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
         slot=allocation.slot,
         generation=allocation.generation,
         spec=cluster.tasks[allocation.task_id].spec,
+        devices=allocation.devices,
         first_restart=seen.restart + (seen.phase >= Phase.RUNNING),
         runs_over=seen.restart + (seen.phase >= Phase.EXITED),
         revision=allocation.revision,

@@ -18,7 +18,8 @@ from cube.core.reconcile.slots import (
 )
 from cube.core.roster import UNPLACED
 from cube.core.scheduler.place import demand_of, why_not
-from cube.core.scheduler.strategies import STRATEGIES, Strategy
+from cube.core.scheduler.strategies import STRATEGIES
+from cube.core.scheduler.strategy import Strategy
 from cube.model.ids import TaskId
 from cube.model.task import Goal, Task
 from cube.model.timing import Instant, Timing
@@ -116,7 +117,7 @@ class Planning:
         slots = self._cluster.rosters[task.id].slots
         slot = slots[min(numbers)]
         avoid = {node: why for node, (_, why) in slot.avoid.items()}
-        words = why_not(demand_of(task, avoid=avoid), self._cluster.candidates)
+        words = why_not(demand_of(task, avoid, self._cluster.named), self._cluster.inventory)
         if words is None or words.sentence() == slot.waiting:
             return []
         return [refused(task, sorted(numbers), words)]

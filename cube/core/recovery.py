@@ -176,6 +176,7 @@ def _adopt(
             template_revision=task.template_revision if current else task.template_revision - 1,
             demand=spec.demand,
             host_ports=spec.host_ports,
+            devices=described.devices,
             assigned_ms=now.wall_ms,
             revision=described.revision,
             observed=replace(observed, epoch=told.epoch),

@@ -117,6 +117,8 @@ def node_view(node: Node, core: Core, now: Instant) -> NodeView:
         labels=facts.labels,
         capacity=facts.capacity,
         reserved=core.cluster.reserved(node.id),
+        extras=facts.extras,
+        extras_reserved_millis=core.cluster.extras_reserved(node.id),
         usage=core.usage(node.id),
         allocations=len(core.cluster.on_node(node.id)),
         heard_ms_ago=None if heard is None else round((now.monotonic - heard) * 1000),

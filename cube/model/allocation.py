@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.resources import NOTHING, Resources
 from cube.model.spec import Protocol
@@ -198,6 +199,7 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         NOTHING  # what it reserves; its own, because the task's may have changed since
     )
     host_ports: tuple[tuple[int, Protocol], ...] = ()
+    devices: tuple[Share, ...] = ()  # which, so that a restarted manager knows; none on old records
     assigned_ms: int = 0
     revision: int = 0  # of the event that assigned it; its containers carry it as a label
     wanted: Wanted = Wanted.RUN

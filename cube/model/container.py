@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from cube.model.allocation import Exit, PortBinding
+from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId
 from cube.model.spec import TaskSpec
 
@@ -20,6 +21,7 @@ class RunLabel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     restart: int
     spec: TaskSpec
     revision: int = 0  # of the ledger when the allocation was assigned
+    devices: tuple[Share, ...] = ()
 
 
 class ContainerState(StrEnum):

@@ -33,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: str = ""
     platform: str = "linux/amd64"
     capacity: Resources = NOTHING
+    extras: dict[str, int] = {}  # whole devices by kind: {"gpu": 8}
     labels: dict[str, str] = {}
     engine_version: str = ""
     cube_version: str = ""

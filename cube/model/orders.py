@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cube.model.allocation import Observed
+from cube.model.extras import Share
 from cube.model.ids import AllocationId, TaskId
 from cube.model.spec import TaskSpec
 
@@ -17,6 +18,7 @@ class Run(msgspec.Struct, frozen=True, tag="run", gc=False, kw_only=True):
     slot: int
     generation: int
     spec: TaskSpec
+    devices: tuple[Share, ...] = ()
     first_restart: int = 0
     """One more than the newest run known to have had a container: where a worker that finds none goes on."""
     runs_over: int = 0
@@ -56,3 +58,4 @@ class Description(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     revision: int
     spec: TaskSpec
     observed: Observed
+    devices: tuple[Share, ...] = ()

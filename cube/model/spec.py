@@ -101,6 +101,24 @@ class HealthCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     grace_ms: int = 0
 
 
+class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A label over whose values replicas are spread evenly, as far as they can be. `weight`: beside other spreads."""
+
+    label: str
+    weight: int = 50
+
+
+class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a node had better be: one that meets the constraint `when`, or one that runs a replica of task `near`.
+
+    A negative weight: had better not be.
+    """
+
+    when: str = ""
+    near: str = ""
+    weight: int = 50
+
+
 class TaskSpec(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 ):
@@ -120,6 +138,7 @@ class TaskSpec(
     cpu_millis: int = 0  # reserved when placed and limited when run; 0: neither
     memory_bytes: int = 0
     disk_bytes: int = 0  # reserved only: the engine's storage driver knows no limit
+    extras_millis: dict[str, int] = {}  # thousandths of devices by kind: {"gpu": 500}
     pids_limit: int = 4096  # a fork bomb must not take the host down
     ulimits: tuple[Ulimit, ...] = ()
     cap_add: tuple[str, ...] = ()
@@ -138,7 +157,10 @@ class TaskSpec(
     health: HealthCheck | None = None
     on_disconnect: OnDisconnect = OnDisconnect.KEEP
 
+    platform: str = ""  # "linux/arm64"; empty: any
     constraints: tuple[str, ...] = ()  # "zone==eu-1", "disk!=hdd"
+    spread: tuple[Spread, ...] = ()
+    prefer: tuple[Preference, ...] = ()
     max_per_node: int = 0  # 0: no limit
     strategy: str = ""  # empty: the cluster's
 
@@ -156,5 +178,12 @@ class TaskSpec(
     def template(self) -> TaskSpec:
         """The part whose change needs new containers: everything but where and how many."""
         return msgspec.structs.replace(
-            self, replicas=1, constraints=(), max_per_node=0, strategy=""
+            self,
+            replicas=1,
+            platform="",
+            constraints=(),
+            spread=(),
+            prefer=(),
+            max_per_node=0,
+            strategy="",
         )

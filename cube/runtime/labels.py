@@ -12,6 +12,7 @@ from hashlib import blake2s
 import msgspec
 
 from cube.model.allocation import Failure, FailureKind
+from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId, split_allocation_id
 from cube.model.spec import TaskSpec
 from cube.runtime.contract import RunLabel, RuntimeFailure
@@ -27,6 +28,7 @@ RESTART = "cube.restart"
 ALLOCATION = "cube.allocation"
 REVISION = "cube.revision"
 SPEC = "cube.spec"
+DEVICES = "cube.devices"  # only where there are any
 
 NAMES_TRIED = 8  # strangers holding eight names with our hash in them are no accident
 HOSTNAME_LONGEST = 63  # RFC 1123
@@ -42,8 +44,10 @@ def encode_label(label: RunLabel) -> dict[str, str]:
             )
         )
     task_id, slot, generation = split_allocation_id(label.allocation_id)
+    devices = msgspec.json.encode(label.devices).decode()
     return {
         **label.spec.labels,
+        **({DEVICES: devices} if label.devices else {}),
         CLUSTER: label.cluster_id,
         NODE: label.node_id,
         TASK: task_id,
@@ -68,6 +72,7 @@ def decode_label(labels: Mapping[str, str]) -> RunLabel | None:
             restart=int(labels[RESTART]),
             spec=msgspec.json.decode(labels[SPEC], type=TaskSpec),
             revision=int(labels.get(REVISION, "0")),
+            devices=msgspec.json.decode(labels.get(DEVICES, "[]"), type=tuple[Share, ...]),
         )
     except (KeyError, ValueError):  # msgspec's errors are ValueErrors
         return None

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from cube.model.allocation import Exit, PortBinding
+from cube.model.extras import env_of
 from cube.model.ids import split_allocation_id
 from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol, TaskSpec
@@ -65,6 +66,7 @@ def _environment(label: RunLabel) -> dict[str, str]:
         "CUBE_SLOT": str(slot),
         "CUBE_NODE": label.node_id,
         "CUBE_FENCE": str(generation),
+        **env_of(label.devices),
         **label.spec.env,
     }
 

@@ -7,20 +7,52 @@ from typing import Any
 
 from cube.model.ids import TaskId
 from cube.model.spec import OnDisconnect, PullPolicy, TaskSpec
-from cube.wire.fields import Field, boolean, choice, each, integer, require, text, written
+from cube.wire.fields import (
+    Field,
+    boolean,
+    choice,
+    each,
+    integer,
+    mapping,
+    require,
+    text,
+    written,
+)
 from cube.wire.health import health
-from cube.wire.objections import Objections, at, shown, wrong
-from cube.wire.quantities import cores_millis, duration_ms, size
+from cube.wire.objections import Objections, Reader, at, shown, wrong
+from cube.wire.quantities import cores_millis, device_millis, duration_ms, size
 from cube.wire.shorthand import (
     Restart,
     command,
     environment,
     port,
+    preference,
     restart,
+    spread,
     tmpfs,
     ulimits,
     volume,
 )
+
+
+def _amounts(read: Reader[int]) -> Reader[dict[str, int]]:
+    """Return the reader of a mapping of amounts by kind."""
+
+    def read_amounts(value: object, path: str) -> dict[str, int]:
+        objections = Objections()
+        found: dict[str, int] = {}
+        for kind, item in mapping(value, path).items():
+            if objections.full:
+                break
+            found[kind] = objections.read(read, item, at(path, kind)) or 0
+        objections.raise_any()
+        return found
+
+    return read_amounts
+
+
+extras = _amounts(device_millis)
+numbers = _amounts(integer)
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NO_UUID = "00000000-0000-0000-0000-000000000000"  # how Go writes an id that was not set
@@ -54,6 +86,8 @@ FIELDS = {
     "memory_bytes": Field("memory_bytes", integer),
     "disk": Field("disk_bytes", size),
     "disk_bytes": Field("disk_bytes", integer),
+    "extras": Field("extras_millis", extras),
+    "extras_millis": Field("extras_millis", numbers),
     "pids_limit": Field("pids_limit", integer),
     "ulimits": Field("ulimits", ulimits),
     "cap_add": Field("cap_add", each(text)),
@@ -70,7 +104,10 @@ FIELDS = {
     "stop_grace_ms": Field("stop_grace_ms", integer),
     "health": Field("health", health),
     "on_disconnect": Field("on_disconnect", choice(OnDisconnect)),
+    "platform": Field("platform", text),
     "constraints": Field("constraints", each(text)),
+    "spread": Field("spread", each(spread)),
+    "prefer": Field("prefer", each(preference)),
     "max_per_node": Field("max_per_node", integer),
     "strategy": Field("strategy", text),
 }
@@ -84,10 +121,11 @@ HINTS = {
     **dict.fromkeys(("http", "tcp", "interval", "intervalms", "timeout", "timeoutms"), _IN_HEALTH),
     **dict.fromkeys(("grace", "gracems", "retries", "failures", "successes"), _IN_HEALTH),
     **dict.fromkeys(("containerport", "hostport", "protocol", "hostip"), _IN_PORTS),
-    **dict.fromkeys(("privileged", "devices", "gpus", "securityopt", "cgroupparent"), _NOT_OFFERED),
+    **dict.fromkeys(("privileged", "devices", "securityopt", "cgroupparent"), _NOT_OFFERED),
     **dict.fromkeys(("network", "networks", "networkmode", "pid", "ipc"), _NOT_OFFERED),
     **dict.fromkeys(("usernsmode", "runtime", "sysctls"), _NOT_OFFERED),
     **dict.fromkeys(("services", "deploy", "build", "dependson"), _COMPOSE),
+    "gpus": 'did you mean `extras`? Write {"gpu": 1}',
     "apiversion": "this looks like a Kubernetes manifest; see the files in task-examples",
     "spec": "send what is inside it: the keys of a task stand at the top",
     "environment": "did you mean `env`?",

@@ -59,3 +59,17 @@ def cores_millis(value: object, path: str) -> int:
     if millis != int(millis):
         raise wrong(path, "is finer than a thousandth of a core; round it")
     return int(millis)
+
+
+def device_millis(value: object, path: str) -> int:
+    """Read a number of devices, or a part of one (`2`, `0.5`), as thousandths of a device."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value * 1000
+    if not isinstance(value, WrittenFloat):
+        raise wrong(
+            path, f"expected a number of devices like 2, or a part like 0.5, got {shown(value)}"
+        )
+    millis = Decimal(value.text) * 1000
+    if millis != int(millis):
+        raise wrong(path, "is finer than a thousandth of a device; round it")
+    return int(millis)

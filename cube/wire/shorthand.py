@@ -9,7 +9,16 @@ import re
 import shlex
 from typing import NamedTuple
 
-from cube.model.spec import Port, Protocol, RestartPolicy, Tmpfs, Ulimit, Volume
+from cube.model.spec import (
+    Port,
+    Preference,
+    Protocol,
+    RestartPolicy,
+    Spread,
+    Tmpfs,
+    Ulimit,
+    Volume,
+)
 from cube.wire.fields import (
     Field,
     Table,
@@ -218,3 +227,36 @@ def restart(value: object, path: str) -> Restart:
         if times := _ON_FAILURE_TIMES.fullmatch(value):
             return Restart(RestartPolicy.ON_FAILURE, int(times[1]))
     raise wrong(path, f"expected always, on-failure, on-failure:5 or never, got {shown(value)}")
+
+
+_SPREAD = Table({"label": Field("label", text), "weight": Field("weight", integer)})
+
+
+def spread(value: object, path: str) -> Spread:
+    """Read what replicas are spread over: a label, or a mapping with its weight."""
+    if isinstance(value, str):
+        return Spread(value)
+    objections = Objections()
+    values = read_fields(mapping(value, path), path, _SPREAD, objections)
+    require(values, "label", path, "name the label to spread over", objections)
+    objections.raise_any()
+    return Spread(**values)
+
+
+_PREFERENCE = Table(
+    {
+        "when": Field("when", text),
+        "near": Field("near", text),
+        "weight": Field("weight", integer),
+    }
+)
+
+
+def preference(value: object, path: str) -> Preference:
+    """Read what a node had better be: a constraint, or a mapping of `when` or `near` with a weight."""
+    if isinstance(value, str):
+        return Preference(value)
+    objections = Objections()
+    values = read_fields(mapping(value, path), path, _PREFERENCE, objections)
+    objections.raise_any()
+    return Preference(**values)

@@ -115,6 +115,8 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     capacity: Resources
     reserved: Resources
+    extras: dict[str, int]
+    extras_reserved_millis: dict[str, int]
     usage: Usage | None
     allocations: int
     heard_ms_ago: int | None

@@ -103,6 +103,7 @@ class Executor:
             restart=step.restart,
             spec=step.spec,
             revision=step.revision,
+            devices=step.devices,
         )
 
     def _note(self, id: AllocationId, progress: PullProgress) -> None:

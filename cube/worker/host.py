@@ -33,6 +33,7 @@ def facts(settings: WorkerSettings, engine: EngineFacts | None, address: str) ->
         platform=engine.platform if engine is not None else _platform(),
         capacity=_capacity(settings, engine),
         labels=settings.labels,
+        extras=settings.extras,
         engine_version=engine.version if engine is not None else "",
         cube_version=cube.__version__,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from tests.bench import hundred, start, status, submit, swarm
+from tests.bench import hundred, start, status, submit, swarm, throughput
 from tests.bench.cluster import environment
 
 
@@ -19,6 +19,7 @@ def main() -> None:
         ("swarm", swarm, "--rounds", 3),
         ("submit", submit, "--seconds", 10),
         ("status", status, "--rounds", 30),
+        ("throughput", throughput, "--rounds", 5),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")

@@ -83,6 +83,8 @@ def node(name: str = "w1", **changes: Any) -> NodeView:
         "labels": {},
         "capacity": Resources(4000, 8 * 1024**3),
         "reserved": NOTHING,
+        "extras": {},
+        "extras_reserved_millis": {},
         "usage": None,
         "allocations": 0,
         "heard_ms_ago": 400,

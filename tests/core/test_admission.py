@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 
 from cube.core.admission import MAX_LABELS, MAX_LONG_TEXT, MAX_OBJECTIONS, MAX_TEXT, admit
+from cube.core.scheduler.strategies import STRATEGIES
 from cube.model.spec import (
     HealthCheck,
     Port,
+    Preference,
     ProbeKind,
     Protocol,
     RestartPolicy,
+    Spread,
     TaskSpec,
     Tmpfs,
     Ulimit,
@@ -26,7 +29,8 @@ HTTP, TCP, COMMAND = ProbeKind
 
 
 def objections_to(**fields: Any) -> dict[str, str]:
-    return {objection.path: objection.message for objection in admit(a_spec(**fields))}
+    objections = admit(a_spec(**fields), strategies=STRATEGIES)
+    return {objection.path: objection.message for objection in objections}
 
 
 def test_a_task_with_everything_is_admitted() -> None:
@@ -406,7 +410,9 @@ def test_a_health_check_says_all_it_needs_and_no_more(
     assert list(objections_to(health=check, ports=ports)) == paths
 
 
-@pytest.mark.parametrize("text", ["zone", "zone=eu", "==eu", "zone==", "x" * 257, "zone==\u202eeu"])
+@pytest.mark.parametrize(
+    "text", ["my zone", "zone=eu", "==eu", "zone==", "x" * 257, "zone==\u202eeu"]
+)
 def test_a_constraint_that_cannot_be_read_is_refused_by_its_place(text: str) -> None:
     objections = objections_to(constraints=("zone==eu-1", text))
 
@@ -418,9 +424,65 @@ def test_constraints_are_few() -> None:
     assert list(objections_to(constraints=("a==b",) * 33)) == ["constraints"]
 
 
+def test_extras_are_parts_of_one_device_or_whole_ones() -> None:
+    assert not objections_to(extras_millis={"gpu": 500, "nvme-disk": 2000, "tpu": 1000})
+    assert objections_to(
+        extras_millis={"gpu": 1500, "tpu": 0, "fpga": -1, "GPU": 1000, "a": 10**40}
+    ) == {
+        "extras_millis.gpu": "is 1.5 devices; a replica gets a part of one, below 1, or whole ones",
+        "extras_millis.tpu": "is 0; write 1 to 64000 thousandths",
+        "extras_millis.fpga": "is -1; write 1 to 64000 thousandths",
+        "extras_millis.GPU": "is no kind of devices; use up to 32 of a-z, 0-9, '-', a letter first",
+        "extras_millis.a": "is far too large; write 1 to 64000 thousandths",
+    }
+    assert "extras_millis" in objections_to(extras_millis={f"e{n}": 1000 for n in range(9)})
+
+
+def test_a_platform_is_written_as_images_write_it() -> None:
+    assert not objections_to(platform="linux/arm64")
+    assert not objections_to(platform="linux/arm/v7")
+    assert "linux/arm64" in objections_to(platform="arm64")["platform"]
+
+
+def test_what_is_spread_over_is_a_label_with_a_weight() -> None:
+    assert not objections_to(spread=(Spread("zone"), Spread("node.name", 100)))
+    assert set(objections_to(spread=(Spread("my zone", 0), Spread("node.role", 101)))) == {
+        "spread[0].label",
+        "spread[0].weight",
+        "spread[1].label",
+        "spread[1].weight",
+    }
+    assert list(objections_to(spread=(Spread("zone"),) * 9)) == ["spread"]
+
+
+def test_a_preference_is_one_condition_or_one_other_task() -> None:
+    assert not objections_to(
+        prefer=(Preference("disk==ssd", weight=-100), Preference(near="db", weight=1))
+    )
+    wrong = (
+        Preference(),
+        Preference("disk==ssd", near="db"),
+        Preference("disk=ssd"),
+        Preference(near="no name"),
+        Preference(near="web"),
+        Preference("disk", weight=0),
+        Preference("disk", weight=-101),
+    )
+    assert list(objections_to(name="web", prefer=wrong)) == [
+        "prefer[0]",
+        "prefer[1]",
+        "prefer[2].when",
+        "prefer[3].near",
+        "prefer[4].near",
+        "prefer[5].weight",
+        "prefer[6].weight",
+    ]
+
+
 def test_the_strategy_is_one_there_is() -> None:
     assert "binpack" in objections_to(strategy="greedy")["strategy"]
     assert admit(a_spec(strategy="greedy"), strategies={"greedy"}) == ()
+    assert admit(a_spec(strategy="greedy")) == ()  # left to the manager, which knows its own
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
@@ -438,7 +500,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         volumes=(Volume("/", "/"),),
         max_restarts=-1,
         health=HealthCheck(COMMAND),
-        constraints=("x",),
+        constraints=("x=",),
         strategy="x",
     )
 

@@ -178,7 +178,8 @@ def test_an_assignment_fills_the_slot_and_reserves_on_the_node() -> None:
     assert cluster.slots(WEB.id)[1].latest == stay
     assert set(cluster.on_node(W1.id)) == {STAY.id}
     assert cluster.reserved(W1.id) == Resources(cpu_millis=500)
-    assert cluster.candidates[W1.id].last_placed == cluster.revision
+    row = cluster.inventory.row(W1.id)
+    assert cluster.inventory.last_placed[row] == cluster.revision
 
 
 def test_ordering_away_frees_nothing_until_it_is_gone() -> None:
@@ -260,7 +261,7 @@ def test_a_node_that_changes_keeps_what_it_holds() -> None:
     cluster = a_cluster(STAY)
     larger = a_node("w1", capacity=Resources(cpu_millis=64_000))
     assert applied(cluster, PutNode(larger, None)).nodes == {W1.id: larger}
-    assert cluster.candidates[W1.id].node == larger
+    assert cluster.inventory.nodes[W1.id] == larger
     assert cluster.reserved(W1.id) == Resources(cpu_millis=500)
 
 
@@ -282,4 +283,4 @@ def test_a_forgotten_node_leaves_the_record_of_former_stays() -> None:
     assert cluster.allocations == {lost.id: lost}
     applied(cluster, seen(lost, phase=Phase.REMOVED), Assign(SUCCESSOR), ForgetAllocation(lost.id))
     assert list(cluster.allocations) == [SUCCESSOR.id]
-    assert node_id("w1") not in cluster.candidates
+    assert node_id("w1") not in cluster.inventory.nodes

@@ -11,7 +11,9 @@ from cube.core.cluster import Cluster
 from cube.core.effects import Snapshot
 from cube.core.invariants import violations
 from cube.model.allocation import Phase, Wanted
+from cube.model.extras import Share
 from cube.model.node import Condition
+from cube.model.resources import NOTHING
 from cube.model.spec import Port, Protocol
 from tests.builders import GIB, a_node, a_task, an_allocation
 
@@ -55,30 +57,32 @@ def recorded_under_another_name(cluster: Cluster) -> None:
 
 
 def over_committed(cluster: Cluster) -> None:
-    (candidate, _) = cluster.candidates.values()
+    (node, _) = cluster.nodes.values()
     (task,) = cluster.tasks.values()
     for slot in range(2, 12):
         cluster._put_allocation(
-            an_allocation(
-                task, candidate.node, slot=slot, demand=replace(task.spec.demand, memory_bytes=GIB)
-            )
+            an_allocation(task, node, slot=slot, demand=replace(task.spec.demand, memory_bytes=GIB))
         )
 
 
 def counted_wrongly(cluster: Cluster) -> None:
-    (candidate, _) = cluster.candidates.values()
-    candidate.memory_bytes += 1
+    cluster.inventory.memory_free[0] -= 1
 
 
 def counted_by_task_wrongly(cluster: Cluster) -> None:
-    (candidate, _) = cluster.candidates.values()
     (task,) = cluster.tasks.values()
-    candidate.tasks[task.id] += 1
+    cluster.inventory._replicas.add(task.id, 0)
+
+
+def device_given_twice(cluster: Cluster) -> None:
+    (node, _) = cluster.nodes.values()
+    cluster.inventory.put(replace(node, facts=replace(node.facts, extras={"gpu": 1})))
+    (task,) = cluster.tasks.values()
+    cluster.inventory.hold(node.id, task.id, NOTHING, (), [Share("gpu", 0, 1000)] * 2)
 
 
 def ports_counted_wrongly(cluster: Cluster) -> None:
-    (candidate, _) = cluster.candidates.values()
-    candidate.ports[8080, Protocol.TCP] = 1
+    cluster.inventory._ports.add((8080, Protocol.TCP), 0)
 
 
 def held_by_the_wrong_node(cluster: Cluster) -> None:
@@ -108,7 +112,7 @@ BROKEN: list[tuple[Callable[[Cluster], None], str]] = [
     (over_committed, "is over-committed"),
     (counted_wrongly, "counts"),
     (counted_by_task_wrongly, "by task"),
-    (ports_counted_wrongly, "counts host ports"),
+    (device_given_twice, "gpu 0 of"),
     (held_by_the_wrong_node, "is said to hold"),
     (standing_wrongly, "counts"),
     (present_wrongly, "allocations left"),

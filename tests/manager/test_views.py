@@ -140,8 +140,8 @@ def test_an_event_does_not_speak_of_what_it_is_not_about() -> None:
 def test_a_node_is_shown_with_what_is_reserved_used_and_how_long_ago_it_was_heard(
     world: World,
 ) -> None:
-    world.join("w1", labels={"zone": "eu-1"})
-    world.submit(replicas=2, cpu_millis=250)
+    world.join("w1", labels={"zone": "eu-1"}, extras={"gpu": 4})
+    world.submit(replicas=2, cpu_millis=250, extras_millis={"gpu": 500})
     usage = Usage(cpu_millis=10)
     world.tell(Renew(node_id("w1"), 1, usage=usage))
     node = world.core.cluster.nodes[node_id("w1")]
@@ -161,6 +161,8 @@ def test_a_node_is_shown_with_what_is_reserved_used_and_how_long_ago_it_was_hear
         labels={"zone": "eu-1"},
         capacity=CAPACITY,
         reserved=Resources(cpu_millis=500),
+        extras={"gpu": 4},
+        extras_reserved_millis={"gpu": 1000},
         usage=usage,
         allocations=2,
         heard_ms_ago=1_500,

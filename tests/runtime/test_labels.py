@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cube.model.allocation import FailureKind
 from cube.model.container import RunLabel
+from cube.model.extras import Share
 from cube.model.ids import NodeId, TaskId, allocation_id
 from cube.model.spec import HealthCheck, Port, ProbeKind, Protocol, RestartPolicy, TaskSpec
 from cube.runtime.contract import RuntimeFailure
@@ -131,3 +132,9 @@ def test_a_host_name_is_valid_and_shows_the_slot(name: str, expected: str) -> No
 
     assert hostname(label) == expected
     assert len(hostname(label)) <= 63
+
+
+def test_devices_are_remembered_by_the_container_and_left_out_where_there_are_none() -> None:
+    held = replace(LABEL, devices=(Share("gpu", 3, 500),))
+    assert decode_label(encode_label(held)) == held
+    assert "cube.devices" not in encode_label(LABEL)

@@ -20,7 +20,7 @@ from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
 from cube.core.reconcile import slots
 from cube.core.roster import Roster
-from cube.core.scheduler.candidate import Candidate
+from cube.core.scheduler.inventory import Inventory
 from cube.core.worker import core as worker_core
 from cube.core.worker import outcome
 from cube.core.worker.core import WorkerCore
@@ -153,12 +153,12 @@ def wait_for_room(roster: Roster, task: Task) -> int | None:
 _out_of_work = slots._out_of_work
 
 
-def keep_ports(candidate: Candidate, task_id: Any, demand: Any, ports: Any) -> None:
+def keep_ports(inventory: Inventory, node_id: Any, task_id: Any, demand: Any, ports: Any) -> None:
     """The memory is free again, the ports are not."""
-    _let_go(candidate, task_id, demand, ())
+    _let_go(inventory, node_id, task_id, demand, ())
 
 
-_let_go = Candidate.let_go
+_let_go = Inventory.let_go
 
 
 def count_again(brake: Brake, losing: Any, nodes: int, at: float) -> bool:
@@ -301,7 +301,7 @@ VARIANTS = {
     "uses a generation twice": _patched(slots, "_next", same_generation),
     "places the successor before the former is gone": _patched(slots, "_leaving", lambda _: False),
     "believes any observation": _patched(nodes, "observe", believe),
-    "never frees a host port": _patched(Candidate, "let_go", keep_ports),
+    "never frees a host port": _patched(Inventory, "let_go", keep_ports),
     "revives what was stopped": _patched(wishes, "scale", revive),
     "has no brake": _patched(Brake, "check", lambda *_: False),
     "counts one lost node again and again": _patched(Brake, "check", count_again),

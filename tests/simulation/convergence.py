@@ -77,10 +77,12 @@ def _is_held_up(task: Task, core: ManagerCore) -> bool:
     for number in roster.outdated if short else ():
         latest = roster.slots[number].latest
         assert latest is not None
-        room = core.cluster.candidates[latest.node_id].copy()
-        room.let_go(latest.task_id, latest.demand, latest.host_ports)
-        if place(demand_of(task), 1, {latest.node_id: room}, STRATEGIES["spread"]).nodes:
-            return False
+        inventory, here = core.cluster.inventory, (latest.node_id,)
+        with inventory.without(
+            latest.node_id, latest.task_id, latest.demand, latest.host_ports, latest.devices
+        ):
+            if place(demand_of(task), 1, inventory, STRATEGIES["spread"], only=here).nodes:
+                return False
     return short > 0
 
 
@@ -121,7 +123,7 @@ def _vacant(task: Task, slot: Slot, core: ManagerCore, now: float) -> str:
         return f"{slot.latest.id} is still being removed"
     avoid = {node_id: why for node_id, (_, why) in slot.avoided(now).items()}
     strategy = STRATEGIES[task.spec.strategy or "spread"]
-    if place(demand_of(task, avoid=avoid), 1, core.cluster.candidates, strategy).nodes:
+    if place(demand_of(task, avoid, core.cluster.named), 1, core.cluster.inventory, strategy).nodes:
         return "it would fit, and is not placed"
     return ""
 

@@ -161,6 +161,7 @@ class Engine:
             allocation_id=step.id,
             restart=step.restart,
             spec=step.spec,
+            devices=step.devices,
         )
         return self.add(label).seen
 

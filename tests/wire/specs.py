@@ -11,10 +11,12 @@ from cube.model.spec import (
     HealthCheck,
     OnDisconnect,
     Port,
+    Preference,
     ProbeKind,
     Protocol,
     PullPolicy,
     RestartPolicy,
+    Spread,
     TaskSpec,
     Tmpfs,
     Ulimit,
@@ -95,6 +97,7 @@ SPECS = st.fixed_dictionaries(
         "cpu_millis": NUMBER,
         "memory_bytes": NUMBER,
         "disk_bytes": NUMBER,
+        "extras_millis": st.dictionaries(WORD, NUMBER, max_size=3),
         "pids_limit": NUMBER,
         "ulimits": _tuples(st.builds(Ulimit, WORD, NUMBER, NUMBER)),
         "cap_add": _tuples(WORD),
@@ -110,7 +113,10 @@ SPECS = st.fixed_dictionaries(
         "stop_grace_ms": NUMBER,
         "health": st.none() | _HEALTH,
         "on_disconnect": st.sampled_from(OnDisconnect),
+        "platform": WORD,
         "constraints": _tuples(WORD),
+        "spread": _tuples(st.builds(Spread, WORD, NUMBER)),
+        "prefer": _tuples(st.builds(Preference, WORD, WORD, NUMBER)),
         "max_per_node": NUMBER,
         "strategy": WORD,
     },
@@ -125,7 +131,7 @@ PLAIN_VALUES = st.recursive(
 """Whatever a JSON body may hold."""
 
 _CANONICAL = [field.name for field in msgspec.structs.fields(TaskSpec)]
-_SHORT = ["cpu", "cpus", "memory", "disk", "stop_grace", "id"]
+_SHORT = ["extras", "cpu", "cpus", "memory", "disk", "stop_grace", "id"]
 _EVENT = ["ID", "Task", "State", "Timestamp"]
 _THEIRS = ["Name", "ExposedPorts", "ExposedPort", "PortBindings", "HealthCheck", "RestartPolicy"]
 KEYS = st.sampled_from([*_CANONICAL, *_SHORT, *_EVENT, *_THEIRS])

@@ -14,9 +14,11 @@ from cube.model.spec import (
     HealthCheck,
     OnDisconnect,
     Port,
+    Preference,
     ProbeKind,
     PullPolicy,
     RestartPolicy,
+    Spread,
     TaskSpec,
     Tmpfs,
     Ulimit,
@@ -303,3 +305,47 @@ def test_a_yaml_bomb_costs_nothing() -> None:
 
     with pytest.raises(InvalidInput, match="more than 10000 keys and list items"):
         load_file("bomb.yaml", "\n".join(lines).encode())
+
+
+def test_extras_are_read_as_devices_and_kept_as_thousandths() -> None:
+    (document,) = load_file("t.json", b'{"name":"a","image":"b","extras":{"gpu":0.5,"tpu":2}}')
+    assert decode_task(document).spec.extras_millis == {"gpu": 500, "tpu": 2000}
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        (b'{"gpu":0.0001}', "extras.gpu"),
+        (b'{"gpu":"two"}', "extras.gpu"),
+        (b'{"gpu":true}', "extras.gpu"),
+        (b"3", "extras"),
+    ],
+)
+def test_extras_that_are_no_amounts_are_objected_to_by_path(given: bytes, path: str) -> None:
+    (document,) = load_file("t.json", b'{"name":"a","image":"b","extras":' + given + b"}")
+    with pytest.raises(InvalidInput) as refused:
+        decode_task(document)
+    assert [one.path for one in refused.value.objections] == [path]
+
+
+def test_spread_and_preferences_have_short_forms() -> None:
+    text = """
+name: a
+image: b
+spread: [zone, {label: rack, weight: 10}]
+prefer: [disk==ssd, {near: db, weight: -20}, {when: gpu, weight: 5}]
+"""
+    (document,) = load_file("t.yaml", text.encode())
+    spec = decode_task(document).spec
+    assert spec.spread == (Spread("zone"), Spread("rack", 10))
+    assert spec.prefer == (
+        Preference("disk==ssd"),
+        Preference(near="db", weight=-20),
+        Preference("gpu", weight=5),
+    )
+
+
+def test_a_spread_without_a_label_says_where() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decode_task({"name": "a", "image": "b", "spread": [{"weight": 5}]})
+    assert [one.path for one in refused.value.objections] == ["spread[0].label"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
 from cube.core.roster import Avoided, Roster, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, demand_of, place
-from cube.core.scheduler.strategies import Strategy
+from cube.core.scheduler.strategy import Strategy
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import NodeId, allocation_id
 from cube.model.task import Goal, Task
@@ -106,17 +107,20 @@ def _place(
         groups.insert(0, (alike, {}))
     taken: set[NodeId] = set()
     for group, avoided in groups:
-        demand = demand_of(task, avoid={node: why for node, (_, why) in avoided.items()})
-        placement = place(demand, len(group), cluster.candidates, strategy, only=only)
+        avoid = {node: why for node, (_, why) in avoided.items()}
+        demand = demand_of(task, avoid, cluster.named)
+        placement = place(demand, len(group), cluster.inventory, strategy, only=only)
         if not taken.isdisjoint(
             placement.nodes
         ):  # what they have left is only known once that is applied
             plan.later += [slot.number for slot in group]
             continue
         taken.update(placement.nodes)
-        for slot, node_id in zip(group, placement.nodes, strict=False):
-            least = cluster.lineage.generation
-            plan.changes.append(Assign(_next(slot, task, demand, node_id, least=least, now=now)))
+        devices = placement.devices or ((),) * len(placement.nodes)
+        least = cluster.lineage.generation
+        for slot, node_id, shares in zip(group, placement.nodes, devices, strict=False):
+            stay = _next(slot, task, demand, node_id, least=least, now=now)
+            plan.changes.append(Assign(replace(stay, devices=shares)))
         if len(placement.nodes) < len(group):
             plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
             plan.refusal = placement.refusal
@@ -213,9 +217,11 @@ def _fits_in_its_own_place(
     cluster: Cluster, task: Task, former: Allocation, strategy: Strategy
 ) -> bool:
     """Whether a successor has room on the same node once the former allocation is gone."""
-    trial = cluster.candidates[former.node_id].copy()
-    trial.let_go(former.task_id, former.demand, former.host_ports)
-    return bool(place(demand_of(task), 1, {former.node_id: trial}, strategy).nodes)
+    inventory, here = cluster.inventory, (former.node_id,)
+    with inventory.without(
+        former.node_id, former.task_id, former.demand, former.host_ports, former.devices
+    ):
+        return bool(place(demand_of(task), 1, inventory, strategy, only=here).nodes)
 
 
 def plan_flight(
@@ -246,4 +252,4 @@ def plan_flight(
 def _place_elsewhere(
     cluster: Cluster, task: Task, avoid: dict[NodeId, str], strategy: Strategy
 ) -> bool:
-    return bool(place(demand_of(task, avoid=avoid), 1, cluster.candidates, strategy).nodes)
+    return bool(place(demand_of(task, avoid, cluster.named), 1, cluster.inventory, strategy).nodes)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from cube.core.scheduler.candidate import Candidate
-from cube.model.resources import Resources
+import numpy as np
+
+from cube.core.scheduler.columns import Floats, Ints
+from cube.core.scheduler.offers import Offers
+from cube.core.scheduler.strategy import Term
 
 
-def binpack(demand: Resources, _nodes: int) -> Callable[[Candidate], tuple[float, ...]]:
+def binpack(offers: Offers) -> Iterator[Term]:
     """Cost: the sum of the free shares of the requested resources after placing, then fewest left out.
 
     What asks for nothing fits equally well everywhere: it joins the node that has the most allocations.
     """
+    asked = offers.demand.resources
+    shares: list[Floats] = []
+    if asked.cpu_millis:
+        shares.append(_left(offers.cpu_free, asked.cpu_millis, offers.cpu_capacity))
+    if asked.memory_bytes:
+        shares.append(_left(offers.memory_free, asked.memory_bytes, offers.memory_capacity))
+    if asked.disk_bytes:
+        shares.append(_left(offers.disk_free, asked.disk_bytes, offers.disk_capacity))
+    if shares:
+        yield Term("free share", sum(shares[1:], start=shares[0]))
+    yield Term("allocations", -offers.count)
 
-    def cost(candidate: Candidate) -> tuple[float, ...]:
-        free, capacity = candidate.free, candidate.node.facts.capacity
-        left = 0.0
-        if demand.cpu_millis:
-            left += (free.cpu_millis - demand.cpu_millis) / capacity.cpu_millis
-        if demand.memory_bytes:
-            left += (free.memory_bytes - demand.memory_bytes) / capacity.memory_bytes
-        if demand.disk_bytes:
-            left += (free.disk_bytes - demand.disk_bytes) / capacity.disk_bytes
-        return left, -candidate.count
 
-    return cost
+def _left(free: Ints, asked: int, capacity: Ints) -> Floats:
+    # Where it fits there is capacity; elsewhere nobody looks, and nothing may be divided by nothing.
+    left: Floats = (free - asked) / np.maximum(capacity, 1)
+    return left

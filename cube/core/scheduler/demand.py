@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from cube.core.scheduler import constraints
-from cube.core.scheduler.candidate import HostPort
 from cube.core.scheduler.constraints import Constraint
+from cube.core.scheduler.inventory import HostPort
 from cube.model.ids import NodeId, TaskId
 from cube.model.resources import NOTHING, Resources
+from cube.model.spec import Preference, Spread
 from cube.model.task import Task
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What the task would rather have of a node: that it meets `when`, or that it runs `near` another task."""
+
+    weight: int
+    when: Constraint | None = None
+    near: TaskId | None = None  # None: there is no such task, and no node is near it
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -23,10 +32,21 @@ class Demand(msgspec.Struct, frozen=True):
     constraints: tuple[Constraint, ...] = ()
     max_per_node: int = 0
     avoid: Mapping[NodeId, str] = {}
+    platform: str = ""
+    spread: tuple[Spread, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    extras: tuple[tuple[str, int], ...] = ()  # thousandths of devices, by kind
 
 
-def demand_of(task: Task, avoid: Mapping[NodeId, str] | None = None) -> Demand:
-    """Return what a replica of the task asks for. The constraints of an admitted task always parse."""
+def demand_of(
+    task: Task,
+    avoid: Mapping[NodeId, str] | None = None,
+    named: Callable[[str], Task | None] = lambda _: None,
+) -> Demand:
+    """Return what a replica of the task asks for; `named` finds the tasks it may want to be near.
+
+    The constraints of an admitted task always parse.
+    """
     spec = task.spec
     return Demand(
         task_id=task.id,
@@ -35,4 +55,15 @@ def demand_of(task: Task, avoid: Mapping[NodeId, str] | None = None) -> Demand:
         constraints=tuple(map(constraints.parse, spec.constraints)),
         max_per_node=spec.max_per_node,
         avoid=avoid or {},
+        platform=spec.platform,
+        spread=spec.spread,
+        wishes=tuple(_wish(preference, named) for preference in spec.prefer),
+        extras=tuple(sorted(spec.extras_millis.items())),
     )
+
+
+def _wish(preference: Preference, named: Callable[[str], Task | None]) -> Wish:
+    if preference.when:
+        return Wish(preference.weight, when=constraints.parse(preference.when))
+    task = named(preference.near)
+    return Wish(preference.weight, near=task.id if task else None)

@@ -9,35 +9,40 @@ time: nothing is measured, so no missing measurement can make a node look cheap.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from cube.core.scheduler.candidate import Candidate
-from cube.model.resources import NOTHING, Resources
+import numpy as np
+
+from cube.core.scheduler.columns import Floats, Ints
+from cube.core.scheduler.offers import Offers
+from cube.core.scheduler.strategy import Term
 
 
-def epvm(demand: Resources, nodes: int) -> Callable[[Candidate], tuple[float, ...]]:
+def epvm(offers: Offers) -> Iterator[Term]:
     """Cost: the marginal cost as published, then allocations on the node.
 
     A resource that is not asked for adds exactly nothing, so only the others are computed. What asks for nothing
     at all costs nothing anywhere; the second figure keeps it from piling up on the first node.
     """
-    base = float(max(2, nodes))  # with one node every cost would be 1, whatever its load
+    asked = offers.demand.resources
+    base = float(max(2, offers.nodes))  # with one node every cost would be 1, whatever its load
+    marginal = np.zeros(len(offers.count))
+    # Where it does not fit the power may be too large for a float, and nobody looks.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if asked.cpu_millis:
+            marginal += _growth(base, offers.cpu_capacity, offers.cpu_free, asked.cpu_millis)
+        if asked.memory_bytes:
+            memory = offers.memory_capacity
+            marginal += _growth(base, memory, offers.memory_free, asked.memory_bytes)
+        if asked.disk_bytes:
+            marginal += _growth(base, offers.disk_capacity, offers.disk_free, asked.disk_bytes)
+    known = (offers.cpu_capacity | offers.memory_capacity | offers.disk_capacity) != 0
+    marginal[~known] = np.inf  # unknown is not idle
+    yield Term("marginal cost", marginal)
+    yield Term("allocations", offers.count)
 
-    def growth(reserved: int, asked: int, total: int) -> float:
-        return math.pow(base, (reserved + asked) / total) - math.pow(base, reserved / total)
 
-    def cost(candidate: Candidate) -> tuple[float, ...]:
-        capacity = candidate.node.facts.capacity
-        if capacity == NOTHING:
-            return math.inf, candidate.count  # unknown is not idle
-        marginal = 0.0
-        if demand.cpu_millis:
-            marginal += growth(candidate.cpu_millis, demand.cpu_millis, capacity.cpu_millis)
-        if demand.memory_bytes:
-            marginal += growth(candidate.memory_bytes, demand.memory_bytes, capacity.memory_bytes)
-        if demand.disk_bytes:
-            marginal += growth(candidate.disk_bytes, demand.disk_bytes, capacity.disk_bytes)
-        return marginal, candidate.count
-
-    return cost
+def _growth(base: float, capacity: Ints, free: Ints, asked: int) -> Floats:
+    reserved, total = capacity - free, np.maximum(capacity, 1)
+    growth: Floats = base ** ((reserved + asked) / total) - base ** (reserved / total)
+    return growth

@@ -1,113 +1,143 @@
-"""Refusals put into words: why a replica waits, in one line that leaves no node out.
+"""Placing explained: for every node why it was refused, or how it was priced and in which place it came.
 
-`no node fits: 2 lack memory (nearest w1, 212 MiB short; w4), 1 is draining (w2)`
+Plain structs with codes for programs beside words for people. Costs some microseconds per node, so it is for those who
+ask (`cube why`), and not for the reason that every waiting task carries: that is counted by `refusals`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import msgspec
+import numpy as np
 
-from cube.core.scheduler.shortage import lacks
+from cube.core.scheduler.costs import Tally, terms
+from cube.core.scheduler.demand import Demand
+from cube.core.scheduler.filters import NodeRefusal, refuse
+from cube.core.scheduler.inventory import Inventory
+from cube.core.scheduler.offers import Offers
+from cube.core.scheduler.remedies import Remedy, remedies
+from cube.core.scheduler.strategy import Strategy, Term
+from cube.model.extras import DEVICE
 from cube.model.ids import NodeId
-from cube.model.resources import NOTHING, Resources
-
-NO_WORKERS = "no workers have joined; start one with: cube worker start"
-NAMED_AT_MOST = 5  # longer lists of names are for `cube why`, which shows a line per node
 
 
-class NodeRefusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Why one node cannot take one replica. `code` is for programs, `message` for people."""
+class Score(msgspec.Struct, frozen=True, gc=False):
+    """One term of a node's cost. Less is better; the first term in which two nodes differ decides between them."""
+
+    term: str
+    value: float
+
+
+class NodeVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one node: refused, or priced and in its place among those that fit."""
 
     node_id: NodeId
     node_name: str
-    code: str
-    message: str
-    about: str = ""  # what the code alone does not say: the constraint, the ports, the resources
-    short: Resources = NOTHING  # how much is missing
+    refusal: NodeRefusal | None = None
+    scores: tuple[Score, ...] = ()
+    place: int = 0  # 1: would be chosen; 0: refused
 
 
-class Unplaceable(msgspec.Struct, frozen=True):
-    """No node takes the replica: one refusal for every node that was looked at, by node name."""
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Every node once: those that fit in the order of choice, then those that refuse, nearest misses first."""
 
-    refusals: tuple[NodeRefusal, ...]
-    nodes: int  # how many there are; all were looked at, unless placing was restricted to some
-
-    def sentence(self) -> str:
-        """Return the reason in one line. The counts in it add up to the number of nodes looked at."""
-        if not self.nodes:
-            return NO_WORKERS
-        groups = sorted(_grouped(self.refusals), key=lambda group: (-len(group), _kind(group[0])))
-        reasons = ", ".join(map(_phrase, groups)) or "none was looked at"
-        if len(self.refusals) < self.nodes:
-            return f"none of {len(self.refusals)} nodes (of {self.nodes}) fits: {reasons}"
-        return f"no node fits: {reasons}"
-
-    def codes(self) -> tuple[str, ...]:
-        """Return the codes of the filters that refused, sorted, each once."""
-        return tuple(sorted({refusal.code for refusal in self.refusals}))
+    verdicts: tuple[NodeVerdict, ...]
+    chosen: NodeId | None = None
+    why_chosen: str = ""
+    nearest: NodeRefusal | None = None  # where nothing fits: the refusal that misses by least
+    remedies: tuple[Remedy, ...] = ()  # where nothing fits
 
 
-# code: (what one node does, what several do). `{}` stands for what the refusal is about.
-_PHRASES = {
-    "quarantined": ("is in quarantine", "are in quarantine"),
-    "lost": ("is lost", "are lost"),
-    "suspect": ("is suspect", "are suspect"),
-    "cordoned": ("is cordoned", "are cordoned"),
-    "draining": ("is draining", "are draining"),
-    "runtime_down": ("has no working engine", "have no working engine"),
-    "constraints": ("does not match {}", "do not match {}"),
-    "max_per_node": ("is at its {}", "are at their {}"),
-    "avoided": ("is avoided for now", "are avoided for now"),
-    "host_ports": ("has {} taken", "have {} taken"),
-    "resources": ("lacks {}", "lack {}"),
-}
-
-# The refusals whose message says of each node something that the phrase of its group does not.
-_OWN_STORY = frozenset({"avoided", "quarantined", "runtime_down"})
-
-
-def _kind(refusal: NodeRefusal) -> tuple[str, str]:
-    return refusal.code, refusal.about
-
-
-def _grouped(refusals: Sequence[NodeRefusal]) -> list[list[NodeRefusal]]:
-    return [list(group) for _, group in groupby(sorted(refusals, key=_kind), key=_kind)]
+def explain(demand: Demand, inventory: Inventory, strategy: Strategy) -> Explanation:
+    """Return where one more replica would go now and why, or why it goes nowhere and what would help."""
+    fitting: list[int] = []
+    refused: list[NodeRefusal] = []
+    for node in inventory.nodes.values():
+        row = inventory.row(node.id)
+        refusal = refuse(inventory, row, demand)
+        if refusal is None:
+            fitting.append(row)
+        else:
+            refused.append(refusal)
+    refused.sort(key=lambda one: (*_distance(one, demand), one.node_name, one.node_id))
+    no = [NodeVerdict(node_id=one.node_id, node_name=one.node_name, refusal=one) for one in refused]
+    if not fitting:
+        return Explanation(
+            verdicts=tuple(no),
+            nearest=refused[0] if refused else None,
+            remedies=remedies(demand, inventory, refused),
+        )
+    yes = _priced(Offers(inventory, demand, np.array(fitting)), strategy)
+    return Explanation(verdicts=(*yes, *no), chosen=yes[0].node_id, why_chosen=_why_chosen(yes))
 
 
-def _phrase(group: list[NodeRefusal]) -> str:
-    """Return `2 lack memory (nearest w1, 212 MiB short; w4)`."""
-    first = group[0]
-    one, several = _PHRASES[first.code]
-    verb = (one if len(group) == 1 else several).format(first.about)
-    details = _nearest_first(group) if first.short != NOTHING else _named(group)
-    return f"{len(group)} {verb} ({details})" if details else f"{len(group)} {verb}"
+def _priced(offers: Offers, strategy: Strategy) -> list[NodeVerdict]:
+    """Return the nodes in the order in which they would be chosen, with their scores."""
+    columns = [*terms(offers, strategy)]
+    if offers.demand.spread:
+        crowd = Tally(offers.inventory, offers.demand, offers.numbers).scores()
+        columns.insert(0, Term("spread", crowd))
+    order = np.lexsort([term.values for term in columns][::-1])
+    return [
+        NodeVerdict(
+            node_id=offers.inventory.id(int(offers.numbers[at])),
+            node_name=offers.inventory.node(int(offers.numbers[at])).name,
+            scores=tuple(Score(term.name, float(term.values[at])) for term in columns),
+            place=place,
+        )
+        for place, at in enumerate(order, start=1)
+    ]
 
 
-def _named(group: list[NodeRefusal]) -> str:
-    if len(group) > NAMED_AT_MOST:
-        return ""
-    if group[0].code in _OWN_STORY:
-        return "; ".join(f"{refusal.node_name}: {refusal.message}" for refusal in group)
-    return ", ".join(refusal.node_name for refusal in group)
-
-
-def _nearest_first(group: list[NodeRefusal]) -> str:
-    """Name the node with the least shortage and how much it is, then the others."""
-    nearest, *others = sorted(group, key=_distance)
-    missing = lacks(nearest.short)
-    words = missing[0].amount if len(missing) == 1 else " and ".join(lack.full for lack in missing)
+def _why_chosen(yes: Sequence[NodeVerdict]) -> str:
+    first, *others = yes
     if not others:
-        return f"{nearest.node_name}, {words} short"
-    if len(group) > NAMED_AT_MOST:
-        return f"nearest {nearest.node_name}, {words} short"
-    names = ", ".join(refusal.node_name for refusal in others)
-    return f"nearest {nearest.node_name}, {words} short; {names}"
+        return f"{first.node_name} is the only node that fits"
+    second = others[0]
+    for mine, its in zip(first.scores, second.scores, strict=True):
+        if mine.value != its.value:
+            if mine.term == "name":
+                return (
+                    f"{first.node_name} and {second.node_name} are equal; the smaller name decides"
+                )
+            return (
+                f"{first.node_name} before {second.node_name}: {mine.term} "
+                f"{mine.value:g} against {its.value:g}"
+            )
+    return f"{first.node_name} comes first"
 
 
-def _distance(refusal: NodeRefusal) -> tuple[int, int, int, str]:
-    """Order the refusals of one group, which all lack the same resources."""
-    short = refusal.short
-    return short.cpu_millis, short.memory_bytes, short.disk_bytes, refusal.node_name
+def _distance(refusal: NodeRefusal, demand: Demand) -> tuple[int, float]:
+    """Return how far the node is from taking the replica: by how far it came through the filters, then by amount."""
+    came = _CODES_IN_ORDER.index(refusal.code)
+    asked, short = demand.resources, refusal.short
+    share = sum(
+        missing / amount
+        for missing, amount in (
+            (short.cpu_millis, asked.cpu_millis),
+            (short.memory_bytes, asked.memory_bytes),
+            (short.disk_bytes, asked.disk_bytes),
+        )
+        if amount
+    )
+    share += sum(missing / DEVICE for _, missing in refusal.extras_short)
+    return -came, share
+
+
+_CODES_IN_ORDER = (
+    "quarantined",
+    "lost",
+    "suspect",
+    "runtime_down",
+    "platform",
+    "constraints",
+    "draining",
+    "cordoned",
+    "max_per_node",
+    "avoided",
+    "host_ports",
+    "extras",
+    "resources",
+)
+"""From what is hardest to change to what is easiest."""

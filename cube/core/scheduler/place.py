@@ -1,20 +1,29 @@
 """Placing replicas: filter the nodes, let the strategy price them, take the cheapest, price that one again.
 
-Reads the candidates and changes none of them; whoever takes the placement records it.
+Reads the inventory and changes nothing in it; whoever takes the placement records it.
+
+Replicas of one task avoid each other first, so a node's next offer comes behind all offers of nodes that have fewer
+replicas. What a batch takes is therefore known without trying: each node's offers, as many as fit on it, in the order
+of (replicas, what the strategy asks, name, id). One sort of these columns places the whole batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from heapq import heapify, heappop, heapreplace
+from collections.abc import Collection
 
 import msgspec
+import numpy as np
 
-from cube.core.scheduler.candidate import Candidate
+from cube.core.scheduler.columns import Column, Ints
+from cube.core.scheduler.costs import Tally, terms
 from cube.core.scheduler.demand import Demand, demand_of
-from cube.core.scheduler.explain import NodeRefusal, Unplaceable
-from cube.core.scheduler.filters import concerning, refuse
-from cube.core.scheduler.strategies import Cost, Strategy
+from cube.core.scheduler.devices import choose
+from cube.core.scheduler.filters import NodeRefusal, concerning, standing
+from cube.core.scheduler.inventory import Inventory
+from cube.core.scheduler.offers import Offers
+from cube.core.scheduler.refusals import Unplaceable, refusals
+from cube.core.scheduler.strategy import Strategy
+from cube.model.extras import DEVICE, Share
 from cube.model.ids import NodeId
 
 __all__ = [
@@ -27,24 +36,21 @@ __all__ = [
     "why_not",
 ]
 
-Offer = tuple[int, tuple[float, ...], str, NodeId]
-"""Replicas of the task on the node, what the strategy asks for one more, the node's name and id."""
-
-# Newer than any revision: within a batch each pick is more recent than whatever is recorded.
-_THIS_BATCH = 1 << 62
-
 
 class Placement(msgspec.Struct, frozen=True):
     """Where the replicas go, first replica first. `refusal` tells why the rest found no place, if there is a rest."""
 
     nodes: tuple[NodeId, ...]
     refusal: Unplaceable | None = None
+    devices: tuple[
+        tuple[Share, ...], ...
+    ] = ()  # of each replica; nothing at all where none are asked for
 
 
 def place(
     demand: Demand,
     count: int,
-    candidates: Mapping[NodeId, Candidate],
+    inventory: Inventory,
     strategy: Strategy,
     *,
     only: Collection[NodeId] | None = None,
@@ -54,69 +60,141 @@ def place(
     Replicas of one task avoid each other before the strategy has its say; equal costs go to the smaller node name,
     then id. With `only`, no other node is looked at, and the refusal speaks of these alone (see `why_not`).
     """
-    filters = concerning(demand)
-    cost = strategy(demand.resources, len(candidates))
-    offers: list[Offer] = []
-    refusals: list[NodeRefusal] = []
-    for candidate in _considered(candidates, only):
-        if refusal := refuse(candidate, demand, filters):
-            refusals.append(refusal)
-        else:
-            offers.append(_offer(candidate, demand, cost))
-    heapify(offers)
-
-    chosen: list[NodeId] = []
-    trials: dict[NodeId, Candidate] = {}  # the picked nodes as they would be
-    while offers and len(chosen) < count:
-        node_id = offers[0][-1]
-        chosen.append(node_id)
-        if len(chosen) == count:
-            break
-        if node_id not in trials:
-            trials[node_id] = candidates[node_id].copy()
-        trial = trials[node_id]
-        trial.hold(demand.task_id, demand.resources, demand.host_ports)
-        trial.last_placed = _THIS_BATCH + len(chosen)
-        # Only the picked node has changed, so only its offer is made anew: a batch costs n + k log n.
-        if refusal := refuse(trial, demand, filters):
-            refusals.append(refusal)
-            heappop(offers)
-        else:
-            heapreplace(offers, _offer(trial, demand, cost))
-
-    if len(chosen) >= count:
-        return Placement(tuple(chosen))
-    return Placement(tuple(chosen), _unplaceable(refusals, candidates))
+    offers = Offers(inventory, demand, inventory.rows(only))
+    stands = standing(offers).nonzero()[0]
+    if count == 1 and len(stands):
+        rows = [_cheapest(offers, stands, strategy)]
+        return Placement((inventory.id(rows[0]),), devices=_devices(demand, inventory, rows))
+    rows = _batch(offers.at(stands), count, strategy) if len(stands) and count else []
+    nodes = tuple(map(inventory.id, rows))
+    devices = _devices(demand, inventory, rows)
+    if len(nodes) == count:
+        return Placement(nodes, devices=devices)
+    taken = np.bincount(rows, minlength=len(inventory.ids))[offers.rows]
+    refusal = refusals(Offers(inventory, demand, offers.rows, taken))
+    return Placement(nodes, refusal, devices)
 
 
-def why_not(demand: Demand, candidates: Mapping[NodeId, Candidate]) -> Unplaceable | None:
+def why_not(demand: Demand, inventory: Inventory) -> Unplaceable | None:
     """Return why no node takes one replica now, or None when one does."""
-    refusals: list[NodeRefusal] = []
-    for candidate in candidates.values():
-        refusal = refuse(candidate, demand)
-        if refusal is None:
-            return None
-        refusals.append(refusal)
-    return _unplaceable(refusals, candidates)
+    offers = Offers(inventory, demand, inventory.rows())
+    return None if standing(offers).any() else refusals(offers)
 
 
-def _considered(
-    candidates: Mapping[NodeId, Candidate], only: Collection[NodeId] | None
-) -> Iterable[Candidate]:
-    if only is None:
-        return candidates.values()
-    return [candidates[node_id] for node_id in sorted(only) if node_id in candidates]
+def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
+    """Return the row of the first offer, without sorting the others. `stands` are the positions to choose from."""
+    # Taking the rows that stand out of every column costs more than pricing those that do not, too.
+    if len(stands) * 4 > len(offers.inventory.ids) and not offers.demand.spread:
+        among = stands
+    else:
+        offers, among = offers.at(stands), np.arange(len(stands))
+    if offers.demand.spread:
+        among = _least(Tally(offers.inventory, offers.demand, offers.numbers).scores(), among)
+    everything = len(among) == len(offers.inventory.ids)
+    for term in terms(offers, strategy):
+        among = _least(term.values, among, everything)
+        if len(among) == 1:
+            break
+        everything = False
+    return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]])
 
 
-def _offer(candidate: Candidate, demand: Demand, cost: Cost) -> Offer:
-    """Return what orders the nodes. It is never equal for two: ids differ."""
-    node = candidate.node
-    replicas = candidate.tasks.get(demand.task_id, 0)
-    return replicas, cost(candidate), node.facts.name, node.id
+def _least(column: Column, among: Ints, everything: bool = False) -> Ints:
+    """Return those among the positions where the column is least. `everything`: they are all there are."""
+    values = column if everything else column[among]
+    least: Ints = among[values == np.minimum.reduce(values)]
+    return least
 
 
-def _unplaceable(
-    refusals: list[NodeRefusal], candidates: Mapping[NodeId, Candidate]
-) -> Unplaceable:
-    in_order = sorted(refusals, key=lambda refusal: (refusal.node_name, refusal.node_id))
-    return Unplaceable(tuple(in_order), len(candidates))
+def _one_by_one(offers: Offers, count: int, strategy: Strategy) -> list[int]:
+    """Return the rows of the first `count` replicas of a task that spreads over labels. All of `offers` stand.
+
+    Where one replica goes changes what every node with that label's value costs the next, so they are placed in turn;
+    but only the node that was chosen is priced anew.
+    """
+    inventory, demand, rows = offers.inventory, offers.demand, offers.numbers
+    room = _room(offers, count)
+    tally = Tally(inventory, demand, rows)
+    columns = [term.values.copy() for term in terms(_begun(offers), strategy)]
+    ahead = np.zeros(len(rows), dtype=np.int64)
+    chosen: list[int] = []
+    while len(chosen) < count and (open_ := room.nonzero()[0]).size:
+        among = _least(tally.scores(), open_)
+        for column in columns:
+            among = _least(column, among)
+        pick = among[:1]
+        chosen.append(int(rows[pick[0]]))
+        tally.add(int(pick[0]))
+        room[pick] -= 1
+        ahead[pick] += 1
+        turn = np.array([len(chosen)])
+        again = Offers(inventory, demand, rows[pick], ahead[pick], turn)
+        for column, term in zip(columns, terms(again, strategy), strict=True):
+            column[pick] = term.values
+    return chosen
+
+
+def _begun(offers: Offers) -> Offers:
+    """Return the offers as those of a batch of which nothing is placed yet."""
+    return Offers(
+        offers.inventory, offers.demand, offers.rows, np.zeros(len(offers), dtype=np.int64)
+    )
+
+
+def _batch(offers: Offers, count: int, strategy: Strategy) -> list[int]:
+    """Return the rows of the first `count` offers in their order, fewer where fewer fit. All of `offers` stand."""
+    if offers.demand.spread:
+        return _one_by_one(offers, count, strategy)
+    room = _room(offers, count)
+    replicas = offers.replicas
+    room = _up_to_level(np.zeros_like(room) if replicas is None else replicas, room, count)
+    rows = np.repeat(offers.numbers, room)
+    # 0, 1, 2 ... for each node: position in all, less the position of the node's first.
+    ahead = np.arange(len(rows)) - np.repeat(np.cumsum(room) - room, room)
+    each = Offers(offers.inventory, offers.demand, rows, ahead)
+    order = np.lexsort([term.values for term in terms(each, strategy)][::-1])
+    chosen: list[int] = rows[order[:count]].tolist()
+    return chosen
+
+
+def _room(offers: Offers, most: int) -> Ints:
+    """Return how many replicas fit on each, up to `most`."""
+    room = np.full(len(offers), most, dtype=np.int64)
+    for one in concerning(offers.demand):
+        limit = one.room(offers, most)
+        if limit is not None:
+            np.minimum(room, limit, out=room)
+    return room
+
+
+def _devices(
+    demand: Demand, inventory: Inventory, rows: list[int]
+) -> tuple[tuple[Share, ...], ...]:
+    """Return which devices each of these replicas gets, one after the other."""
+    if not demand.extras:
+        return ()
+    free: dict[tuple[str, int], list[int]] = {}
+    shares: list[list[Share]] = [[] for _ in rows]
+    for extra, millis in demand.extras:
+        for row, share in zip(rows, shares, strict=True):
+            if (extra, row) not in free:
+                free[extra, row] = inventory.devices_free(extra, np.array([row]))[0].tolist()
+            for device in choose(free[extra, row], millis):
+                free[extra, row][device] -= min(millis, DEVICE)
+                share.append(Share(extra, device, min(millis, DEVICE)))
+    return tuple(map(tuple, shares))
+
+
+def _up_to_level(replicas: Ints, room: Ints, count: int) -> Ints:
+    """Return how many offers of each node can be among the first `count`, at most `room` of each.
+
+    Found by the level: the smallest number of replicas per node up to which there are `count` offers.
+    """
+    low, high = int(replicas.min()), int((replicas + room).max())
+    while low < high:
+        level = (low + high) // 2
+        if np.clip(level - replicas, 0, room).sum() >= count:
+            high = level
+        else:
+            low = level + 1
+    return np.clip(low - replicas, 0, room)

@@ -6,16 +6,10 @@ the task keeps its turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from cube.core.scheduler.candidate import Candidate
-from cube.model.resources import Resources
+from cube.core.scheduler.offers import Offers
+from cube.core.scheduler.strategy import Term
 
 
-def round_robin(_demand: Resources, _nodes: int) -> Callable[[Candidate], tuple[float, ...]]:
+def round_robin(offers: Offers) -> tuple[Term, ...]:
     """Cost: the revision of the newest assignment."""
-
-    def cost(candidate: Candidate) -> tuple[float, ...]:
-        return (candidate.last_placed,)
-
-    return cost
+    return (Term("last chosen", offers.last_placed),)

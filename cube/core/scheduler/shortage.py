@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cube.model.extras import DEVICE
 from cube.model.resources import Resources
 
 
@@ -24,7 +25,7 @@ def shortage(asked: Resources, free: Resources) -> Resources:
     )
 
 
-def lacks(short: Resources) -> list[Lack]:
+def lacks(short: Resources, extras_short: tuple[tuple[str, int], ...] = ()) -> list[Lack]:
     """Return the missing resources in words. Amounts are rounded up: freeing that much is enough."""
     found: list[Lack] = []
     if short.cpu_millis:
@@ -32,8 +33,11 @@ def lacks(short: Resources) -> list[Lack]:
         found.append(Lack("cpu", cores, cores))
     for resource, missing in (("memory", short.memory_bytes), ("disk", short.disk_bytes)):
         if missing:
-            amount = _human_bytes(missing)
+            amount = human_bytes(missing)
             found.append(Lack(resource, amount, f"{amount} {resource}"))
+    for extra, millis in extras_short:
+        amount = f"{millis / DEVICE:g} {extra}"
+        found.append(Lack(extra, amount, amount))
     return found
 
 
@@ -41,11 +45,19 @@ def _missing(asked: int, free: int) -> int:
     return max(0, asked - free) if asked else 0
 
 
-def _human_bytes(count: int) -> str:
-    """Return `1.5 GiB`: the largest unit that gives at least one, three digits or so, rounded up."""
+def human_bytes(count: int, *, up: bool = True) -> str:
+    """Return `1.5 GiB`: the largest unit that gives at least one, three digits or so, rounded up or else down."""
     for exponent, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
         size = 1024**exponent
         if count >= size:
-            tenths = -(-count * 10 // size)
-            return f"{tenths / 10:g} {unit}" if tenths < 1000 else f"{-(-count // size)} {unit}"
+            tenths = _divided(count * 10, size, up)
+            return (
+                f"{tenths / 10:g} {unit}"
+                if tenths < 1000
+                else f"{_divided(count, size, up)} {unit}"
+            )
     return f"{count} B"
+
+
+def _divided(amount: int, by: int, up: bool) -> int:
+    return -(-amount // by) if up else amount // by

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from cube.core.scheduler.candidate import Candidate
-from cube.model.resources import NOTHING, Resources
+import numpy as np
+
+from cube.core.scheduler.columns import Floats, Ints
+from cube.core.scheduler.offers import Offers
+from cube.core.scheduler.strategy import Term
 
 
-def spread(demand: Resources, _nodes: int) -> Callable[[Candidate], tuple[float, ...]]:
+def spread(offers: Offers) -> Iterator[Term]:
     """Cost: allocations on the node, then its fullest resource after placing."""
-
-    def cost(candidate: Candidate) -> tuple[float, ...]:
-        return candidate.count, _fullest(candidate, demand)
-
-    return cost
+    yield Term("allocations", offers.count)
+    yield Term("fullest share", _fullest(offers))
 
 
-def _fullest(candidate: Candidate, demand: Resources) -> float:
+def _fullest(offers: Offers) -> Floats:
     """Return the largest reserved share of any resource, infinity where no capacity is known.
 
     The resource that runs out first decides: an idle disk is no comfort to a node without memory.
     """
-    capacity = candidate.node.facts.capacity
-    if capacity == NOTHING:
-        return math.inf  # unknown is not idle
-    cpu = candidate.cpu_millis + demand.cpu_millis
-    memory = candidate.memory_bytes + demand.memory_bytes
-    disk = candidate.disk_bytes + demand.disk_bytes
-    return max(
-        cpu / capacity.cpu_millis if capacity.cpu_millis else 0.0,
-        memory / capacity.memory_bytes if capacity.memory_bytes else 0.0,
-        disk / capacity.disk_bytes if capacity.disk_bytes else 0.0,
-    )
+    asked = offers.demand.resources
+    cpu, memory, disk = offers.cpu_capacity, offers.memory_capacity, offers.disk_capacity
+    fullest = _share(cpu, offers.cpu_free, asked.cpu_millis)
+    np.maximum(fullest, _share(memory, offers.memory_free, asked.memory_bytes), out=fullest)
+    np.maximum(fullest, _share(disk, offers.disk_free, asked.disk_bytes), out=fullest)
+    fullest[(cpu | memory | disk) == 0] = np.inf  # unknown is not idle
+    return fullest
+
+
+def _share(capacity: Ints, free: Ints, asked: int) -> Floats:
+    share: Floats = (capacity - free + asked) * (capacity > 0) / np.maximum(capacity, 1)
+    return share

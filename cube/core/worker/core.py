@@ -153,10 +153,10 @@ class WorkerCore:
         workload.not_before = 0.0
 
     def _order_run(self, workload: Workload, order: Run, now: float) -> None:
-        if (
-            workload.spec is None
-        ):  # one allocation, one spec: a newer one gets an allocation of its own
+        if workload.spec is None:
+            # One allocation, one spec: a newer one gets an allocation of its own.
             workload.spec, workload.revision = order.spec, order.revision
+            workload.devices = order.devices
         if workload.wanted is None:
             workload.wanted = Wanted.RUN
             workload.unstarted = False

@@ -55,7 +55,9 @@ def _toward_running(workload: Workload, spec: TaskSpec) -> Step | None:
     wants_pull = workload.image_missing or spec.pull is PullPolicy.ALWAYS
     if wants_pull and not workload.pulled:
         return Pull(workload.id, spec.image)
-    return Create(workload.id, workload.restart, spec, workload.revision)
+    return Create(
+        workload.id, workload.restart, spec, devices=workload.devices, revision=workload.revision
+    )
 
 
 def _halt(workload: Workload, seen: ContainerSeen, longest_grace_ms: int | None = None) -> Halt:

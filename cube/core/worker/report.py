@@ -52,6 +52,7 @@ def description(workload: Workload, spec: TaskSpec) -> Description:
         revision=workload.revision,
         spec=spec,
         observed=replace(face, sequence=workload.sequence),
+        devices=workload.devices,
     )
 
 

@@ -23,6 +23,7 @@ def adopt(containers: list[ContainerSeen], now: Instant, timing: Timing) -> Work
         id=current.label.allocation_id,
         spec=current.label.spec,
         revision=current.label.revision,
+        devices=current.label.devices,
         restart=current.label.restart,
         current=current,
         older=older,
@@ -85,6 +86,7 @@ def include(workload: Workload, seen: ContainerSeen, now: float) -> None:
     workload.removed = workload.missed = False
     # What it was made for; an order says what the task became since.
     workload.spec, workload.revision = seen.label.spec, seen.label.revision
+    workload.devices = seen.label.devices
     current = workload.current
     if seen.label.restart < workload.restart or (
         current is not None and seen.label.restart <= current.label.restart

@@ -6,6 +6,7 @@ import msgspec
 
 from cube.model.allocation import Observed
 from cube.model.container import Fence
+from cube.model.extras import Share
 from cube.model.ids import AllocationId
 from cube.model.orders import Description
 from cube.model.spec import HealthCheck, TaskSpec
@@ -25,6 +26,7 @@ class Create(msgspec.Struct, frozen=True, gc=False):
     restart: int
     spec: TaskSpec
     revision: int = 0
+    devices: tuple[Share, ...] = ()
 
 
 class Start(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ from cube.core.restart import Again, Ended, Over, Verdict, judge
 from cube.core.worker.steps import Step
 from cube.model.allocation import Failure, Observed, Phase, Wanted
 from cube.model.container import ContainerSeen, ContainerState
+from cube.model.extras import Share
 from cube.model.ids import AllocationId
 from cube.model.orders import Run
 from cube.model.spec import TaskSpec
@@ -24,6 +25,7 @@ class Workload(msgspec.Struct, kw_only=True):
     """
 
     id: AllocationId
+    devices: tuple[Share, ...] = ()
     spec: TaskSpec | None = None  # None: nothing but a Remove was heard of it
     revision: int = 0  # at which the manager assigned it
     wanted: Wanted | None = None  # None: found by its label, no order since this process started

@@ -1,140 +1,172 @@
-"""The line that tells why a replica waits."""
+"""Every node's verdict, why one was chosen, and what would help where none was."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from cube.core.scheduler.candidate import Candidate
-from cube.core.scheduler.explain import Unplaceable
-from cube.core.scheduler.place import why_not
+import pytest
+
+from cube.core.scheduler.explain import Explanation, Score, explain
+from cube.core.scheduler.strategies import STRATEGIES
 from cube.model.node import Availability, Condition
 from cube.model.resources import Resources
-from cube.model.spec import Port
-from tests.builders import GIB, MIB, a_candidate, a_demand, a_task, node_id
+from cube.model.spec import Port, Preference, Spread
+from tests.builders import GIB, MIB, Stock, a_demand, a_stock, a_task, an_inventory, node_id
+
+BINPACK = STRATEGIES["binpack"]
 
 
-def unplaceable(*candidates: Candidate, **asked: Any) -> Unplaceable:
-    found = why_not(a_demand(**asked), {candidate.id: candidate for candidate in candidates})
-    assert found is not None
-    return found
+def explained(*stocks: Stock, **asked: Any) -> Explanation:
+    return explain(a_demand(**asked), an_inventory(*stocks), BINPACK)
 
 
-def small(name: str, memory_bytes: int) -> Candidate:
-    return a_candidate(name, capacity=Resources(4_000, memory_bytes, 0))
+def helps(*stocks: Stock, **asked: Any) -> list[str]:
+    return [remedy.message for remedy in explained(*stocks, **asked).remedies]
 
 
-def test_without_workers_the_remedy_is_told() -> None:
-    assert unplaceable().sentence() == ("no workers have joined; start one with: cube worker start")
+def small(name: str, memory_bytes: int, **fields: Any) -> Stock:
+    return a_stock(name, capacity=Resources(4_000, memory_bytes, 0), **fields)
 
 
-def test_reasons_are_counted_and_the_nearest_miss_is_named_first() -> None:
-    drained = a_candidate("w2", availability=Availability.DRAINING)
-    found = unplaceable(
-        drained, small("w4", GIB - GIB), small("w1", GIB - 212 * MIB), memory_bytes=GIB
-    )
-    assert found.sentence() == (
-        "no node fits: 2 lack memory (nearest w1, 212 MiB short; w4), 1 is draining (w2)"
-    )
-
-
-def test_up_to_five_nodes_are_named_and_more_are_counted() -> None:
-    lost = [a_candidate(f"w{n}", condition=Condition.LOST) for n in range(1, 7)]
-
-    assert unplaceable(*lost[:5]).sentence() == "no node fits: 5 are lost (w1, w2, w3, w4, w5)"
-    assert unplaceable(*lost).sentence() == "no node fits: 6 are lost"
-
-
-def test_of_many_small_nodes_the_nearest_is_still_named() -> None:
-    nodes = [small(f"w{n}", n * MIB) for n in range(1, 8)]
-    assert unplaceable(*nodes, memory_bytes=10 * MIB).sentence() == (
-        "no node fits: 7 lack memory (nearest w7, 3 MiB short)"
-    )
-
-
-def test_one_node_that_is_too_small_needs_no_comparison() -> None:
-    assert unplaceable(small("w1", GIB), cpu_millis=5_000).sentence() == (
-        "no node fits: 1 lacks cpu (w1, 1 core short)"
-    )
-
-
-def test_nodes_that_lack_several_resources_form_a_group_of_their_own() -> None:
-    found = unplaceable(
-        small("w1", GIB),
-        a_candidate("w2", capacity=Resources(500, 3 * GIB, 0)),
-        cpu_millis=1_000,
-        memory_bytes=4 * GIB,
-    )
-    assert found.sentence() == (
-        "no node fits: 1 lacks cpu and memory (w2, 0.5 cores and 1 GiB memory short), "
-        "1 lacks memory (w1, 3 GiB short)"
-    )
-
-
-def test_constraints_ports_and_limits_name_what_they_are_about() -> None:
-    web = a_task(name="web")
-    proxy = a_task(name="proxy", ports=(Port(80, host_port=8080),))
-    eu = {"zone": "eu-1"}
-    found = unplaceable(
-        a_candidate("w1"),
-        a_candidate("w2", labels={"zone": "us"}),
-        a_candidate("w3", held=[web, web], labels=eu),
-        a_candidate("w4", held=[proxy], labels=eu),
-        name="web",
-        constraints=("zone==eu-1",),
-        max_per_node=2,
-        ports=(Port(80, host_port=8080),),
-    )
-    assert found.sentence() == (
-        "no node fits: 2 do not match zone==eu-1 (w1, w2), 1 has port 8080/tcp taken (w4), "
-        "1 is at its max_per_node 2 (w3)"
-    )
-
-
-def test_engines_that_are_down_and_avoided_nodes_tell_their_own_story() -> None:
-    found = unplaceable(
-        a_candidate("w1", runtime_error="permission denied on docker.sock"),
-        a_candidate("w2", runtime_error="docker does not answer"),
-        a_candidate("w3"),
-        avoid={node_id("w3"): "port 8080 busy on w3"},
-    )
-    assert found.sentence() == (
-        "no node fits: 2 have no working engine (w1: permission denied on docker.sock; "
-        "w2: docker does not answer), 1 is avoided for now (w3: port 8080 busy on w3)"
-    )
-
-
-def test_the_counts_add_up_to_the_number_of_nodes() -> None:
-    nodes = [
-        *(a_candidate(f"a{n}", condition=Condition.SUSPECT) for n in range(8)),
-        *(a_candidate(f"b{n}", availability=Availability.CORDONED) for n in range(3)),
-        *(small(f"c{n}", n * MIB) for n in range(13)),
-    ]
-    sentence = unplaceable(*nodes, memory_bytes=GIB).sentence()
-    assert sum(map(int, re.findall(r"(?:: |, )(\d+) (?:are|is|lacks?) ", sentence))) == len(nodes)
-
-
-def test_codes_are_sorted_and_named_once() -> None:
-    found = unplaceable(
-        small("w1", MIB),
-        small("w2", MIB),
-        a_candidate("w3", condition=Condition.LOST),
+def test_every_node_is_told_in_the_order_of_choice_and_then_of_nearness() -> None:
+    found = explained(
+        a_stock("w1", condition=Condition.LOST),
+        small("w2", GIB // 2),
+        small("w3", 4 * GIB),
+        small("w4", 2 * GIB),
+        small("w5", GIB - MIB),
         memory_bytes=GIB,
     )
-    assert found.codes() == ("lost", "resources")
+    assert [verdict.node_name for verdict in found.verdicts] == ["w4", "w3", "w5", "w2", "w1"]
+    assert [verdict.place for verdict in found.verdicts] == [1, 2, 0, 0, 0]
+    assert found.chosen == node_id("w4")
+    assert found.why_chosen == "w4 before w3: free share 0.5 against 0.75"
+    assert found.verdicts[0].scores[0] == Score("free share", 0.5)
+    assert found.nearest is None
+    assert found.remedies == ()
 
 
-def test_refusals_are_in_the_order_of_node_names() -> None:
-    found = unplaceable(small("w2", MIB), small("w3", MIB), small("w1", MIB), memory_bytes=GIB)
-    assert [refusal.node_name for refusal in found.refusals] == ["w1", "w2", "w3"]
-
-
-def test_an_explanation_of_some_nodes_does_not_pass_for_one_of_all() -> None:
-    (refusal,) = unplaceable(a_candidate("w1", condition=Condition.LOST)).refusals
-
-    assert Unplaceable((refusal,), nodes=3).sentence() == (
-        "none of 1 nodes (of 3) fits: 1 is lost (w1)"
+def test_the_terms_are_named_in_the_order_in_which_they_decide() -> None:
+    web = a_task(name="web")
+    found = explained(
+        a_stock("w1", held=[web], labels={"zone": "a"}),
+        a_stock("w2", labels={"zone": "b"}),
+        spec=web.spec,
+        cpu_millis=100,
+        spread=(Spread("zone"),),
+        prefer=(Preference("zone==a"),),
     )
-    assert Unplaceable((), nodes=3).sentence() == (
-        "none of 0 nodes (of 3) fits: none was looked at"
+    terms = [score.term for score in found.verdicts[0].scores]
+    assert terms == ["spread", "replicas", "preferences", "free share", "allocations", "name"]
+    assert found.why_chosen == "w2 before w1: spread 0 against 50"
+
+
+def test_equals_and_the_only_one_are_told_as_such() -> None:
+    assert explained(a_stock("w2"), a_stock("w1")).why_chosen == (
+        "w1 and w2 are equal; the smaller name decides"
     )
+    assert explained(a_stock("w1")).why_chosen == "w1 is the only node that fits"
+
+
+def test_the_nearest_miss_is_the_one_that_came_furthest_and_lacks_least() -> None:
+    found = explained(
+        a_stock("w1", condition=Condition.LOST),
+        small("w2", GIB - 300 * MIB),
+        small("w3", GIB - 212 * MIB),
+        a_stock("w4", availability=Availability.CORDONED),
+        memory_bytes=GIB,
+    )
+    assert found.nearest is not None
+    assert (found.nearest.node_name, found.nearest.message) == ("w3", "212 MiB memory short")
+    assert found.chosen is None
+    assert [verdict.node_name for verdict in found.verdicts] == ["w3", "w2", "w4", "w1"]
+
+
+def test_without_nodes_there_is_nothing_to_tell() -> None:
+    assert explained() == Explanation(verdicts=())
+
+
+HELD = a_task(name="db", memory_bytes=GIB)
+
+
+@pytest.mark.parametrize(
+    ("stocks", "asked", "remedies"),
+    [
+        (
+            [small("w1", 2 * GIB, held=[HELD]), small("w2", GIB)],
+            {"memory_bytes": 2 * GIB},
+            ["free 1 GiB memory on w1", "ask for at most 1 GiB memory"],
+        ),
+        (
+            [small("w1", 300 * MIB + 5)],
+            {"memory_bytes": GIB},
+            ["ask for at most 300 MiB memory"],  # no room to free on a machine so small
+        ),
+        ([a_stock("w1")], {"cpu_millis": 9_000}, ["ask for at most 4 cores"]),
+        (
+            [a_stock("w1", labels={"zone": "eu-2"}), a_stock("w2", labels={"zone": "us"})],
+            {"constraints": ("zone==eu-1", "zone")},
+            ["remove constraint zone==eu-1: 2 nodes would take it"],
+        ),
+        (
+            [a_stock("w1")],
+            {"platform": "linux/arm64"},
+            ["remove platform linux/arm64: 1 node would take it"],
+        ),
+        (
+            [a_stock("w1", held=[a_task(name="web")])],
+            {"name": "web", "max_per_node": 1},
+            ["raise max_per_node above 1: 1 node would take it"],
+        ),
+        (
+            [a_stock("w1", held=[a_task(name="proxy", ports=(Port(80, 80),))])],
+            {"ports": (Port(8080, 80),)},
+            ["let the engine choose the host ports: 1 node would take it"],
+        ),
+        (
+            [a_stock("w1", availability=Availability.CORDONED)],
+            {},
+            ["open w1 again: cube node uncordon w1"],
+        ),
+        ([small("w1", GIB, availability=Availability.CORDONED)], {"memory_bytes": 2 * GIB}, []),
+        (
+            [a_stock("w1")],
+            {"avoid": {node_id("w1"): "it failed there"}},
+            ["wait: w1 is avoided only for a while"],
+        ),
+        ([a_stock("w1", condition=Condition.LOST)], {}, []),
+        (
+            [a_stock("w1", extras={"gpu": 2}, held=[a_task(extras_millis={"gpu": 400})])],
+            {"extras_millis": {"gpu": 2000}},
+            ["free 1 gpu on w1", "ask for at most 1 gpu"],
+        ),
+        (
+            [a_stock("w1", extras={"gpu": 1}, held=[a_task(extras_millis={"gpu": 700})])],
+            {"extras_millis": {"gpu": 500}},
+            ["free 0.2 gpu on w1", "ask for at most 0.3 gpu"],
+        ),
+        (
+            [
+                small("w1", 2 * GIB, held=[HELD], extras={"gpu": 1}),
+                small("w2", 4 * GIB, extras={"gpu": 1}, held=[a_task(extras_millis={"gpu": 900})]),
+            ],
+            {"memory_bytes": 2 * GIB, "extras_millis": {"gpu": 500}},
+            [
+                "free 1 GiB memory on w1",
+                "ask for at most 1 GiB memory",
+                "ask for at most 0.1 gpu",
+            ],
+        ),
+        ([a_stock("w1")], {"extras_millis": {"gpu": 500}}, []),
+        ([a_stock("w1")], {"cpu_millis": 9_000, "constraints": ("zone==a",)}, []),
+    ],
+)
+def test_a_remedy_is_one_change_that_is_enough(
+    stocks: list[Stock], asked: dict[str, Any], remedies: list[str]
+) -> None:
+    assert helps(*stocks, **asked) == remedies
+
+
+def test_remedies_are_few() -> None:
+    nodes = [a_stock(f"w{n}", availability=Availability.CORDONED) for n in range(9)]
+    assert len(helps(*nodes)) == 5

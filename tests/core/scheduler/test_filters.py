@@ -6,24 +6,22 @@ from typing import Any
 
 import pytest
 
-from cube.core.scheduler.candidate import Candidate
-from cube.core.scheduler.explain import NodeRefusal
-from cube.core.scheduler.filters import FILTERS, concerning, ready, refuse
+from cube.core.scheduler.filters import FILTERS, NodeRefusal, concerning, refuse
 from cube.model.node import Availability, Condition
 from cube.model.resources import NOTHING, Resources
 from cube.model.spec import Port, Protocol
-from tests.builders import GIB, MIB, a_candidate, a_demand, a_task, node_id
+from tests.builders import GIB, MIB, Stock, a_demand, a_stock, a_task, an_inventory, node_id
 
 ROOMY = Resources(cpu_millis=2_000, memory_bytes=2 * GIB, disk_bytes=10 * GIB)
 
 
-def verdict(candidate: Candidate, **asked: Any) -> tuple[str, str] | None:
-    refusal = refuse(candidate, a_demand(**asked))
+def verdict(stock: Stock, **asked: Any) -> tuple[str, str] | None:
+    refusal = refuse(an_inventory(stock), 0, a_demand(**asked))
     return (refusal.code, refusal.message) if refusal else None
 
 
 def test_a_ready_node_takes_a_task_that_asks_for_nothing() -> None:
-    assert verdict(a_candidate()) is None
+    assert verdict(a_stock()) is None
 
 
 @pytest.mark.parametrize(
@@ -38,30 +36,37 @@ def test_a_ready_node_takes_a_task_that_asks_for_nothing() -> None:
     ],
 )
 def test_a_node_that_is_not_ready_says_why(fields: dict[str, Any], code: str, message: str) -> None:
-    assert verdict(a_candidate(**fields)) == (code, message)
+    assert verdict(a_stock(**fields)) == (code, message)
 
 
 def test_a_constraint_that_does_not_hold_shows_what_the_node_has() -> None:
-    candidate = a_candidate(labels={"zone": "eu-2"})
+    stock = a_stock(labels={"zone": "eu-2"})
 
-    assert verdict(candidate, constraints=("zone==eu-2", "node.name==w1")) is None
-    assert verdict(candidate, constraints=("zone!=eu-1", "zone==eu-1")) == (
+    assert verdict(stock, constraints=("zone==eu-2", "node.name==w1")) is None
+    assert verdict(stock, constraints=("zone!=eu-1", "zone==eu-1")) == (
         "constraints",
         "zone is eu-2 but zone==eu-1 is asked for",
     )
-    assert verdict(candidate, constraints=("disk==ssd",)) == (
+    assert verdict(stock, constraints=("disk==ssd",)) == (
         "constraints",
         "disk is not set but disk==ssd is asked for",
     )
 
 
-def test_max_per_node_counts_replicas_of_this_task_only() -> None:
-    candidate = a_candidate(held=[a_task(name="web"), a_task(name="web"), a_task(name="db")])
+def test_a_node_of_another_platform_says_what_it_is() -> None:
+    arm = a_stock(platform="linux/arm64")
+    assert verdict(arm) is None
+    assert verdict(arm, platform="linux/arm64") is None
+    assert verdict(arm, platform="linux/amd64") == ("platform", "is linux/arm64, not linux/amd64")
 
-    assert verdict(candidate, name="web", max_per_node=3) is None
-    assert verdict(candidate, name="db", max_per_node=2) is None
-    assert verdict(candidate, name="web", max_per_node=0) is None
-    assert verdict(candidate, name="web", max_per_node=2) == (
+
+def test_max_per_node_counts_replicas_of_this_task_only() -> None:
+    stock = a_stock(held=[a_task(name="web"), a_task(name="web"), a_task(name="db")])
+
+    assert verdict(stock, name="web", max_per_node=3) is None
+    assert verdict(stock, name="db", max_per_node=2) is None
+    assert verdict(stock, name="web", max_per_node=0) is None
+    assert verdict(stock, name="web", max_per_node=2) == (
         "max_per_node",
         "has 2 already, max_per_node 2",
     )
@@ -70,16 +75,16 @@ def test_max_per_node_counts_replicas_of_this_task_only() -> None:
 def test_an_avoided_node_gives_the_reason_it_is_avoided_for() -> None:
     avoid = {node_id("w1"): "port 8080 busy on w1"}
 
-    assert verdict(a_candidate("w1"), avoid=avoid) == ("avoided", "port 8080 busy on w1")
-    assert verdict(a_candidate("w2"), avoid=avoid) is None
+    assert verdict(a_stock("w1"), avoid=avoid) == ("avoided", "port 8080 busy on w1")
+    assert verdict(a_stock("w2"), avoid=avoid) is None
 
 
 def test_a_host_port_is_taken_per_protocol() -> None:
     dns = a_task(name="dns", ports=(Port(53, host_port=53, protocol=Protocol.UDP),))
-    candidate = a_candidate(held=[dns])
+    stock = a_stock(held=[dns])
 
-    assert verdict(candidate, ports=(Port(53, host_port=53),)) is None
-    assert verdict(candidate, ports=(Port(53, host_port=53, protocol=Protocol.UDP),)) == (
+    assert verdict(stock, ports=(Port(53, host_port=53),)) is None
+    assert verdict(stock, ports=(Port(53, host_port=53, protocol=Protocol.UDP),)) == (
         "host_ports",
         "port 53/udp taken",
     )
@@ -87,17 +92,17 @@ def test_a_host_port_is_taken_per_protocol() -> None:
 
 def test_every_taken_port_is_named() -> None:
     ports = (Port(80, host_port=80), Port(443, host_port=443), Port(9000, host_port=9000))
-    candidate = a_candidate(held=[a_task(name="proxy", ports=ports[:2])])
+    stock = a_stock(held=[a_task(name="proxy", ports=ports[:2])])
 
-    assert verdict(candidate, name="web", ports=ports) == (
+    assert verdict(stock, name="web", ports=ports) == (
         "host_ports",
         "ports 80/tcp and 443/tcp taken",
     )
 
 
 def test_a_port_the_engine_chooses_is_never_taken() -> None:
-    candidate = a_candidate(held=[a_task(name="a", ports=(Port(80),))])
-    assert verdict(candidate, name="b", ports=(Port(80),)) is None
+    stock = a_stock(held=[a_task(name="a", ports=(Port(80),))])
+    assert verdict(stock, name="b", ports=(Port(80),)) is None
 
 
 @pytest.mark.parametrize(
@@ -117,35 +122,35 @@ def test_what_does_not_fit_says_how_much_is_missing(
     asked: dict[str, int], message: str | None
 ) -> None:
     expected = message and ("resources", message)
-    assert verdict(a_candidate(capacity=ROOMY), **asked) == expected
+    assert verdict(a_stock(capacity=ROOMY), **asked) == expected
 
 
 def test_what_is_reserved_counts_against_the_capacity() -> None:
-    candidate = a_candidate(held=[a_task(name="db", memory_bytes=GIB)], capacity=ROOMY)
+    stock = a_stock(held=[a_task(name="db", memory_bytes=GIB)], capacity=ROOMY)
 
-    assert verdict(candidate, name="web", memory_bytes=GIB) is None
-    assert verdict(candidate, name="web", memory_bytes=GIB + 1) == (
+    assert verdict(stock, name="web", memory_bytes=GIB) is None
+    assert verdict(stock, name="web", memory_bytes=GIB + 1) == (
         "resources",
         "1 B memory short",
     )
 
 
 def test_nothing_asked_fits_where_less_than_nothing_is_left() -> None:
-    overfull = a_candidate(held=[a_task(name="db", memory_bytes=3 * GIB)], capacity=ROOMY)
+    overfull = a_stock(held=[a_task(name="db", memory_bytes=3 * GIB)], capacity=ROOMY)
 
     assert verdict(overfull, name="web") is None
     assert verdict(overfull, name="web", cpu_millis=100) is None
 
 
 def test_a_node_without_figures_takes_only_what_asks_for_nothing() -> None:
-    unknown = a_candidate(capacity=NOTHING)
+    unknown = a_stock(capacity=NOTHING)
 
     assert verdict(unknown) is None
     assert verdict(unknown, disk_bytes=MIB) == ("resources", "1 MiB disk short")
 
 
 def test_a_refusal_is_complete_for_programs() -> None:
-    refusal = refuse(a_candidate(capacity=ROOMY), a_demand(memory_bytes=3 * GIB))
+    refusal = refuse(an_inventory(a_stock(capacity=ROOMY)), 0, a_demand(memory_bytes=3 * GIB))
     assert refusal == NodeRefusal(
         node_id=node_id("w1"),
         node_name="w1",
@@ -157,12 +162,12 @@ def test_a_refusal_is_complete_for_programs() -> None:
 
 
 def test_the_first_refusal_stands() -> None:
-    candidate = a_candidate(condition=Condition.LOST, capacity=NOTHING)
-    assert verdict(candidate, memory_bytes=GIB, constraints=("zone==eu-1",)) == ("lost", "is lost")
+    stock = a_stock(condition=Condition.LOST, capacity=NOTHING)
+    assert verdict(stock, memory_bytes=GIB, constraints=("zone==eu-1",)) == ("lost", "is lost")
 
 
 def test_a_task_that_asks_for_nothing_concerns_readiness_alone() -> None:
-    assert concerning(a_demand()) == (ready,)
+    assert concerning(a_demand()) == [FILTERS[0]]
 
 
 def test_a_task_that_asks_for_everything_concerns_every_filter_in_order() -> None:
@@ -172,5 +177,7 @@ def test_a_task_that_asks_for_everything_concerns_every_filter_in_order() -> Non
         max_per_node=1,
         ports=(Port(80, host_port=80),),
         disk_bytes=1,
+        extras_millis={"gpu": 500},
+        platform="linux/amd64",
     )
-    assert concerning(everything) == FILTERS
+    assert concerning(everything) == list(FILTERS)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
-from cube.core.scheduler.candidate import Candidate
 from cube.core.scheduler.constraints import parse
+from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.place import Demand, NodeRefusal, Placement, demand_of, place, why_not
+from cube.core.scheduler.refusals import RefusalGroup
 from cube.core.scheduler.strategies import STRATEGIES
-from cube.model.ids import NodeId
+from cube.core.scheduler.strategy import Term
 from cube.model.node import Condition
 from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol
-from tests.builders import GIB, MIB, a_candidate, a_demand, a_task, node_id, task_id
+from tests.builders import (
+    GIB,
+    MIB,
+    a_demand,
+    a_stock,
+    a_task,
+    an_inventory,
+    node_id,
+    task_id,
+)
 
 SPREAD = STRATEGIES["spread"]
 W1, W2, W3 = node_id("w1"), node_id("w2"), node_id("w3")
-
-
-def by_id(*candidates: Candidate) -> dict[NodeId, Candidate]:
-    return {candidate.id: candidate for candidate in candidates}
 
 
 def test_a_demand_holds_what_placing_needs_of_a_task() -> None:
@@ -42,19 +49,19 @@ def test_a_demand_holds_what_placing_needs_of_a_task() -> None:
 
 
 def test_every_replica_gets_a_node_while_there_is_room() -> None:
-    nodes = by_id(a_candidate("w1"), a_candidate("w2"))
+    nodes = an_inventory(a_stock("w1"), a_stock("w2"))
     assert place(a_demand(), 3, nodes, SPREAD) == Placement((W1, W2, W1), refusal=None)
 
 
 def test_asking_for_no_replicas_gives_none_and_refuses_none() -> None:
-    assert place(a_demand(), 0, by_id(a_candidate("w1")), SPREAD) == Placement(())
-    assert place(a_demand(), 0, {}, SPREAD) == Placement(())
+    assert place(a_demand(), 0, an_inventory(a_stock("w1")), SPREAD) == Placement(())
+    assert place(a_demand(), 0, an_inventory(), SPREAD) == Placement(())
 
 
 def test_a_batch_counts_its_own_placements_against_the_room() -> None:
-    nodes = by_id(
-        a_candidate("w1", capacity=Resources(1_000, GIB, 0)),
-        a_candidate("w2", capacity=Resources(2_500, GIB, 0)),
+    nodes = an_inventory(
+        a_stock("w1", capacity=Resources(1_000, GIB, 0)),
+        a_stock("w2", capacity=Resources(2_500, GIB, 0)),
     )
     placement = place(a_demand(cpu_millis=1_000), 4, nodes, SPREAD)
 
@@ -66,7 +73,7 @@ def test_a_batch_counts_its_own_placements_against_the_room() -> None:
 
 
 def test_a_batch_takes_a_host_port_once_per_node() -> None:
-    nodes = by_id(a_candidate("w1"), a_candidate("w2"))
+    nodes = an_inventory(a_stock("w1"), a_stock("w2"))
     placement = place(a_demand(ports=(Port(80, host_port=8080),)), 3, nodes, SPREAD)
 
     assert placement.nodes == (W1, W2)
@@ -75,7 +82,7 @@ def test_a_batch_takes_a_host_port_once_per_node() -> None:
 
 
 def test_a_batch_keeps_to_max_per_node() -> None:
-    nodes = by_id(a_candidate("w1", held=[a_task(name="web")]), a_candidate("w2"))
+    nodes = an_inventory(a_stock("w1", held=[a_task(name="web")]), a_stock("w2"))
     placement = place(a_demand(name="web", max_per_node=2), 5, nodes, SPREAD)
 
     assert Counter(placement.nodes) == {W1: 1, W2: 2}
@@ -83,19 +90,19 @@ def test_a_batch_keeps_to_max_per_node() -> None:
     assert placement.refusal.codes() == ("max_per_node",)
 
 
-def test_placing_changes_no_candidate() -> None:
-    nodes = by_id(a_candidate("w1"), a_candidate("w2", last_placed=3))
+def test_placing_changes_nothing_in_the_inventory() -> None:
+    nodes = an_inventory(a_stock("w1"), a_stock("w2", last_placed=3))
     demand = a_demand(cpu_millis=100, ports=(Port(80, host_port=8080),))
 
     first = place(demand, 2, nodes, SPREAD)
 
-    assert [candidate.count for candidate in nodes.values()] == [0, 0]
-    assert [candidate.last_placed for candidate in nodes.values()] == [0, 3]
+    assert nodes.count.tolist() == [0, 0]
+    assert nodes.last_placed.tolist() == [0, 3]
     assert place(demand, 2, nodes, SPREAD) == first
 
 
 def test_only_looks_at_no_other_node() -> None:
-    nodes = by_id(a_candidate("w1"), a_candidate("w2"), a_candidate("w3"))
+    nodes = an_inventory(a_stock("w1"), a_stock("w2"), a_stock("w3"))
     forgotten = node_id("w9")
 
     assert place(a_demand(), 3, nodes, SPREAD, only={W2, forgotten}).nodes == (W2, W2, W2)
@@ -103,7 +110,7 @@ def test_only_looks_at_no_other_node() -> None:
 
 
 def test_a_refusal_by_some_nodes_says_that_it_is_not_by_all() -> None:
-    nodes = by_id(a_candidate("w1"), a_candidate("w2", condition=Condition.LOST))
+    nodes = an_inventory(a_stock("w1"), a_stock("w2", condition=Condition.LOST))
     placement = place(a_demand(), 1, nodes, SPREAD, only={W2})
 
     assert placement.nodes == ()
@@ -114,50 +121,52 @@ def test_a_refusal_by_some_nodes_says_that_it_is_not_by_all() -> None:
 def test_a_restricted_epvm_still_knows_the_size_of_the_cluster() -> None:
     asked: list[int] = []
 
-    def spy(demand: Resources, nodes: int, /):  # type: ignore[no-untyped-def]
-        asked.append(nodes)
-        return STRATEGIES["epvm"](demand, nodes)
+    def spy(offers: Offers, /) -> Iterable[Term]:
+        asked.append(offers.nodes)
+        return STRATEGIES["epvm"](offers)
 
-    nodes = by_id(a_candidate("w1"), a_candidate("w2"), a_candidate("w3"))
+    nodes = an_inventory(a_stock("w1"), a_stock("w2"), a_stock("w3"))
     place(a_demand(), 1, nodes, spy, only={W1})
     assert asked == [3]
 
 
-def test_every_node_is_refused_once_and_by_name() -> None:
-    nodes = by_id(
-        a_candidate("w2", capacity=Resources(0, 512 * MIB, 0)),
-        a_candidate("w1", condition=Condition.LOST),
+def test_every_node_is_refused_once_and_named() -> None:
+    nodes = an_inventory(
+        a_stock("w2", capacity=Resources(0, 512 * MIB, 0)),
+        a_stock("w1", condition=Condition.LOST),
     )
     placement = place(a_demand(memory_bytes=GIB), 2, nodes, SPREAD)
 
     assert placement.refusal is not None
     assert placement.refusal.nodes == 2
-    assert placement.refusal.refusals == (
-        NodeRefusal(node_id=W1, node_name="w1", code="lost", message="is lost"),
-        NodeRefusal(
-            node_id=W2,
-            node_name="w2",
-            code="resources",
-            message="512 MiB memory short",
-            about="memory",
-            short=Resources(memory_bytes=512 * MIB),
-        ),
+    lost = NodeRefusal(node_id=W1, node_name="w1", code="lost", message="is lost")
+    small = NodeRefusal(
+        node_id=W2,
+        node_name="w2",
+        code="resources",
+        message="512 MiB memory short",
+        about="memory",
+        short=Resources(memory_bytes=512 * MIB),
+    )
+    assert placement.refusal.groups == (
+        RefusalGroup("lost", "", 1, (lost,)),
+        RefusalGroup("resources", "memory", 1, (small,)),
     )
 
 
 def test_without_nodes_the_refusal_asks_for_a_worker() -> None:
-    placement = place(a_demand(), 1, {}, SPREAD)
+    placement = place(a_demand(), 1, an_inventory(), SPREAD)
     assert placement.refusal is not None
     assert placement.refusal.codes() == ()
     assert placement.refusal.sentence().startswith("no workers have joined")
 
 
 def test_why_not_is_silent_when_some_node_takes_it() -> None:
-    nodes = by_id(a_candidate("w1", condition=Condition.LOST), a_candidate("w2"))
+    nodes = an_inventory(a_stock("w1", condition=Condition.LOST), a_stock("w2"))
     assert why_not(a_demand(), nodes) is None
 
 
 def test_why_not_says_the_same_as_placing() -> None:
-    nodes = by_id(a_candidate("w1"), a_candidate("w2", condition=Condition.LOST))
+    nodes = an_inventory(a_stock("w1"), a_stock("w2", condition=Condition.LOST))
     demand = a_demand(memory_bytes=1_000 * GIB)
     assert why_not(demand, nodes) == place(demand, 1, nodes, SPREAD).refusal

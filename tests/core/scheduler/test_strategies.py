@@ -9,32 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cube.core.scheduler.candidate import Candidate
+from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.place import place
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.model.resources import NOTHING, Resources
 from cube.model.task import Task
-from tests.builders import GIB, a_candidate, a_demand, a_task
+from tests.builders import GIB, Stock, a_demand, a_stock, a_task, an_inventory, hold
 
 every_strategy = pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 
 
-def put(strategy: str, *candidates: Candidate, count: int = 1, **asked: Any) -> list[str]:
+def put(strategy: str, *stocks: Stock, count: int = 1, **asked: Any) -> list[str]:
     """Return the names of the nodes that replicas of the task go to."""
-    by_id = {candidate.id: candidate for candidate in candidates}
-    placement = place(a_demand(**asked), count, by_id, STRATEGIES[strategy])
-    return [by_id[node_id].node.name for node_id in placement.nodes]
+    inventory = an_inventory(*stocks)
+    placement = place(a_demand(**asked), count, inventory, STRATEGIES[strategy])
+    return [inventory.nodes[node_id].name for node_id in placement.nodes]
 
 
-def put_all(strategy: str, candidates: list[Candidate], tasks: list[Task]) -> Counter[str]:
+def put_all(strategy: str, stocks: list[Stock], tasks: list[Task]) -> Counter[str]:
     """Place one replica of each task, recording each before the next; return how many went where."""
     went: Counter[str] = Counter()
-    by_name = {candidate.node.name: candidate for candidate in candidates}
+    inventory = an_inventory(*stocks)
     for revision, task in enumerate(tasks, start=1):
-        (name,) = put(strategy, *candidates, spec=task.spec)
-        by_name[name].hold(task.id, task.spec.demand, task.spec.host_ports)
-        by_name[name].last_placed = revision
-        went[name] += 1
+        placement = place(a_demand(spec=task.spec), 1, inventory, STRATEGIES[strategy])
+        (node_id,) = placement.nodes
+        hold(inventory, node_id, task)
+        inventory.chosen(node_id, revision)
+        went[inventory.nodes[node_id].name] += 1
     return went
 
 
@@ -52,9 +53,9 @@ def test_replicas_of_one_task_avoid_each_other_before_anything_else(strategy: st
     crowd = tasks(9, cpu_millis=100)
 
     nodes = [
-        a_candidate("w1", held=[web]),
-        a_candidate("w2", held=crowd, last_placed=9),
-        a_candidate("w3", held=[web, web]),
+        a_stock("w1", held=[web]),
+        a_stock("w2", held=crowd, last_placed=9),
+        a_stock("w3", held=[web, web]),
     ]
     assert put(strategy, *nodes, spec=web.spec) == ["w2"]
     assert Counter(put(strategy, *nodes, spec=web.spec, count=6)) == {"w2": 3, "w1": 2, "w3": 1}
@@ -63,52 +64,52 @@ def test_replicas_of_one_task_avoid_each_other_before_anything_else(strategy: st
 @every_strategy
 @pytest.mark.parametrize("asked", [{}, {"cpu_millis": 100}])
 def test_equal_nodes_are_taken_by_name(strategy: str, asked: dict[str, int]) -> None:
-    nodes = [a_candidate(name) for name in ("w3", "w1", "w2")]
+    nodes = [a_stock(name) for name in ("w3", "w1", "w2")]
     assert put(strategy, *nodes, count=3, **asked) == ["w1", "w2", "w3"]
 
 
 @every_strategy
 def test_nodes_of_one_name_are_taken_by_id(strategy: str) -> None:
-    twins = [a_candidate("w1", id=node_id) for node_id in ("b", "a")]
-    placement = place(a_demand(), 2, {twin.id: twin for twin in twins}, STRATEGIES[strategy])
+    twins = [a_stock("w1", id=node_id) for node_id in ("b", "a")]
+    placement = place(a_demand(), 2, an_inventory(*twins), STRATEGIES[strategy])
     assert placement.nodes == ("a", "b")
 
 
 def test_spread_evens_out_the_number_of_allocations() -> None:
-    nodes = [a_candidate("w1", held=tasks(4)), a_candidate("w2"), a_candidate("w3")]
+    nodes = [a_stock("w1", held=tasks(4)), a_stock("w2"), a_stock("w3")]
     assert put_all("spread", nodes, tasks(8)) == {"w2": 4, "w3": 4}
 
 
 def test_spread_takes_the_less_utilised_of_equally_many() -> None:
     nodes = [
-        a_candidate("w1", held=[a_task(name="big", memory_bytes=6 * GIB)]),
-        a_candidate("w2", held=[a_task(name="small", cpu_millis=100)]),
+        a_stock("w1", held=[a_task(name="big", memory_bytes=6 * GIB)]),
+        a_stock("w2", held=[a_task(name="small", cpu_millis=100)]),
     ]
     assert put("spread", *nodes) == ["w2"]
 
 
 def test_spread_looks_at_the_resource_that_runs_out_first() -> None:
     nodes = [
-        a_candidate("w1", capacity=Resources(4_000, GIB, 1_000 * GIB)),
-        a_candidate("w2", capacity=Resources(4_000, 2 * GIB, 0)),
+        a_stock("w1", capacity=Resources(4_000, GIB, 1_000 * GIB)),
+        a_stock("w2", capacity=Resources(4_000, 2 * GIB, 0)),
     ]
     assert put("spread", *nodes, memory_bytes=GIB) == ["w2"]
 
 
 def test_spread_does_not_take_a_node_without_figures_for_an_idle_one() -> None:
-    nodes = [a_candidate("w1", capacity=NOTHING), a_candidate("w2")]
+    nodes = [a_stock("w1", capacity=NOTHING), a_stock("w2")]
     assert put("spread", *nodes) == ["w2"]
 
 
 def test_binpack_fills_one_node_before_it_opens_the_next() -> None:
-    nodes = [a_candidate(f"w{n}", capacity=Resources(1_000, 8 * GIB, 0)) for n in (1, 2, 3)]
+    nodes = [a_stock(f"w{n}", capacity=Resources(1_000, 8 * GIB, 0)) for n in (1, 2, 3)]
     assert put_all("binpack", nodes, tasks(7, cpu_millis=250)) == {"w1": 4, "w2": 3}
 
 
 def test_binpack_prefers_the_closest_fit() -> None:
     nodes = [
-        a_candidate("w1", capacity=Resources(8_000, 8 * GIB, 0)),
-        a_candidate("w2", capacity=Resources(2_000, 2 * GIB, 0)),
+        a_stock("w1", capacity=Resources(8_000, 8 * GIB, 0)),
+        a_stock("w2", capacity=Resources(2_000, 2 * GIB, 0)),
     ]
     assert put("binpack", *nodes, cpu_millis=1_500, memory_bytes=GIB) == ["w2"]
     assert put("binpack", *nodes, cpu_millis=2_500, memory_bytes=GIB) == ["w1"]
@@ -116,62 +117,62 @@ def test_binpack_prefers_the_closest_fit() -> None:
 
 def test_binpack_looks_at_requested_resources_only() -> None:
     nodes = [
-        a_candidate("w1", held=[a_task(name="db", memory_bytes=7 * GIB)]),
-        a_candidate("w2", held=[a_task(name="batch", cpu_millis=2_000)]),
+        a_stock("w1", held=[a_task(name="db", memory_bytes=7 * GIB)]),
+        a_stock("w2", held=[a_task(name="batch", cpu_millis=2_000)]),
     ]
     assert put("binpack", *nodes, cpu_millis=100) == ["w2"]
     assert put("binpack", *nodes, disk_bytes=GIB, memory_bytes=GIB) == ["w1"]
 
 
 def test_binpack_puts_what_asks_for_nothing_where_most_is() -> None:
-    nodes = [a_candidate("w1"), a_candidate("w2", held=[a_task(name="db")])]
+    nodes = [a_stock("w1"), a_stock("w2", held=[a_task(name="db")])]
     assert put_all("binpack", nodes, tasks(5)) == {"w2": 5}
 
 
 def test_round_robin_rotates() -> None:
-    nodes = [a_candidate(name) for name in ("w1", "w2", "w3")]
+    nodes = [a_stock(name) for name in ("w1", "w2", "w3")]
     assert put_all("round-robin", nodes, tasks(6)) == {"w1": 2, "w2": 2, "w3": 2}
 
-    nodes = [a_candidate(name) for name in ("w1", "w2", "w3")]
+    nodes = [a_stock(name) for name in ("w1", "w2", "w3")]
     assert put("round-robin", *nodes, count=7) == ["w1", "w2", "w3", "w1", "w2", "w3", "w1"]
 
 
 def test_round_robin_goes_on_where_the_record_says() -> None:
     nodes = [
-        a_candidate("w1", last_placed=12),
-        a_candidate("w2", last_placed=10),
-        a_candidate("w3", last_placed=11),
+        a_stock("w1", last_placed=12),
+        a_stock("w2", last_placed=10),
+        a_stock("w3", last_placed=11),
     ]
     assert put("round-robin", *nodes, count=3) == ["w2", "w3", "w1"]
 
 
 def test_round_robin_counts_a_pick_of_the_batch_as_the_most_recent() -> None:
     web = a_task(name="web")
-    nodes = [a_candidate("w1", held=[web], last_placed=12), a_candidate("w2", last_placed=10)]
+    nodes = [a_stock("w1", held=[web], last_placed=12), a_stock("w2", last_placed=10)]
     assert put("round-robin", *nodes, spec=web.spec, count=3) == ["w2", "w1", "w2"]
 
 
 def test_round_robin_asks_a_new_node_first() -> None:
-    nodes = [a_candidate("w1", last_placed=1), a_candidate("w9")]
+    nodes = [a_stock("w1", last_placed=1), a_stock("w9")]
     assert put("round-robin", *nodes) == ["w9"]
 
 
 def test_round_robin_keeps_the_turn_of_a_node_that_could_not() -> None:
     nodes = [
-        a_candidate("w1", last_placed=1, runtime_error="docker does not answer"),
-        a_candidate("w2", last_placed=2),
+        a_stock("w1", last_placed=1, runtime_error="docker does not answer"),
+        a_stock("w2", last_placed=2),
     ]
     assert put("round-robin", *nodes) == ["w2"]
 
-    nodes[0] = a_candidate("w1", last_placed=1)
-    nodes[1].last_placed = 3
+    nodes[0] = a_stock("w1", last_placed=1)
+    nodes[1] = a_stock("w2", last_placed=3)
     assert put("round-robin", *nodes) == ["w1"]
 
 
 def test_epvm_avoids_the_resource_that_is_scarce() -> None:
     nodes = [
-        a_candidate("w1", held=[a_task(name="db", memory_bytes=7 * GIB)]),
-        a_candidate("w2", held=[a_task(name="batch", cpu_millis=3_500)]),
+        a_stock("w1", held=[a_task(name="db", memory_bytes=7 * GIB)]),
+        a_stock("w2", held=[a_task(name="batch", cpu_millis=3_500)]),
     ]
     assert put("epvm", *nodes, memory_bytes=GIB // 2) == ["w2"]
     assert put("epvm", *nodes, cpu_millis=100) == ["w1"]
@@ -179,36 +180,40 @@ def test_epvm_avoids_the_resource_that_is_scarce() -> None:
 
 def test_epvm_prefers_the_larger_machine() -> None:
     nodes = [
-        a_candidate("w1", capacity=Resources(2_000, 2 * GIB, 0)),
-        a_candidate("w2", capacity=Resources(16_000, 64 * GIB, 0)),
+        a_stock("w1", capacity=Resources(2_000, 2 * GIB, 0)),
+        a_stock("w2", capacity=Resources(16_000, 64 * GIB, 0)),
     ]
     assert put("epvm", *nodes, cpu_millis=500, memory_bytes=GIB) == ["w2"]
 
 
 def test_epvm_does_not_pile_up_what_asks_for_nothing() -> None:
-    nodes = [a_candidate(name) for name in ("w1", "w2", "w3")]
+    nodes = [a_stock(name) for name in ("w1", "w2", "w3")]
     assert put_all("epvm", nodes, tasks(6)) == {"w1": 2, "w2": 2, "w3": 2}
 
 
 def test_epvm_never_scores_a_node_without_figures_best() -> None:
-    nodes = [a_candidate("w1", capacity=NOTHING), a_candidate("w2", held=tasks(30))]
+    nodes = [a_stock("w1", capacity=NOTHING), a_stock("w2", held=tasks(30))]
     assert put("epvm", *nodes) == ["w2"]
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_epvm_distinguishes_load_in_the_smallest_cluster(count: int) -> None:
-    nodes = [a_candidate(f"w{number}", held=tasks(1, cpu_millis=2_000)) for number in range(count)]
-    cost = STRATEGIES["epvm"](Resources(cpu_millis=1_000), len(nodes))
-    assert cost(nodes[0])[0] == pytest.approx(2**0.75 - 2**0.5)
+    nodes = [a_stock(f"w{number}", held=tasks(1, cpu_millis=2_000)) for number in range(count)]
+    inventory = an_inventory(*nodes)
+    marginal, _ = STRATEGIES["epvm"](
+        Offers(inventory, a_demand(cpu_millis=1_000), inventory.rows())
+    )
+    assert marginal.values.tolist() == pytest.approx([2**0.75 - 2**0.5] * count)
 
 
-def published_cost(candidate: Candidate, extra: Resources, nodes: int) -> float:
+def published_cost(stock: Stock, extra: Resources, nodes: int) -> float:
     """Return the cost of a machine as Amir et al. define it, over every resource the machine has."""
-    capacity = candidate.node.facts.capacity
+    capacity = stock.node.facts.capacity
+    reserved = sum((task.spec.demand for task in stock.held), extra)
     figures = (
-        (candidate.cpu_millis + extra.cpu_millis, capacity.cpu_millis),
-        (candidate.memory_bytes + extra.memory_bytes, capacity.memory_bytes),
-        (candidate.disk_bytes + extra.disk_bytes, capacity.disk_bytes),
+        (reserved.cpu_millis, capacity.cpu_millis),
+        (reserved.memory_bytes, capacity.memory_bytes),
+        (reserved.disk_bytes, capacity.disk_bytes),
     )
     return sum(nodes ** (reserved / total) for reserved, total in figures if total)
 
@@ -233,7 +238,7 @@ def test_epvm_takes_the_least_marginal_cost_of_the_published_formula(
             )
             for index, amount in enumerate(load)
         ]
-        nodes[f"w{number}"] = a_candidate(
+        nodes[f"w{number}"] = a_stock(
             f"w{number}",
             held=held,
             capacity=Resources(6_000 + 500 * number, 11 * GIB, 10 * GIB),

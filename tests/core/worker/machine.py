@@ -213,6 +213,7 @@ class Machine:
             allocation_id=step.id,
             restart=step.restart,
             spec=step.spec,
+            devices=step.devices,
         )
         seen = ContainerSeen(
             id=f"c{self._made}", label=label, state=ContainerState.CREATED, address="172.17.0.2"

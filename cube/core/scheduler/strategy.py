@@ -1,0 +1,30 @@
+"""What a strategy is: a preference among offers that all stand, as columns that can be compared.
+
+Kept apart from the register of strategies, so that a strategy's file needs nothing of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from cube.core.scheduler.columns import Column
+from cube.core.scheduler.offers import Offers
+
+
+class Term(NamedTuple):
+    """One figure of a cost: its name, for explanations, and its value for each offer. Less is better."""
+
+    name: str
+    values: Column
+
+
+Strategy = Callable[[Offers], Iterable[Term]]
+"""(offers) -> the terms of their costs, most significant first; the least is chosen, term by term.
+
+A generator computes a term only where those before it leave several offers equal.
+
+Promises that placing relies on: the figures of an offer follow from the columns of that offer and the number of nodes
+alone, so that a batch can be priced at once; they are finite or infinite, never NaN, wherever the demand fits. Offers
+that do not fit may be priced, too: what comes out for them is not looked at, so it must only not raise.
+"""
