@@ -198,6 +198,7 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     )
     host_ports: tuple[tuple[int, Protocol], ...] = ()
     devices: tuple[Share, ...] = ()  # which, so that a restarted manager knows; none on old records
+    pinned: bool = False  # its slot's volumes are on this node
     assigned_ms: int = 0
     wanted: Wanted = Wanted.RUN
     why_removed: str = ""
