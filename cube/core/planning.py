@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cube.core.agenda import Agenda
 from cube.core.changes import Change
 from cube.core.cluster import Cluster
+from cube.core.reconcile.needs import demand_for
 from cube.core.reconcile.slots import (
     SlotsPlan,
     plan_flight,
@@ -17,7 +18,7 @@ from cube.core.reconcile.slots import (
     refused,
 )
 from cube.core.roster import UNPLACED
-from cube.core.scheduler.place import demand_of, why_not
+from cube.core.scheduler.place import why_not
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
 from cube.model.ids import TaskId
@@ -117,7 +118,8 @@ class Planning:
         slots = self._cluster.rosters[task.id].slots
         slot = slots[min(numbers)]
         avoid = {node: why for node, (_, why) in slot.avoid.items()}
-        words = why_not(demand_of(task, avoid, self._cluster.named), self._cluster.inventory)
+        demand = demand_for(self._cluster, task, slot, avoid)
+        words = why_not(demand, self._cluster.inventory)
         if words is None or words.sentence() == slot.waiting:
             return []
         return [refused(task, sorted(numbers), words)]

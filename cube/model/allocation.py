@@ -200,6 +200,7 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     )
     host_ports: tuple[tuple[int, Protocol], ...] = ()
     devices: tuple[Share, ...] = ()  # which, so that a restarted manager knows; none on old records
+    pinned: bool = False  # its slot's volumes are on this node
     assigned_ms: int = 0
     revision: int = 0  # of the event that assigned it; its containers carry it as a label
     wanted: Wanted = Wanted.RUN

@@ -61,11 +61,16 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A named volume of the engine, mounted at `path`; made when missing, never removed by cube."""
+    """A named volume of the engine, mounted at `path`; made when missing, never removed by cube.
+
+    It is on one machine, so a slot that has run with it comes back there; `shared` says that it is not: that every node
+    finds the same data under the name, or that it may start empty.
+    """
 
     name: str
     path: str
     read_only: bool = False
+    shared: bool = False
 
 
 class Tmpfs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -170,6 +175,11 @@ class TaskSpec(
         return Resources(self.cpu_millis, self.memory_bytes, self.disk_bytes)
 
     @property
+    def pinning(self) -> tuple[str, ...]:
+        """The volumes that tie a slot to the node where it has run."""
+        return tuple(volume.name for volume in self.volumes if not volume.shared)
+
+    @property
     def host_ports(self) -> tuple[tuple[int, Protocol], ...]:
         """The fixed host ports one replica takes on its node."""
         return tuple((port.host_port, port.protocol) for port in self.ports if port.host_port)
@@ -180,6 +190,7 @@ class TaskSpec(
         return msgspec.structs.replace(
             self,
             replicas=1,
+            volumes=tuple(msgspec.structs.replace(one, shared=False) for one in self.volumes),
             platform="",
             constraints=(),
             spread=(),

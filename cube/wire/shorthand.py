@@ -119,6 +119,7 @@ _VOLUME = Table(
         "name": Field("name", text),
         "path": Field("path", text),
         "read_only": Field("read_only", boolean),
+        "shared": Field("shared", boolean),
     },
     {"source": "did you mean `name`?", "target": "did you mean `path`?"},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from statistics import median
 from time import perf_counter
@@ -31,25 +32,29 @@ async def measure(rounds: int) -> str:
     return table(("nodes", "what", "us each", "per second", "ratio to numpy"), rows)
 
 
-def _of_size(nodes: int, rounds: int) -> list[tuple[object, ...]]:
-    bare = _median(rounds, lambda: _bare(nodes))
-    lines: list[tuple[object, ...]] = [
-        _line(nodes, "bare numpy: filter, score, argmin", bare, bare)
-    ]
+def _of_size(nodes: int, rounds: int) -> list[tuple[str, ...]]:
+    bare = _median(rounds, partial(_bare, nodes))
+    lines: list[tuple[str, ...]] = [_line(nodes, "bare numpy: filter, score, argmin", bare, bare)]
     for name, strategy in STRATEGIES.items():
-        took = _median(rounds, lambda strategy=strategy: _mixed(nodes, strategy))
+        took = _median(rounds, partial(_mixed, nodes, strategy))
         lines.append(_line(nodes, f"mixed, {name}", took, bare))
     for name, strategy in STRATEGIES.items():
-        took = _median(rounds, lambda strategy=strategy: _identical(nodes, strategy))
+        took = _median(rounds, partial(_identical, nodes, strategy))
         lines.append(_line(nodes, f"identical, {name}", took, bare))
     lines.append(
-        _line(nodes, "refused by all, in words", _median(rounds, lambda: _refused(nodes)), bare)
+        _line(nodes, "refused by all, in words", _median(rounds, partial(_refused, nodes)), bare)
     )
     return lines
 
 
-def _line(nodes: int, what: str, seconds: float, bare: float) -> tuple[object, ...]:
-    return nodes, what, f"{seconds * 1e6:.2f}", f"{1 / seconds:,.0f}", f"{seconds / bare:.2f}"
+def _line(nodes: int, what: str, seconds: float, bare: float) -> tuple[str, ...]:
+    return (
+        f"{nodes:,}",
+        what,
+        f"{seconds * 1e6:.2f}",
+        f"{1 / seconds:,.0f}",
+        f"{seconds / bare:.2f}",
+    )
 
 
 def _median(rounds: int, once: Callable[[], float]) -> float:

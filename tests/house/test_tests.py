@@ -24,6 +24,7 @@ TESTED_THROUGH = {
     "cube/core/scheduler/lookups.py": "tests/core/scheduler/test_inventory.py",
     "cube/core/scheduler/facts.py": "tests/core/scheduler/test_constraints.py",
     "cube/core/scheduler/filters/platform.py": "tests/core/scheduler/test_filters.py",
+    "cube/core/scheduler/filters/volumes.py": "tests/core/reconcile/test_needs.py",
     "cube/core/scheduler/filters/ready.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/filters/room.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/epvm.py": "tests/core/scheduler/test_strategies.py",

@@ -70,6 +70,12 @@ def test_every_field_is_either_of_the_container_or_about_where_and_how_many() ->
     assert fields == WHERE_AND_HOW_MANY.keys() | OF_THE_CONTAINER.keys()
 
 
+def test_whether_a_volume_is_shared_is_no_part_of_the_template() -> None:
+    volume = Volume("data", "/data")
+    shared = a_spec(volumes=(msgspec.structs.replace(volume, shared=True),))
+    assert shared.template == a_spec(volumes=(volume,)).template
+
+
 @pytest.mark.parametrize("field", WHERE_AND_HOW_MANY)
 def test_where_and_how_many_is_no_part_of_the_template(field: str) -> None:
     changed = a_spec(**{field: WHERE_AND_HOW_MANY[field]})

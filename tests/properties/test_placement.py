@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from cube.core.scheduler.demand import Home
 from cube.core.scheduler.explain import explain
 from cube.core.scheduler.facts import look_up
 from cube.core.scheduler.filters import FILTERS, refuse
@@ -95,7 +97,11 @@ def clusters(draw: st.DrawFn) -> Stocks:
 def demands(draw: st.DrawFn) -> Demand:
     """What one replica asks for; sometimes it avoids a node."""
     avoid = {} if draw(mostly_good) else {node_id(draw(st.sampled_from(NAMES))): "it failed there"}
-    return a_demand(avoid, **draw(specs()))
+    demand = a_demand(avoid, **draw(specs()))
+    name = draw(st.sampled_from(NAMES))
+    return (
+        demand if draw(mostly_good) else replace(demand, home=Home(node_id(name), name, ("data",)))
+    )
 
 
 counts = st.integers(0, 12)

@@ -104,7 +104,7 @@ SPECS = st.fixed_dictionaries(
         "cap_drop": _tuples(WORD),
         "read_only": st.booleans(),
         "ports": _tuples(st.builds(Port, NUMBER, NUMBER, st.sampled_from(Protocol), WORD)),
-        "volumes": _tuples(st.builds(Volume, WORD, WORD, st.booleans())),
+        "volumes": _tuples(st.builds(Volume, WORD, WORD, st.booleans(), st.booleans())),
         "tmpfs": _tuples(st.builds(Tmpfs, WORD, NUMBER)),
         "pull": st.sampled_from(PullPolicy),
         "restart": st.sampled_from(RestartPolicy),

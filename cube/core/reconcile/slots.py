@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
+from cube.core.reconcile.needs import demand_for, home_of
 from cube.core.roster import Avoided, Roster, Slot, Standing
-from cube.core.scheduler.place import Demand, Unplaceable, demand_of, place
+from cube.core.scheduler.place import Demand, Unplaceable, place
 from cube.core.scheduler.strategy import Strategy
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import NodeId, allocation_id
@@ -91,7 +92,7 @@ def _place(
     now: Instant,
     only: frozenset[NodeId] | None,
 ) -> None:
-    """Place identical slots in one go; a slot that avoids nodes of its own is placed by itself."""
+    """Place identical slots in one go; a slot that avoids nodes of its own, or has a home, is placed by itself."""
     about_to_avoid = {one.slot: one for one in plan.changes if isinstance(one, Avoid)}
     alike: list[Slot] = []
     groups: list[tuple[list[Slot], Avoided]] = []
@@ -99,7 +100,7 @@ def _place(
         avoided = slot.avoided(now.monotonic)
         if change := about_to_avoid.get(slot.number):
             avoided[change.node_id] = (change.until, change.why)
-        if avoided:
+        if avoided or home_of(cluster, task, slot):
             groups.append(([slot], avoided))
         else:
             alike.append(slot)
@@ -108,7 +109,7 @@ def _place(
     taken: set[NodeId] = set()
     for group, avoided in groups:
         avoid = {node: why for node, (_, why) in avoided.items()}
-        demand = demand_of(task, avoid, cluster.named)
+        demand = demand_for(cluster, task, group[0], avoid)
         placement = place(demand, len(group), cluster.inventory, strategy, only=only)
         if not taken.isdisjoint(
             placement.nodes
@@ -120,7 +121,8 @@ def _place(
         least = cluster.lineage.generation
         for slot, node_id, shares in zip(group, placement.nodes, devices, strict=False):
             stay = _next(slot, task, demand, node_id, least=least, now=now)
-            plan.changes.append(Assign(replace(stay, devices=shares)))
+            stay = replace(stay, devices=shares, pinned=demand.home is not None)
+            plan.changes.append(Assign(stay))
         if len(placement.nodes) < len(group):
             plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
             plan.refusal = placement.refusal
@@ -190,10 +192,16 @@ def plan_moves(
     for number in broken or sorted(moving):
         latest = roster.slots[number].latest
         if latest and number in roster.outdated:
-            if broken or not short or _fits_in_its_own_place(cluster, task, latest, strategy):
+            if (
+                broken
+                or not short
+                or _fits_in_its_own_place(cluster, task, roster.slots[number], latest, strategy)
+            ):
                 why = f"replaced by revision {task.template_revision}"
                 changes.append(Unassign(latest.id, why))
-        elif latest and _place_elsewhere(cluster, task, {latest.node_id: "draining"}, strategy):
+        elif latest and _fits_elsewhere(
+            cluster, task, roster.slots[number], {latest.node_id: "draining"}, strategy
+        ):
             changes.append(Unassign(latest.id, "its node is draining"))
         if changes and not broken:
             break
@@ -214,14 +222,14 @@ def _out_of_work(roster: Roster, task: Task) -> int | None:
 
 
 def _fits_in_its_own_place(
-    cluster: Cluster, task: Task, former: Allocation, strategy: Strategy
+    cluster: Cluster, task: Task, slot: Slot, former: Allocation, strategy: Strategy
 ) -> bool:
     """Whether a successor has room on the same node once the former allocation is gone."""
     inventory, here = cluster.inventory, (former.node_id,)
     with inventory.without(
         former.node_id, former.task_id, former.demand, former.host_ports, former.devices
     ):
-        return bool(place(demand_of(task), 1, inventory, strategy, only=here).nodes)
+        return bool(place(demand_for(cluster, task, slot), 1, inventory, strategy, only=here).nodes)
 
 
 def plan_flight(
@@ -243,13 +251,14 @@ def plan_flight(
     why = f"failed {latest.observed.failures_in_row} times in a row on {node.name}"
     avoid = {node_id: reason for node_id, (_, reason) in slot.avoided(now.monotonic).items()}
     avoid[latest.node_id] = why
-    if not _place_elsewhere(cluster, task, avoid, strategy):
+    if not _fits_elsewhere(cluster, task, slot, avoid, strategy):
         return []
     until = now.monotonic + timing.avoid_failing
     return [Avoid(task.id, slot.number, latest.node_id, until, why), Unassign(latest.id, why)]
 
 
-def _place_elsewhere(
-    cluster: Cluster, task: Task, avoid: dict[NodeId, str], strategy: Strategy
+def _fits_elsewhere(
+    cluster: Cluster, task: Task, slot: Slot, avoid: dict[NodeId, str], strategy: Strategy
 ) -> bool:
-    return bool(place(demand_of(task, avoid, cluster.named), 1, cluster.inventory, strategy).nodes)
+    demand = demand_for(cluster, task, slot, avoid)
+    return bool(place(demand, 1, cluster.inventory, strategy).nodes)

@@ -23,6 +23,14 @@ class Wish(msgspec.Struct, frozen=True):
     near: TaskId | None = None  # None: there is no such task, and no node is near it
 
 
+class Home(msgspec.Struct, frozen=True):
+    """The node that a slot has to come back to, for it has the slot's volumes."""
+
+    node_id: NodeId
+    node_name: str
+    volumes: tuple[str, ...]
+
+
 class Demand(msgspec.Struct, frozen=True):
     """One replica's needs. `avoid` names nodes that would take it but are not to have it now, and why."""
 
@@ -33,6 +41,7 @@ class Demand(msgspec.Struct, frozen=True):
     max_per_node: int = 0
     avoid: Mapping[NodeId, str] = {}
     platform: str = ""
+    home: Home | None = None
     spread: tuple[Spread, ...] = ()
     wishes: tuple[Wish, ...] = ()
     extras: tuple[tuple[str, int], ...] = ()  # thousandths of devices, by kind
@@ -42,6 +51,7 @@ def demand_of(
     task: Task,
     avoid: Mapping[NodeId, str] | None = None,
     named: Callable[[str], Task | None] = lambda _: None,
+    home: Home | None = None,
 ) -> Demand:
     """Return what a replica of the task asks for; `named` finds the tasks it may want to be near.
 
@@ -56,6 +66,7 @@ def demand_of(
         max_per_node=spec.max_per_node,
         avoid=avoid or {},
         platform=spec.platform,
+        home=home,
         spread=spec.spread,
         wishes=tuple(_wish(preference, named) for preference in spec.prefer),
         extras=tuple(sorted(spec.extras_millis.items())),

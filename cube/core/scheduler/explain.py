@@ -132,6 +132,7 @@ _CODES_IN_ORDER = (
     "runtime_down",
     "platform",
     "constraints",
+    "volumes",
     "draining",
     "cordoned",
     "max_per_node",

@@ -104,6 +104,7 @@ _PHRASES = {
     "runtime_down": ("has no working engine", "have no working engine"),
     "platform": ("is not {}", "are not {}"),
     "constraints": ("does not match {}", "do not match {}"),
+    "volumes": ("lacks the {}", "lack the {}"),
     "max_per_node": ("is at its {}", "are at their {}"),
     "avoided": ("is avoided for now", "are avoided for now"),
     "host_ports": ("has {} taken", "have {} taken"),

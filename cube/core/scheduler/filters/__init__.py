@@ -16,6 +16,7 @@ from cube.core.scheduler.filters.max_per_node import MaxPerNode
 from cube.core.scheduler.filters.platform import Platform
 from cube.core.scheduler.filters.ready import Ready
 from cube.core.scheduler.filters.room import Room
+from cube.core.scheduler.filters.volumes import Volumes
 from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
 
@@ -25,6 +26,7 @@ FILTERS: tuple[Filter, ...] = (
     Ready(),
     Platform(),
     Constrained(),
+    Volumes(),
     MaxPerNode(),
     Avoided(),
     HostPorts(),
