@@ -8,7 +8,7 @@ Invariants of `handle`:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cube.core import nodes, wishes
 from cube.core.agenda import Agenda
@@ -37,6 +37,8 @@ from cube.core.inputs import (
 from cube.core.liveness import Brake, Leases
 from cube.core.planning import Planning
 from cube.core.roster import settled
+from cube.core.scheduler.strategies import STRATEGIES
+from cube.core.scheduler.strategy import Strategy
 from cube.core.summary import reason_of, state_of
 from cube.core.words import plural, seconds
 from cube.model.event import EventKind
@@ -50,13 +52,21 @@ from cube.model.timing import Instant, Timing
 class ManagerCore:
     """The whole judgement of a manager. One instance, one caller at a time."""
 
-    def __init__(self, snapshot: Snapshot, *, timing: Timing, strategy: str, now: Instant) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        timing: Timing,
+        strategy: str,
+        now: Instant,
+        strategies: Mapping[str, Strategy] = STRATEGIES,
+    ) -> None:
         self.cluster = Cluster(snapshot)
         self._timing = timing
         self._leases = Leases(timing)
         self._brake = Brake(timing)
         self._agenda = Agenda(self.cluster)
-        self._planning = Planning(self.cluster, self._agenda, timing, strategy)
+        self._planning = Planning(self.cluster, self._agenda, timing, strategy, strategies)
         self._sessions: dict[NodeId, int] = {}  # the epoch of each open session
         self._usage: dict[NodeId, Usage] = {}
         self._orders: dict[NodeId, list[Order]] = {}

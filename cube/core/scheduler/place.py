@@ -95,6 +95,8 @@ def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
         among = _least(term.values, among, everything)
         if len(among) == 1:
             break
+        if everything and len(among) * 4 <= len(offers) and not offers.demand.spread:
+            return _cheapest(offers, among, strategy)  # the next term is computed for these alone
         everything = False
     return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]])
 
