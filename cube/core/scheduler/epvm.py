@@ -39,8 +39,7 @@ def epvm(offers: Offers) -> Iterator[Term]:
             marginal += _growth(log_base, memory, offers.memory_free, asked.memory_bytes)
         if asked.disk_bytes:
             marginal += _growth(log_base, offers.disk_capacity, offers.disk_free, asked.disk_bytes)
-    known = (offers.cpu_capacity | offers.memory_capacity | offers.disk_capacity) != 0
-    marginal[~known] = np.inf  # unknown is not idle
+    marginal[np.bitwise_or.reduce(offers.capacity) == 0] = np.inf  # unknown is not idle
     yield Term("marginal cost", marginal)
     yield Term("allocations", offers.count)
 
