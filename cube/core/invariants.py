@@ -62,7 +62,7 @@ def nothing_over_committed(cluster: Cluster) -> Iterator[str]:
         for (extra, device), millis in inventory.devices_on(row).items():
             if millis > DEVICE or device >= cluster.nodes[node_id].facts.extras.get(extra, 0):
                 yield f"{extra} {device} of {node_id} is given by {millis} thousandths"
-        free = inventory.free(row)
+        free = inventory.free_on(row)
         if min(free.cpu_millis, free.memory_bytes, free.disk_bytes) < 0:
             yield f"node {node_id} is over-committed: {free} is free"
 

@@ -8,7 +8,7 @@ Invariants of `handle`:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cube.core import nodes, wishes
 from cube.core.agenda import Agenda
@@ -41,6 +41,8 @@ from cube.core.inputs import (
 from cube.core.liveness import Brake, Leases
 from cube.core.planning import Planning
 from cube.core.recovery import Recovery
+from cube.core.scheduler.strategies import STRATEGIES
+from cube.core.scheduler.strategy import Strategy
 from cube.core.states import States
 from cube.core.words import plural, seconds
 from cube.model.event import EventKind
@@ -53,7 +55,15 @@ from cube.model.timing import Instant, Timing
 class ManagerCore:
     """The whole judgement of a manager. One instance, one caller at a time."""
 
-    def __init__(self, snapshot: Snapshot, *, timing: Timing, strategy: str, now: Instant) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        timing: Timing,
+        strategy: str,
+        now: Instant,
+        strategies: Mapping[str, Strategy] = STRATEGIES,
+    ) -> None:
         self.cluster = Cluster(snapshot)
         self._timing = timing
         self._leases = Leases(timing)
@@ -61,7 +71,7 @@ class ManagerCore:
         self._clones = Clones(timing)
         self._look_at: float | None = None  # when it asked to be called at the latest
         self._agenda = Agenda(self.cluster)
-        self._planning = Planning(self.cluster, self._agenda, timing, strategy)
+        self._planning = Planning(self.cluster, self._agenda, timing, strategy, strategies)
         self._recovery = Recovery(self.cluster, timing, now)
         self._sessions: dict[NodeId, int] = {}  # the epoch of each open session
         self._usage: dict[NodeId, Usage] = {}

@@ -4,6 +4,8 @@ was freed, then the next moves of rolling replacements.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from cube.core.agenda import Agenda
@@ -29,11 +31,19 @@ from cube.model.timing import Instant, Timing
 class Planning:
     """Takes marks from the agenda and returns plans. Remembers only when a refusal runs out by itself."""
 
-    def __init__(self, cluster: Cluster, agenda: Agenda, timing: Timing, strategy: str) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        agenda: Agenda,
+        timing: Timing,
+        strategy: str,
+        strategies: Mapping[str, Strategy] = STRATEGIES,
+    ) -> None:
         self._cluster = cluster
         self._agenda = agenda
         self._timing = timing
-        self._strategy = strategy
+        self._strategies = strategies
+        self._default = strategies[strategy]
         self._runs_out: dict[TaskId, float] = {}
 
     @property
@@ -158,7 +168,8 @@ class Planning:
                 del self._agenda.waiting[task_id]
 
     def _strategy_of(self, task: Task) -> Strategy:
-        return STRATEGIES[task.spec.strategy or self._strategy]
+        # A name that is not there was installed when the task was admitted, and is no longer.
+        return self._strategies.get(task.spec.strategy, self._default)
 
 
 _REWORD_NODES = 100

@@ -31,6 +31,7 @@ from cube.manager.listener import Listener
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
 from cube.manager.session import Sessions
+from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
@@ -67,6 +68,7 @@ class Manager:
                 f"cube listens on this machine only in this version, not on {settings.host}",
                 hint="leave out --host, and reach it from elsewhere through `ssh -L 5555:localhost:5555`",
             )
+        check(settings.strategy)
         with _no_collection():
             async with AsyncExitStack() as opening:
                 ledger = await Ledger.open(
@@ -148,7 +150,13 @@ class Manager:
 
     def _build(self, snapshot: Snapshot, now: Instant) -> ManagerCore:
         settings = self._settings
-        return ManagerCore(snapshot, timing=settings.timing, strategy=settings.strategy, now=now)
+        return ManagerCore(
+            snapshot,
+            timing=settings.timing,
+            strategy=settings.strategy,
+            strategies=installed(),
+            now=now,
+        )
 
     async def _prune_loop(self, ledger: Ledger) -> None:
         """Forget old events and requests, some at a time. Where there are none, nothing is written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cube import errors
-from cube.cli.amounts import duration_option, pairs_option
+from cube.cli.amounts import duration_option, extras_option, pairs_option
 from cube.cli.exits import Exit
 from cube.errors import CubeError, InvalidInput
 
@@ -38,3 +38,17 @@ def test_every_error_leaves_with_a_code_of_the_list() -> None:
     codes = {kind.exit_code for kind in kinds if issubclass(kind, CubeError)}
 
     assert codes <= set(Exit)
+
+
+def test_devices_are_counted_by_kind() -> None:
+    assert extras_option("--extra", ["gpu=8", "nvme-disk=0"]) == {"gpu": 8, "nvme-disk": 0}
+
+
+def test_what_is_no_number_of_devices_is_named_all_at_once() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        extras_option("--extra", ["gpu=0.5", "GPU=1", "tpu=100", "ok=1"])
+    assert [one.message.split(" ")[0] for one in refused.value.objections] == [
+        "gpu=0.5",
+        "GPU=1",
+        "tpu=100",
+    ]

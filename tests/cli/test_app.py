@@ -16,7 +16,17 @@ from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json, refusal
 from tests.cli.views import allocation, node, task
 
-SLOW_TO_IMPORT = {"aiohttp", "asyncio", "aiodocker", "sqlite3", "psutil", "yaml", "rich", "tomllib"}
+SLOW_TO_IMPORT = {
+    "aiohttp",
+    "asyncio",
+    "aiodocker",
+    "sqlite3",
+    "numpy",
+    "psutil",
+    "yaml",
+    "rich",
+    "tomllib",
+}
 GROUPS = {
     "node": ("ls", "show", "drain", "cordon", "uncordon", "rm"),
     "manager": ("start",),

@@ -138,3 +138,13 @@ def test_a_cluster_whose_work_has_ended_breaks_no_rule() -> None:
     ended = an_allocation(task, a_node("w1"), phase=Phase.COMPLETED)
     snapshot = Snapshot(cluster_id="c1", tasks=[task], nodes=[a_node("w1")], allocations=[ended])
     assert violations(Cluster(snapshot)) == []
+
+
+def test_devices_that_are_held_once_break_no_rule() -> None:
+    task, node = a_task(extras_millis={"gpu": 500}), a_node("w1", extras={"gpu": 1})
+    halves = [
+        an_allocation(task, node, slot=slot, devices=(Share("gpu", 0, 500),)) for slot in (1, 2)
+    ]
+    cluster = Cluster(Snapshot(cluster_id="c", tasks=[task], nodes=[node], allocations=halves))
+    assert not [one for one in violations(cluster) if "gpu" in one or "devices" in one]
+    assert cluster.extras_reserved(node.id) == {"gpu": 1000}

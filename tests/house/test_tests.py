@@ -28,7 +28,6 @@ TESTED_THROUGH = {
     "cube/core/scheduler/filters/ready.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/filters/room.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/epvm.py": "tests/core/scheduler/test_strategies.py",
-    "cube/core/scheduler/offers.py": "tests/properties/test_placement.py",
     "cube/core/scheduler/remedies.py": "tests/core/scheduler/test_explain.py",
     "cube/core/scheduler/round_robin.py": "tests/core/scheduler/test_strategies.py",
     "cube/core/scheduler/spread.py": "tests/core/scheduler/test_strategies.py",

@@ -219,7 +219,7 @@ def test_only_ready_nodes_are_chosen_and_none_is_over_committed(
             assert inventory.replicas(demand.task_id)[row] <= demand.max_per_node
         assert all(inventory.holders(port)[row] == 1 for port in demand.host_ports)
         assert all(millis <= 1000 for millis in inventory.devices_on(row).values())
-        free, asked = inventory.free(row), demand.resources
+        free, asked = inventory.free_on(row), demand.resources
         assert not asked.cpu_millis or free.cpu_millis >= 0
         assert not asked.memory_bytes or free.memory_bytes >= 0
         assert not asked.disk_bytes or free.disk_bytes >= 0

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from cube.model.allocation import Exit, PortBinding
 from cube.model.container import ContainerSeen, ContainerState, RunLabel
+from cube.model.extras import Share
 from cube.model.ids import NodeId, TaskId, allocation_id
 from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol, TaskSpec, Tmpfs, Ulimit, Volume
@@ -61,6 +62,11 @@ def test_a_plain_task_asks_for_nothing_it_did_not_say() -> None:
             "PidsLimit": 4096,
         },
     }
+
+
+def test_a_container_is_told_which_devices_are_its_own() -> None:
+    held = replace(LABEL, devices=(Share("gpu", 0, 1000), Share("gpu", 3, 1000)))
+    assert "CUBE_EXTRA_GPU=0,3" in create_body(held)["Env"]
 
 
 def test_every_wish_has_its_field() -> None:

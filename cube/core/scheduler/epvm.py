@@ -9,6 +9,7 @@ time: nothing is measured, so no missing measurement can make a node look cheap.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,24 +26,26 @@ def epvm(offers: Offers) -> Iterator[Term]:
     at all costs nothing anywhere; the second figure keeps it from piling up on the first node.
     """
     asked = offers.demand.resources
-    base = float(max(2, offers.nodes))  # with one node every cost would be 1, whatever its load
+    log_base = math.log(
+        max(2, offers.nodes)
+    )  # with one node every cost would be 1, whatever its load
     marginal = np.zeros(len(offers.count))
     # Where it does not fit the power may be too large for a float, and nobody looks.
     with np.errstate(over="ignore", invalid="ignore"):
         if asked.cpu_millis:
-            marginal += _growth(base, offers.cpu_capacity, offers.cpu_free, asked.cpu_millis)
+            marginal += _growth(log_base, offers.cpu_capacity, offers.cpu_free, asked.cpu_millis)
         if asked.memory_bytes:
             memory = offers.memory_capacity
-            marginal += _growth(base, memory, offers.memory_free, asked.memory_bytes)
+            marginal += _growth(log_base, memory, offers.memory_free, asked.memory_bytes)
         if asked.disk_bytes:
-            marginal += _growth(base, offers.disk_capacity, offers.disk_free, asked.disk_bytes)
-    known = (offers.cpu_capacity | offers.memory_capacity | offers.disk_capacity) != 0
-    marginal[~known] = np.inf  # unknown is not idle
+            marginal += _growth(log_base, offers.disk_capacity, offers.disk_free, asked.disk_bytes)
+    marginal[np.bitwise_or.reduce(offers.capacity) == 0] = np.inf  # unknown is not idle
     yield Term("marginal cost", marginal)
     yield Term("allocations", offers.count)
 
 
-def _growth(base: float, capacity: Ints, free: Ints, asked: int) -> Floats:
+def _growth(log_base: float, capacity: Ints, free: Ints, asked: int) -> Floats:
     reserved, total = capacity - free, np.maximum(capacity, 1)
-    growth: Floats = base ** ((reserved + asked) / total) - base ** (reserved / total)
+    # n^(u + a) - n^u as n^u * (n^a - 1): one power less, and exact where a is small.
+    growth: Floats = np.exp(log_base * (reserved / total)) * np.expm1(log_base * (asked / total))
     return growth

@@ -95,17 +95,18 @@ def _why_chosen(yes: Sequence[NodeVerdict]) -> str:
     if not others:
         return f"{first.node_name} is the only node that fits"
     second = others[0]
-    for mine, its in zip(first.scores, second.scores, strict=True):
-        if mine.value != its.value:
-            if mine.term == "name":
-                return (
-                    f"{first.node_name} and {second.node_name} are equal; the smaller name decides"
-                )
-            return (
-                f"{first.node_name} before {second.node_name}: {mine.term} "
-                f"{mine.value:g} against {its.value:g}"
-            )
-    return f"{first.node_name} comes first"
+    # No two are equal in the last term.
+    mine, its = next(
+        pair
+        for pair in zip(first.scores, second.scores, strict=True)
+        if pair[0].value != pair[1].value
+    )
+    if mine.term == "name":
+        return f"{first.node_name} and {second.node_name} are equal; the smaller name decides"
+    return (
+        f"{first.node_name} before {second.node_name}: {mine.term} {mine.value:g} "
+        f"against {its.value:g}"
+    )
 
 
 def _distance(refusal: NodeRefusal, demand: Demand) -> tuple[int, float]:

@@ -10,7 +10,7 @@ Invariants (asserted by `core.invariants`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
@@ -51,11 +51,10 @@ class Inventory:
     """The columns of all nodes. Read the columns freely; write by the methods only."""
 
     # One entry per row, of the length of the rows in use; made anew when a row is added.
-    cpu_capacity: Ints
-    cpu_free: Ints  # negative where the machine has shrunk under its allocations
-    memory_capacity: Ints
+    capacity: Ints  # lines of cpu (thousandths of a core), memory and disk (bytes)
+    free: Ints  # the same lines; negative where the machine has shrunk under its allocations
+    cpu_free: Ints  # the lines of `free`, each by its name
     memory_free: Ints
-    disk_capacity: Ints
     disk_free: Ints
     count: Ints  # allocations
     last_placed: Ints  # revision of the newest assignment; 0: never chosen
@@ -67,7 +66,10 @@ class Inventory:
         self._nodes: dict[NodeId, Node] = {}
         self._row: dict[NodeId, int] = {}
         self._unused: list[int] = []
-        self._whole: dict[str, Ints] = {name: np.zeros(16, dtype=np.int64) for name in _NUMBERS}
+        self._whole: dict[str, Ints] = {
+            name: np.zeros((3, 16) if name in ("capacity", "free") else 16, dtype=np.int64)
+            for name in ("capacity", "free", "count", "last_placed", "state")
+        }
         self._whole_open: Flags = np.zeros(16, dtype=np.bool_)
         self._replicas = Counts[TaskId]()
         self._ports = Counts[HostPort]()
@@ -120,15 +122,13 @@ class Inventory:
             self._rank[[self._row[node_id] for node_id in in_order]] = np.arange(len(in_order))
         return self._rank
 
-    def free(self, row: int) -> Resources:
+    def free_on(self, row: int) -> Resources:
         """Return what is left to promise. Negative where the machine has shrunk under its allocations."""
-        return Resources(
-            int(self.cpu_free[row]), int(self.memory_free[row]), int(self.disk_free[row])
-        )
+        return Resources(*self.free[:, row].tolist())
 
     def reserved(self, row: int) -> Resources:
         """Return what is promised away."""
-        return self.node(row).facts.capacity - self.free(row)
+        return self.node(row).facts.capacity - self.free_on(row)
 
     def replicas(self, task_id: TaskId) -> Mapping[int, int]:
         """Return how many allocations of the task are on which row; rows without any are left out."""
@@ -200,7 +200,7 @@ class Inventory:
         self.ids[row] = NOBODY
         self._unused.append(row)
         for column in self._whole.values():
-            column[row] = 0
+            column[..., row] = 0
         self.state[row] = _STATE["unused"]
         self.open[row] = False
         for devices in self._devices.values():
@@ -287,10 +287,9 @@ class Inventory:
         return devices
 
     def _put_facts(self, row: int, before: Node | None, node: Node) -> None:
-        for name, pick in _CAPACITIES.items():
-            capacity = self._whole[f"{name}_capacity"]
-            self._whole[f"{name}_free"][row] += pick(node.facts.capacity) - capacity[row]
-            capacity[row] = pick(node.facts.capacity)
+        capacity = np.array(amounts(node.facts.capacity))
+        self.free[:, row] += capacity - self.capacity[:, row]
+        self.capacity[:, row] = capacity
         for extra in {*node.facts.extras, *(before.facts.extras if before else ())}:
             # What a worker claims is not what the manager makes room for.
             count = min(max(node.facts.extras.get(extra, 0), 0), MAX_DEVICES)
@@ -311,7 +310,7 @@ class Inventory:
         self.ids.append(node_id)
         if row == len(self._whole_open):
             for name, column in self._whole.items():
-                self._whole[name] = np.concatenate([column, np.zeros_like(column)])
+                self._whole[name] = np.concatenate([column, np.zeros_like(column)], axis=-1)
             self._whole_open = np.concatenate([self._whole_open, np.zeros_like(self._whole_open)])
         for devices in self._devices.values():
             devices.fit(len(self._whole_open))
@@ -321,7 +320,8 @@ class Inventory:
 
     def _trim(self) -> None:
         for name, column in self._whole.items():
-            setattr(self, name, column[: len(self.ids)])
+            setattr(self, name, column[..., : len(self.ids)])
+        self.cpu_free, self.memory_free, self.disk_free = self.free
         self.open = self._whole_open[: len(self.ids)]
 
     def _forget_kept(self) -> None:
@@ -340,9 +340,6 @@ def _state_of(node: Node) -> str:
     return "runtime_down" if node.runtime_error else OPEN
 
 
-_CAPACITIES: dict[str, Callable[[Resources], int]] = {
-    "cpu": lambda amount: amount.cpu_millis,
-    "memory": lambda amount: amount.memory_bytes,
-    "disk": lambda amount: amount.disk_bytes,
-}
-_NUMBERS = tuple(name for name in Inventory.__annotations__ if name != "open")
+def amounts(resources: Resources) -> tuple[int, int, int]:
+    """Return the amounts in the order of the lines of `capacity` and `free`."""
+    return resources.cpu_millis, resources.memory_bytes, resources.disk_bytes

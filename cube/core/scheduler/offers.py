@@ -12,7 +12,7 @@ import numpy as np
 from cube.core.scheduler.columns import Ints, Rows
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.devices import after
-from cube.core.scheduler.inventory import Inventory
+from cube.core.scheduler.inventory import Inventory, amounts
 
 # Further apart than any two revisions, and small enough for 2^21 replicas on a node.
 _TURN = 1 << 42
@@ -59,19 +59,33 @@ class Offers:
         return len(self.inventory)
 
     @property
+    def capacity(self) -> Ints:
+        """Lines of cpu (thousandths of a core), memory and disk (bytes): what the machine has."""
+        return self.inventory.capacity[:, self.rows]
+
+    @property
+    def free(self) -> Ints:
+        """The same lines: what is not promised away before this replica is placed."""
+        here = self.inventory.free[:, self.rows]
+        if self.ahead is None:
+            return here
+        asked = np.array(amounts(self.demand.resources), dtype=np.int64)
+        return here - np.multiply.outer(asked, self.ahead)
+
+    @property
     def cpu_capacity(self) -> Ints:
         """Thousandths of a core."""
-        return self.inventory.cpu_capacity[self.rows]
+        return self.inventory.capacity[0, self.rows]
 
     @property
     def memory_capacity(self) -> Ints:
         """Bytes."""
-        return self.inventory.memory_capacity[self.rows]
+        return self.inventory.capacity[1, self.rows]
 
     @property
     def disk_capacity(self) -> Ints:
         """Bytes."""
-        return self.inventory.disk_capacity[self.rows]
+        return self.inventory.capacity[2, self.rows]
 
     @property
     def cpu_free(self) -> Ints:

@@ -91,10 +91,11 @@ def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
     if offers.demand.spread:
         among = _least(Tally(offers.inventory, offers.demand, offers.numbers).scores(), among)
     everything = len(among) == len(offers.inventory.ids)
-    for term in terms(offers, strategy):
-        among = _least(term.values, among, everything)
-        if len(among) == 1:
-            break
+    columns = terms(offers, strategy)
+    while len(among) > 1:  # ends with the last term, in which no two are equal
+        among = _least(next(columns).values, among, everything)
+        if everything and 1 < len(among) <= len(offers) // 4:
+            return _cheapest(offers, among, strategy)  # the next term is computed for these alone
         everything = False
     return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]])
 
@@ -190,11 +191,21 @@ def _up_to_level(replicas: Ints, room: Ints, count: int) -> Ints:
 
     Found by the level: the smallest number of replicas per node up to which there are `count` offers.
     """
-    low, high = int(replicas.min()), int((replicas + room).max())
+    # A node has one offer per level at most, so there are as many levels at least; mostly there are no more.
+    low = int(np.minimum.reduce(replicas)) - (-count // len(replicas))
+    offers = _offers_up_to(low, replicas, room)
+    if np.add.reduce(offers) >= count:
+        return offers
+    low, high = low + 1, int(np.maximum.reduce(replicas + room))
     while low < high:
         level = (low + high) // 2
-        if np.clip(level - replicas, 0, room).sum() >= count:
+        if np.add.reduce(_offers_up_to(level, replicas, room)) >= count:
             high = level
         else:
             low = level + 1
-    return np.clip(low - replicas, 0, room)
+    return _offers_up_to(low, replicas, room)
+
+
+def _offers_up_to(level: int, replicas: Ints, room: Ints) -> Ints:
+    """Return how many offers each node has below that number of replicas."""
+    return np.minimum(np.maximum(level - replicas, 0), room)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cube.core.scheduler.columns import Floats, Ints
+from cube.core.scheduler.columns import Floats
+from cube.core.scheduler.inventory import amounts
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.strategy import Term
 
@@ -22,15 +23,10 @@ def _fullest(offers: Offers) -> Floats:
 
     The resource that runs out first decides: an idle disk is no comfort to a node without memory.
     """
-    asked = offers.demand.resources
-    cpu, memory, disk = offers.cpu_capacity, offers.memory_capacity, offers.disk_capacity
-    fullest = _share(cpu, offers.cpu_free, asked.cpu_millis)
-    np.maximum(fullest, _share(memory, offers.memory_free, asked.memory_bytes), out=fullest)
-    np.maximum(fullest, _share(disk, offers.disk_free, asked.disk_bytes), out=fullest)
-    fullest[(cpu | memory | disk) == 0] = np.inf  # unknown is not idle
+    asked = np.array(amounts(offers.demand.resources))[:, np.newaxis]
+    capacity = offers.capacity
+    shares = (capacity - offers.free + asked) / np.maximum(capacity, 1)
+    shares *= capacity > 0  # of what the machine does not have, nothing is scarce
+    fullest: Floats = np.maximum.reduce(shares)
+    fullest[np.bitwise_or.reduce(capacity) == 0] = np.inf  # unknown is not idle
     return fullest
-
-
-def _share(capacity: Ints, free: Ints, asked: int) -> Floats:
-    share: Floats = (capacity - free + asked) * (capacity > 0) / np.maximum(capacity, 1)
-    return share

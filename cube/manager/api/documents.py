@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cube.core.admission import admit
-from cube.core.scheduler.strategies import STRATEGIES
 from cube.errors import InvalidInput, Objection
+from cube.manager.strategies import installed
 from cube.model.spec import TaskSpec
 from cube.wire.strict import decode
 from cube.wire.taskfile import Incoming, decode_task
@@ -21,7 +21,7 @@ def read_task(document: object) -> Incoming:
 
 def check_spec(spec: TaskSpec) -> None:
     """Return when the spec may be run. InvalidInput with every objection at once."""
-    if objections := admit(spec, strategies=STRATEGIES):
+    if objections := admit(spec, strategies=installed()):
         raise InvalidInput(objections)
 
 

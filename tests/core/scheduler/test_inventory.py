@@ -36,7 +36,7 @@ def numbers(inventory: Inventory) -> list[object]:
     """Everything that is known of every node."""
     return [
         (
-            inventory.free(row),
+            inventory.free_on(row),
             int(inventory.count[row]),
             inventory.tasks_on(row),
             inventory.ports_on(row),
@@ -47,7 +47,7 @@ def numbers(inventory: Inventory) -> list[object]:
 
 def test_an_empty_node_has_all_its_capacity_free() -> None:
     inventory = an_inventory(a_stock(capacity=Resources(4_000, 8 * GIB, 0)))
-    assert inventory.free(0) == Resources(4_000, 8 * GIB, 0)
+    assert inventory.free_on(0) == Resources(4_000, 8 * GIB, 0)
     assert inventory.reserved(0) == NOTHING
 
 
@@ -76,7 +76,7 @@ def test_a_shrunk_machine_has_less_than_nothing_free_and_keeps_what_it_holds() -
     inventory = an_inventory(a_stock(held=[WEB]))
     inventory.put(a_node("w1", capacity=Resources(100, 0, 0)))
 
-    assert inventory.free(0) == Resources(-400, -GIB, -GIB)
+    assert inventory.free_on(0) == Resources(-400, -GIB, -GIB)
     assert inventory.reserved(0) == WEB.spec.demand
 
 
@@ -107,7 +107,7 @@ def test_a_forgotten_node_leaves_nothing_behind_for_the_next_one_of_its_row() ->
 
     inventory.put(a_node("w3", capacity=Resources(1_000, 0, 0)))
     assert inventory.row(node_id("w3")) == 0
-    assert inventory.free(0) == Resources(1_000, 0, 0)
+    assert inventory.free_on(0) == Resources(1_000, 0, 0)
     assert inventory.last_placed[0] == 0
 
 
@@ -134,6 +134,15 @@ def test_a_constraint_is_matched_anew_where_facts_change() -> None:
     inventory.put(a_node("w1", labels={"zone": "eu"}))
     inventory.put(a_node("w3", labels={"zone": "eu"}))
     assert inventory.matching(eu).tolist() == [True, True, True]
+
+
+def test_values_of_a_label_are_numbered_anew_where_facts_change() -> None:
+    inventory = an_inventory(a_stock("w1"), a_stock("w2", labels={"zone": "eu"}))
+    assert inventory.values_of("zone")[0].tolist() == [-1, 0]
+
+    inventory.put(a_node("w1", labels={"zone": "us"}))
+    codes, values = inventory.values_of("zone")
+    assert (codes.tolist(), values) == ([1, 0], 2)
 
 
 def test_replicas_are_counted_in_the_column_that_is_kept() -> None:

@@ -126,7 +126,7 @@ def test_a_restricted_epvm_still_knows_the_size_of_the_cluster() -> None:
         return STRATEGIES["epvm"](offers)
 
     nodes = an_inventory(a_stock("w1"), a_stock("w2"), a_stock("w3"))
-    place(a_demand(), 1, nodes, spy, only={W1})
+    place(a_demand(), 1, nodes, spy, only={W1, W2})
     assert asked == [3]
 
 
@@ -170,3 +170,20 @@ def test_why_not_says_the_same_as_placing() -> None:
     nodes = an_inventory(a_stock("w1"), a_stock("w2", condition=Condition.LOST))
     demand = a_demand(memory_bytes=1_000 * GIB)
     assert why_not(demand, nodes) == place(demand, 1, nodes, SPREAD).refusal
+
+
+def test_of_many_nodes_only_those_that_are_still_equal_are_priced_on() -> None:
+    web, small = a_task(name="db"), a_task(name="cache", memory_bytes=GIB)
+    crowd = [a_stock(f"w{n}", held=[web, web]) for n in range(1, 9)]
+    nodes = an_inventory(*crowd, a_stock("w9", held=[small]), a_stock("w91", held=[web]))
+    assert place(a_demand(), 1, nodes, SPREAD).nodes == (node_id("w91"),)
+
+
+def test_what_small_nodes_cannot_take_goes_to_the_large_one() -> None:
+    nodes = an_inventory(
+        a_stock("w1", capacity=Resources(100, 0, 0)),
+        a_stock("w2", capacity=Resources(200, 0, 0)),
+        a_stock("w3", capacity=Resources(5_000, 0, 0)),
+    )
+    placement = place(a_demand(cpu_millis=100), 20, nodes, SPREAD)
+    assert Counter(placement.nodes) == {W1: 1, W2: 2, W3: 17}

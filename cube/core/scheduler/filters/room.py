@@ -7,7 +7,7 @@ import numpy as np
 from cube.core.scheduler.columns import Flags, Ints
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.filters.filter import NodeRefusal, refusal
-from cube.core.scheduler.inventory import Inventory
+from cube.core.scheduler.inventory import Inventory, amounts
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.shortage import lacks, shortage
 from cube.model.resources import NOTHING, Resources
@@ -32,9 +32,9 @@ class Room:
     ) -> NodeRefusal | None:
         """Return what is missing."""
         asked = demand.resources
-        free = inventory.free(row)
+        free = inventory.free_on(row)
         if ahead:
-            free -= Resources(*(ahead * amount for amount in _amounts(asked)))
+            free -= Resources(*(ahead * amount for amount in amounts(asked)))
         if asked.fits(free):
             return None
         short = shortage(asked, free)
@@ -73,7 +73,3 @@ def _asked(offers: Offers) -> list[tuple[Ints, int]]:
     if asked.disk_bytes:
         found.append((offers.disk_free, asked.disk_bytes))
     return found
-
-
-def _amounts(resources: Resources) -> tuple[int, int, int]:
-    return resources.cpu_millis, resources.memory_bytes, resources.disk_bytes

@@ -20,10 +20,9 @@ class Volumes(Alike):
 
     def passes(self, offers: Offers, /) -> Flags:
         """Return which node is the home."""
-        home = offers.demand.home
+        homes = [home.node_id] if (home := offers.demand.home) else []
         mask = np.zeros(len(offers.inventory.ids), dtype=np.bool_)
-        if home is not None:
-            mask[offers.inventory.rows((home.node_id,))] = True
+        mask[offers.inventory.rows(homes)] = True
         return mask[offers.rows]
 
     def refuse(
