@@ -144,9 +144,8 @@ class ManagerCore:
         self._sessions[node.id] = node.epoch
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
         orders = nodes.full_orders(self.cluster, hello, self._recovery.ask(hello))
-        if (
-            self._recovery.going_on
-        ):  # what it does not hold may have been moved since the ledger's time
+        if self._recovery.going_on:
+            # What it does not hold may have been moved since the ledger's time.
             held = {one.id for one in hello.holding}
             orders = [one for one in orders if not isinstance(one, Run) or one.id in held]
         self._orders[node.id] = orders

@@ -120,9 +120,9 @@ class ForgetsStops(Cluster):
             self._writes.tasks.pop(change.task.id)
 
 
-def same_generation(slot: Any, task: Any, demand: Any, node_id: Any, now: Any) -> Allocation:
+def same_generation(slot: Any, task: Any, demand: Any, node_id: Any, **more: Any) -> Allocation:
     """The next stay of a slot has the number of the one before."""
-    made = _next(slot, task, demand, node_id, now)
+    made = _next(slot, task, demand, node_id, **more)
     generation = max(1, slot.generation)
     return replace(made, generation=generation, id=allocation_id(task.id, slot.number, generation))
 
@@ -194,10 +194,10 @@ class ReportsRemovalAtOnce(WorkerCore):
 class CountsFromNought(WorkerCore):
     """Where nothing is there, runs are numbered from 0, whatever ran before."""
 
-    def _order(self, order: Order, now: float) -> Workload:
+    def _order(self, order: Order, now: float, effects: WorkerEffects) -> Workload | None:
         if isinstance(order, Run):
             order = replace(order, first_restart=0, runs_over=0)
-        return super()._order(order, now)
+        return super()._order(order, now, effects)
 
 
 class StopsWhenUnheard(WorkerCore):

@@ -161,6 +161,7 @@ class Engine:
             allocation_id=step.id,
             restart=step.restart,
             spec=step.spec,
+            revision=step.revision,
         )
         return self.add(label).seen
 

@@ -10,6 +10,7 @@ import msgspec
 from cube.core.effects import Snapshot, Writes
 from cube.model.allocation import Allocation
 from cube.model.ids import AllocationId, NodeId, TaskId
+from cube.model.lineage import Lineage
 from cube.model.node import Node
 from cube.model.task import Task
 from tests.simulation.faults import Air
@@ -49,6 +50,7 @@ class Ledger:
         self.allocations: dict[AllocationId, Allocation] = {}
         self.nodes: dict[NodeId, Node] = {}
         self.requests: dict[str, Reply] = {}
+        self.lineage = Lineage()
         self.revision = 0
         self.commits = 0
         self.full = False
@@ -70,6 +72,7 @@ class Ledger:
         return Snapshot(
             cluster_id=CLUSTER_ID,
             revision=self.revision,
+            lineage=self.lineage,
             tasks=list(self.tasks.values()),
             allocations=list(self.allocations.values()),
             nodes=list(self.nodes.values()),
@@ -105,6 +108,8 @@ class Ledger:
         _fold(self.tasks, writes.tasks)
         _fold(self.allocations, writes.allocations)
         _fold(self.nodes, writes.nodes)
+        if writes.lineage is not None:
+            self.lineage = writes.lineage
         if writes.events:
             self.revision = writes.events[-1].revision
         if commit.request is not None:

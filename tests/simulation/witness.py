@@ -189,7 +189,7 @@ class Witness:
                     raise Broken("I1", f"{order.id} was ordered before it was recorded")
                 if (node_id, order.id) in self._removed:
                     raise Broken("I2", f"{order.id} was ordered again after its removal")
-            else:
+            elif isinstance(order, Remove):
                 self._check_removal(node_id, order)
             self.story.tell("manager", "orders {}: {} {}", node_id, type(order).__name__, order.id)
 
@@ -254,7 +254,7 @@ class Witness:
         for order in orders:
             if isinstance(order, Remove):
                 worker.removals.add(order.id)
-            elif order.runs_over:  # it may have to count on from there
+            elif isinstance(order, Run) and order.runs_over:  # it may have to count on from there
                 self._runs[order.id] = max(self._runs[order.id], order.first_restart + 1)
 
     def _hold_lease(self, worker: Worker, sent_at: float) -> None:

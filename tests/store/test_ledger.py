@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cube.core.effects import Writes
 from cube.errors import ManagerAway
+from cube.model.lineage import Lineage
 from cube.store.ledger import Ledger
 from tests.builders import a_node, a_task, an_allocation
 from tests.store.ledger_builders import (

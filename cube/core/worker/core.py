@@ -60,6 +60,19 @@ class WorkerCore:
             if not workload.removed
         )
 
+    def why_not_obey(self, revision: int) -> str:
+        """Why the orders of a manager whose ledger is at this revision are not followed; empty: they are.
+
+        One that knows what it lost leaps over it; one that does not was not told of what is held here yet.
+        """
+        newest = max((held.revision for held in self.holding), default=0)
+        if revision >= newest:
+            return ""
+        return (
+            f"the manager's ledger is at revision {revision}, and this machine runs what was "
+            f"assigned at {newest}: nothing is removed for it"
+        )
+
     def workloads(self) -> Iterable[Workload]:
         """All allocations it knows of, for reading."""
         return self._workloads.values()
@@ -147,9 +160,8 @@ class WorkerCore:
         workload.not_before = 0.0
 
     def _order_run(self, workload: Workload, order: Run, now: float) -> None:
-        if (
-            workload.spec is None
-        ):  # one allocation, one spec: a newer one gets an allocation of its own
+        # One allocation, one spec: a newer one gets an allocation of its own.
+        if workload.spec is None:
             workload.spec, workload.revision = order.spec, order.revision
         if workload.wanted is None:
             workload.wanted = Wanted.RUN

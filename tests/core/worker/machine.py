@@ -206,6 +206,7 @@ class Machine:
             allocation_id=step.id,
             restart=step.restart,
             spec=step.spec,
+            revision=step.revision,
         )
         seen = ContainerSeen(
             id=f"c{self._made}", label=label, state=ContainerState.CREATED, address="172.17.0.2"
