@@ -51,7 +51,12 @@ def identities_are_unique(cluster: Cluster) -> Iterator[str]:
 
 
 def nothing_over_committed(cluster: Cluster) -> Iterator[str]:
-    """Reservations fit the node and a host port is given once, unless the node itself shrank."""
+    """Reservations fit the node and a host port is given once, unless the node itself shrank.
+
+    Not so where history was lost: what runs is adopted although other work has its place on record.
+    """
+    if cluster.lineage.gaps:
+        return
     for node_id, candidate in cluster.candidates.items():
         for port, holders in candidate.ports.items():
             if holders > 1:

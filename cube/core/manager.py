@@ -45,7 +45,7 @@ from cube.core.words import plural, seconds
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Condition, Usage
-from cube.model.orders import Order, Run
+from cube.model.orders import Order
 from cube.model.timing import Instant, Timing
 
 
@@ -93,7 +93,7 @@ class ManagerCore:
         more = False
         if not self._recovery.going_on:
             self._judge_nodes(now)
-            more = self._plan(now)
+            more = self._recovery.listens_until(now) is None and self._plan(now)
         self._tell_states(now)
         orders, self._orders = self._orders, {}
         return Effects(
@@ -143,12 +143,9 @@ class ManagerCore:
         self._leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
-        orders = nodes.full_orders(self.cluster, hello, self._recovery.ask(hello))
-        if self._recovery.going_on:
-            # What it does not hold may have been moved since the ledger's time.
-            held = {one.id for one in hello.holding}
-            orders = [one for one in orders if not isinstance(one, Run) or one.id in held]
-        self._orders[node.id] = orders
+        asked = self._recovery.ask(hello, now)
+        begin = not self._recovery.going_on
+        self._orders[node.id] = nodes.full_orders(self.cluster, hello, asked, begin=begin)
         return Welcomed(
             node.epoch, self._leases.heartbeat, self._leases.lost_after, self.cluster.revision
         )
@@ -169,17 +166,21 @@ class ManagerCore:
             return Held(current=False)
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
-        reports = dict(said.reports)
+        kept = self._recovery.keep_for_later(said)
         for stray in strays:
-            if not self._recovery.keep_for_later(stray.id, reports[stray.id]):
+            if stray.id not in kept:
                 self._order(said.node_id, stray)
         return Held(current=True)
 
     def _adopt(self, told: Described, now: Instant) -> Held:
         if self._sessions.get(told.node_id) != told.epoch:
             return Held(current=False)
-        for change in self._recovery.adopt(told, now):
-            self._do([change], now)
+        for description in told.allocations:
+            adopted = self._recovery.adopt(told, description, now)
+            if adopted is None:
+                self._order(told.node_id, nodes.stray(self.cluster, description.id, told.node_id))
+            else:
+                self._do(adopted, now)
         return Held(current=True)
 
     def _end_recovery(self, words: str, now: Instant) -> None:
@@ -312,7 +313,7 @@ class ManagerCore:
         dues = [self._leases.next_verdict(now.monotonic), self._planning.look_again_at]
         if self._brake.holds(now.monotonic):
             dues.append(self._brake.held_until)
-        dues.append(self._states.next_due(now))
+        dues += [self._states.next_due(now), self._recovery.listens_until(now)]
         return min([due for due in dues if due is not None], default=None)
 
 

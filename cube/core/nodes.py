@@ -70,25 +70,31 @@ def _with_free_name(cluster: Cluster, node_id: NodeId, facts: Facts) -> Facts:
 
 
 def full_orders(
-    cluster: Cluster, hello: Connect, asked: Collection[AllocationId] = ()
+    cluster: Cluster, hello: Connect, asked: Collection[AllocationId] = (), *, begin: bool = True
 ) -> list[Order]:
     """Return what a worker that just connected must run, and what it must remove.
 
     Complete on both sides, so that nothing follows from what is left out: an allocation on record is ordered to run
     or to be removed, and one that the worker holds without being on record is ordered away by name, unless it is
-    one of those `asked` about.
+    one of those `asked` about. Where nothing is to `begin` yet, it is not told to run what it does not hold.
     """
     orders: list[Order] = []
+    holding = {held.id for held in hello.holding}
     for allocation_id in sorted(cluster.on_node(hello.node_id)):
-        if order := order_for(cluster, cluster.allocations[allocation_id]):
+        order = order_for(cluster, cluster.allocations[allocation_id])
+        if order and (begin or allocation_id in holding or isinstance(order, Remove)):
             orders.append(order)
     for held in hello.holding:
         if held.id in asked:
             orders.append(Describe(id=held.id))
         elif held.id not in cluster.on_node(hello.node_id):
-            reason = _why_strange(cluster, held.id, hello.node_id)
-            orders.append(Remove(id=held.id, reason=reason))
+            orders.append(stray(cluster, held.id, hello.node_id))
     return orders
+
+
+def stray(cluster: Cluster, allocation_id: AllocationId, node_id: NodeId) -> Remove:
+    """Return the order for what a worker holds and should not."""
+    return Remove(id=allocation_id, reason=_why_strange(cluster, allocation_id, node_id))
 
 
 def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
@@ -133,8 +139,7 @@ def news(cluster: Cluster, said: Observe) -> tuple[list[Record], list[Remove]]:
         allocation = cluster.allocations.get(allocation_id)
         if allocation is None or allocation.node_id != said.node_id:
             if observed.phase is not Phase.REMOVED:
-                reason = _why_strange(cluster, allocation_id, said.node_id)
-                strays.append(Remove(id=allocation_id, reason=reason))
+                strays.append(stray(cluster, allocation_id, said.node_id))
             continue
         after = observe(allocation, replace(observed, epoch=said.epoch))
         if after is not allocation:

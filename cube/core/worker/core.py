@@ -135,7 +135,8 @@ class WorkerCore:
     def _order(self, order: Order, now: float, effects: WorkerEffects) -> Workload | None:
         workload = self._workloads.get(order.id)
         if isinstance(order, Describe):
-            if workload is not None and workload.spec is not None:
+            # One that is being removed is not to be put on record again: its end is reported.
+            if workload is not None and workload.spec is not None and not workload.removing:
                 effects.descriptions.append(description(workload, workload.spec))
             return None
         if workload is None:
