@@ -197,8 +197,9 @@ class Recovery:
         elif revision < max(present.changed_revision, self._newest.get(task_id, 0)):
             spec, revision = present.spec, present.changed_revision
         self._newest[task_id] = max(described.revision, self._newest.get(task_id, 0))
-        # What runs is not scaled away: nobody can tell whether that was still wanted.
-        wanted = replace(spec, name=present.name, replicas=max(spec.replicas, number))
+        # What runs is not scaled away: the label may be older than the last scaling.
+        replicas = max(spec.replicas, number, _highest_live(self._cluster, task_id))
+        wanted = replace(spec, name=present.name, replicas=replicas)
         if (wanted, Goal.RUN) != (present.spec, present.goal):
             after = replace(_revised(present, wanted), goal=Goal.RUN, changed_revision=revision)
             words = f"found on its containers, as of revision {described.revision}"
@@ -215,6 +216,14 @@ def _revised(present: Task, spec: TaskSpec) -> Task:
         revision=revision,
         template_revision=present.template_revision if same else revision,
     )
+
+
+def _highest_live(cluster: Cluster, task_id: TaskId) -> int:
+    """Return the number of the last slot that is filled on record."""
+    if task_id not in cluster.tasks:
+        return 0
+    slots = cluster.slots(task_id).values()
+    return max((one.number for one in slots if one.latest and one.latest.live), default=0)
 
 
 def _free_name(cluster: Cluster, spec: TaskSpec) -> str:

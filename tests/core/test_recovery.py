@@ -509,6 +509,21 @@ def test_a_slot_that_runs_is_kept_although_a_newer_container_knows_of_fewer(worl
     assert removals(world) == []
 
 
+def test_a_slot_that_runs_on_record_is_kept_although_a_container_knows_of_fewer(
+    world: World, machines: Machines
+) -> None:
+    stay = world.latest("old", 1)
+    newer = replace(stay, id=AllocationId(f"{stay.task_id}.1.2"), generation=2, revision=900)
+    del machines.running[stay.node_id][stay.id]
+    machines.running[stay.node_id][newer.id] = (newer, a_spec(name="old", replicas=1))
+    world.put_back(world.ledger)
+    machines.come_back("w1", "w2")
+    world.pass_time(LEAST + 1)
+
+    assert world.task("old").spec.replicas == 2
+    assert world.latest("old", 2).live
+
+
 def test_a_task_that_was_started_again_since_runs_again(world: World, machines: Machines) -> None:
     world.stop("old")
     world.run_all()

@@ -18,6 +18,7 @@ from cube.core.inputs import Observe, Renew
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
 from cube.core.reconcile import slots
+from cube.core.recovery import Recovery
 from cube.core.scheduler.candidate import Candidate
 from cube.core.worker import core as worker_core
 from cube.core.worker import outcome
@@ -28,7 +29,7 @@ from cube.core.worker.plan import next_step
 from cube.core.worker.steps import Create, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Allocation, Failure, FailureKind, Observed
-from cube.model.ids import allocation_id
+from cube.model.ids import AllocationId, allocation_id
 from cube.model.orders import Order, Remove, Run
 from cube.model.task import Goal
 from cube.model.timing import Instant
@@ -109,6 +110,13 @@ class BeginsWithOldLeases(ManagerCore):
         for node_id in self.cluster.nodes:
             if self._leases.heard(node_id) is not None:
                 self._leases.renew(node_id, now.monotonic - self._timing.lost_after)
+
+
+class ForgetsThatItForgot(Recovery):
+    """What is not on record is a stranger, also where the record was lost."""
+
+    def was_lost(self, allocation_id: AllocationId, revision: int) -> bool:
+        return False
 
 
 class ForgetsStops(Cluster):
@@ -270,6 +278,7 @@ VARIANTS = {
     "heeds old sessions": Variant(Parts(manager_core=HeedsOldSessions)),
     "begins with old leases": Variant(Parts(manager_core=BeginsWithOldLeases)),
     "does not record stops": _patched(manager, "Cluster", ForgetsStops),
+    "takes what it lost for strange": _patched(manager, "Recovery", ForgetsThatItForgot),
     "uses a generation twice": _patched(slots, "_next", same_generation),
     "places the successor before the former is gone": _patched(slots, "_leaving", lambda _: False),
     "believes any observation": _patched(nodes, "observe", believe),
