@@ -12,7 +12,7 @@ from cube.cli.exits import Exit
 from cube.cli.output import lines, note
 from cube.cli.target import ManagerOption, connect
 from cube.cli.words import size
-from cube.errors import CubeError, LedgerHeld
+from cube.errors import CubeError, LedgerHeld, ManagerAway
 from cube.settings import ManagerSettings
 
 if TYPE_CHECKING:  # it takes SQLite with it, which the other commands do without
@@ -77,14 +77,9 @@ def backup(
     manager: ManagerOption = "",
     data: DataOption = None,
 ) -> int:
-    """Copy the ledger: asks the running manager, or reads --data where none runs on it."""
-    made = None if manager else _backup_offline(data or data_directory("manager"))
-    if made is None:
-        with connect(manager) as client:
-            made = client.backup()
-    if file is not None:
-        _copy(Path(made.path), file)
-    lines([str(file or made.path)])
+    """Copy the ledger: asks the running manager, or reads its data where none runs."""
+    made = _backup(manager, data)
+    lines([made.path if file is None else str(_copy(Path(made.path), file))])
     note(f"revision {made.revision}, {size(made.bytes)}")
     return Exit.DONE
 
@@ -127,28 +122,44 @@ def recover(
     return _tell(restored)
 
 
-def _backup_offline(data: Path) -> BackupView | None:
-    """Make a backup without a manager; None where one runs."""
+def _backup(manager: str, data: Path | None) -> BackupView:
+    """Have a manager make a backup. Without one where `data` is named, or where none was named and none answers."""
     from cube.manager import offline
 
+    if data is None:
+        try:
+            with connect(manager) as client:
+                return client.backup()
+        except ManagerAway:
+            if manager:
+                raise
     try:
-        return offline.backup(data)
-    except LedgerHeld:
-        return None
+        return offline.backup(data or data_directory("manager"))
+    except LedgerHeld:  # by a manager that is told to do it itself
+        with connect(manager) as client:
+            return client.backup()
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> Path:
+    """Copy the backup to the target, a file or a directory, and return where it is now. Whole or not at all."""
     import shutil
 
-    try:
-        shutil.copyfile(source, target)
-        target.chmod(0o600)
-    except FileNotFoundError as error:
+    if target.is_dir():
+        target /= source.name
+    if not source.is_file():
         raise CubeError(
-            f"the backup is on the manager's machine, at {source}; it cannot be copied to {target}: {error.strerror}"
-        ) from error
+            f"the backup is at {source} on the manager's machine, which is not this one",
+            hint=f"copy it from there to {target}",
+        )
+    unfinished = target.with_name(f".{target.name}.part")
+    try:
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)  # before anything is in it: a ledger holds secrets of tasks
+        shutil.copyfile(source, unfinished)
+        unfinished.replace(target)
     except OSError as error:
         raise CubeError(f"the backup {source} cannot be copied to {target}: {error}") from error
+    return target
 
 
 def _tell(restored: Restored) -> int:

@@ -36,6 +36,7 @@ from cube.core.lifecycle import noteworthy
 from cube.core.roster import UNPLACED, Roster, Slot, Standing
 from cube.core.scheduler.inventory import HostPort, Inventory
 from cube.model.allocation import Allocation, Wanted
+from cube.model.event import EventKind
 from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Availability, Node
@@ -106,7 +107,9 @@ class Cluster:
     def apply(self, change: Change, wall_ms: int) -> None:
         """Make the change, its record and its event."""
         match change:
-            case PutTask(task=task):
+            case PutTask(task=task, kind=kind):
+                if kind is not EventKind.TASK_ADOPTED:
+                    task = replace(task, changed_revision=self.revision + 1)
                 self._put_task(task)
                 self._writes.tasks[task.id] = task
             case Assign(allocation=allocation):

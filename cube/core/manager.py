@@ -14,7 +14,6 @@ from cube.core import nodes, wishes
 from cube.core.agenda import Agenda
 from cube.core.changes import (
     Adopt,
-    Announce,
     Assign,
     Change,
     ForgetAllocation,
@@ -44,8 +43,6 @@ from cube.core.recovery import Recovery
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
 from cube.core.states import States
-from cube.core.words import plural, seconds
-from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Condition, Usage
 from cube.model.orders import Order
@@ -107,7 +104,7 @@ class ManagerCore:
         more = False
         if not self._recovery.going_on:
             self._judge_nodes(now)
-            more = self._plan(now)
+            more = self._recovery.listens_until(now) is None and self._plan(now)
         self._tell_states(now)
         orders, self._orders = self._orders, {}
         self._look_at = self._next_look(now)
@@ -123,6 +120,10 @@ class ManagerCore:
 
     def _take(self, told: Input, now: Instant) -> Answer:
         match told:
+            case Observe() | Renew() | Described() if (
+                self._sessions.get(told.node_id) != told.epoch
+            ):
+                return Held(current=False)
             case Observe():
                 return self._observe(told, now)
             case Renew():
@@ -164,19 +165,16 @@ class ManagerCore:
         self._leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
-        asked = self._recovery.ask(hello)
-        if self._recovery.going_on:
-            self._orders[node.id] = nodes.orders_for_held(self.cluster, hello, asked)
-        else:
+        asked = self._recovery.ask(hello, now)
+        begin = not self._recovery.going_on
+        if begin:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
-            self._orders[node.id] = nodes.full_orders(self.cluster, hello, asked)
+        self._orders[node.id] = nodes.full_orders(self.cluster, hello, asked, begin=begin)
         return Welcomed(
             node.epoch, self._leases.heartbeat, self._leases.lost_after, self.cluster.revision
         )
 
     def _renew(self, lease: Renew, now: Instant) -> Held:
-        if self._sessions.get(lease.node_id) != lease.epoch:
-            return Held(current=False)
         node = self.cluster.nodes[lease.node_id]
         self._leases.renew(node.id, now.monotonic)
         if lease.usage:
@@ -186,21 +184,21 @@ class ManagerCore:
         return Held(current=True)
 
     def _observe(self, said: Observe, now: Instant) -> Held:
-        if self._sessions.get(said.node_id) != said.epoch:
-            return Held(current=False)
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
-        reports = dict(said.reports)
+        kept = self._recovery.keep_for_later(said)
         for stray in strays:
-            if not self._recovery.keep_for_later(stray.id, reports[stray.id]):
+            if stray.id not in kept:
                 self._order(said.node_id, stray)
         return Held(current=True)
 
     def _adopt(self, told: Described, now: Instant) -> Held:
-        if self._sessions.get(told.node_id) != told.epoch:
-            return Held(current=False)
-        for change in self._recovery.adopt(told, now):
-            self._do([change], now)
+        for description in told.allocations:
+            adopted = self._recovery.adopt(told, description, now)
+            if adopted is None:
+                self._order(told.node_id, nodes.stray(self.cluster, description.id, told.node_id))
+            else:
+                self._do(adopted, now)
         return Held(current=True)
 
     def _end_recovery(self, words: str, now: Instant) -> None:
@@ -258,12 +256,7 @@ class ManagerCore:
     def _give_up(self, losing: list[NodeId], now: Instant) -> None:
         heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}
         if self._brake.check(heard, len(self.cluster.nodes), now.monotonic):
-            words = (
-                f"too many of {plural(len(self.cluster.nodes), 'node')} fell silent at once: nothing is "
-                f"replaced for {seconds(self._timing.brake_hold * 1000)}, the fault may be here"
-            )
-            self._do([Announce(EventKind.MANAGER_HELD, words)], now)
-            return
+            return self._do([nodes.held_back(self.cluster, self._timing.brake_hold)], now)
         for node_id in losing:
             node = self.cluster.nodes[node_id]
             silence = now.monotonic - heard[node_id]
@@ -348,7 +341,7 @@ class ManagerCore:
         dues = [self._leases.next_verdict(now.monotonic), self._planning.look_again_at]
         if self._brake.holds(now.monotonic):
             dues.append(self._brake.held_until)
-        dues.append(self._states.next_due(now))
+        dues += [self._states.next_due(now), self._recovery.listens_until(now)]
         return min([due for due in dues if due is not None], default=None)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from cube.core.changes import Change, PutNode, Record, Unassign, WriteOff
+from cube.core.changes import Announce, Change, PutNode, Record, Unassign, WriteOff
 from cube.core.cluster import Cluster
 from cube.core.effects import TurnedAway
 from cube.core.inputs import Connect, Observe
 from cube.core.lifecycle import observe
-from cube.core.words import seconds
+from cube.core.words import plural, seconds
 from cube.model.allocation import Allocation, Observed, Phase, Wanted
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId
@@ -114,37 +114,35 @@ def _outdated(cluster: Cluster, hello: Connect) -> list[Allocation]:
 
 
 def full_orders(
-    cluster: Cluster, hello: Connect, asked: Collection[AllocationId] = ()
+    cluster: Cluster, hello: Connect, asked: Collection[AllocationId] = (), *, begin: bool = True
 ) -> list[Order]:
     """Return what a worker that just connected must run, and what it must remove.
 
     Complete on both sides, so that nothing follows from what is left out: an allocation on record is ordered to run
     or to be removed, and one that the worker holds without being on record is ordered away by name, unless it is one
-    of those `asked` about. Only where the worker does not know yet what it holds, nothing is said of what it may hold
-    by a spec that is not on record.
+    of those `asked` about. Where nothing is to `begin` yet, it is not told to run what it does not hold. Where the
+    worker does not know yet what it holds, nothing is said of what it may hold by a spec that is not on record.
     """
     orders: list[Order] = []
+    holding = {held.id for held in hello.holding}
     unsaid = {one.id for one in _outdated(cluster, hello)}
     for allocation_id in sorted(cluster.on_node(hello.node_id)):
         if allocation_id in unsaid:
             continue
-        if order := order_for(cluster, cluster.allocations[allocation_id]):
+        order = order_for(cluster, cluster.allocations[allocation_id])
+        if order and (begin or allocation_id in holding or isinstance(order, Remove)):
             orders.append(order)
     for held in hello.holding:
         if held.id in asked:
             orders.append(Describe(id=held.id))
         elif held.id not in cluster.on_node(hello.node_id):
-            reason = _why_strange(cluster, held.id, hello.node_id)
-            orders.append(Remove(id=held.id, reason=reason))
+            orders.append(stray(cluster, held.id, hello.node_id))
     return orders
 
 
-def orders_for_held(
-    cluster: Cluster, hello: Connect, asked: Collection[AllocationId]
-) -> list[Order]:
-    """Return the orders of a ledger that is being recovered: what the worker does not hold may be elsewhere since."""
-    held = {one.id for one in hello.holding}
-    return [one for one in full_orders(cluster, hello, asked) if one.id in held]
+def stray(cluster: Cluster, allocation_id: AllocationId, node_id: NodeId) -> Remove:
+    """Return the order for what a worker holds and should not."""
+    return Remove(id=allocation_id, reason=_why_strange(cluster, allocation_id, node_id))
 
 
 def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
@@ -190,8 +188,7 @@ def news(cluster: Cluster, said: Observe) -> tuple[list[Record], list[Remove]]:
         allocation = cluster.allocations.get(allocation_id)
         if allocation is None or allocation.node_id != said.node_id:
             if observed.phase is not Phase.REMOVED:
-                reason = _why_strange(cluster, allocation_id, said.node_id)
-                strays.append(Remove(id=allocation_id, reason=reason))
+                strays.append(stray(cluster, allocation_id, said.node_id))
             continue
         after = observe(allocation, replace(observed, epoch=said.epoch))
         if after is not allocation:
@@ -230,6 +227,15 @@ def silent(node: Node, condition: Condition, silence: float, now: Instant) -> Pu
     kind = EventKind.NODE_LOST if condition is Condition.LOST else EventKind.NODE_SUSPECT
     words = f"not heard for {seconds(silence * 1000)}"
     return PutNode(replace(node, condition=condition, changed_ms=now.wall_ms), kind, words)
+
+
+def held_back(cluster: Cluster, hold: float) -> Announce:
+    """Return what is told when too many nodes are silent to believe it; seconds."""
+    words = (
+        f"too many of {plural(len(cluster.nodes), 'node')} fell silent at once: nothing is "
+        f"replaced for {seconds(hold * 1000)}, the fault may be here"
+    )
+    return Announce(EventKind.MANAGER_HELD, words)
 
 
 def write_offs(cluster: Cluster, node: Node) -> Iterable[Change]:

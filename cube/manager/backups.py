@@ -38,35 +38,48 @@ class Backups:
         """Make one now and forget the oldest. LedgerFull without room, LedgerBroken when it does not read back."""
         async with self._lock:
             backup = await self._ledger.backup(now_ms=self._clock.now().wall_ms)
-            try:
-                await asyncio.to_thread(verify, backup.path)
-            except CubeError:
-                # A copy of a damaged ledger must not push out the older ones that are whole.
-                backup.path.unlink(missing_ok=True)
-                raise
-            forget_old(self._data, kept=self._kept)
+            await asyncio.to_thread(self._keep, backup)
             return backup
+
+    def _keep(self, backup: Backup) -> None:
+        """Read the backup back, and forget the oldest ones for it."""
+        try:
+            verify(backup.path)
+        except CubeError:
+            # A copy of a damaged ledger must not push out the older ones that are whole.
+            backup.path.unlink(missing_ok=True)
+            raise
+        forget_old(self._data, kept=self._kept)
 
     async def run(self) -> NoReturn:
         """Make one whenever the newest is old and something has changed since."""
         while True:
-            await asyncio.sleep(min(LOOK_EVERY, self._every))
-            if not await self._due():
-                continue
-            try:
-                backup = await self.make()
-            except CubeError as error:
-                log.error("no backup of the ledger: %s", error)
-                await asyncio.sleep(self._every)
-            else:
-                log.info("backup %s", backup.path)
+            pause = await self.look()
+            await asyncio.sleep(pause)
+
+    async def look(self) -> float:
+        """Make one if it is due; return after how many seconds to look again."""
+        if not await self._due():
+            return min(LOOK_EVERY, self._every)
+        try:
+            backup = await self.make()
+        except CubeError as error:
+            log.error("no backup of the ledger: %s", error)
+            return self._every
+        log.info("backup %s", backup.path)
+        return min(LOOK_EVERY, self._every)
 
     async def _due(self) -> bool:
-        newest = next(iter(backups_in(self._data)), None)
+        newest = next(iter(self.all()), None)
         if newest is None:
             return True
-        age = self._clock.now().wall_ms / 1000 - newest.at.timestamp()
-        return age >= self._every and await self._ledger.revision() > newest.revision
+        # By its amount: a clock that was set back is no reason to wait for it.
+        age = abs(self._clock.now().wall_ms / 1000 - newest.at.timestamp())
+        try:
+            return age >= self._every and await self._ledger.revision() > newest.revision
+        except CubeError as error:
+            log.warning("whether a backup is due could not be found out: %s", error)
+            return False
 
 
 def view_of(backup: Backup) -> BackupView:

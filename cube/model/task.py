@@ -41,6 +41,8 @@ class Task(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     goal: Goal = Goal.RUN
     created_ms: int = 0
     changed_ms: int = 0
+    changed_revision: int = 0
+    """The ledger's, at the last change by its user. A container that was assigned later knows the wish as well."""
 
     @property
     def name(self) -> str:

@@ -18,10 +18,11 @@ from pathlib import Path
 import msgspec
 
 from cube.core.effects import Snapshot
+from cube.errors import CubeError, LedgerBroken
 from cube.store import tables
 from cube.store.database import transaction
 from cube.store.failures import Unusable, translate
-from cube.store.records import EVENTS, unseal
+from cube.store.records import EVENTS, REQUESTS, unseal
 from cube.store.schema import check_version
 
 BACKUPS = "backups"
@@ -63,7 +64,8 @@ def write_backup(
 ) -> Backup:
     """Copy the ledger that is open on this connection. `between` is called after each part, for other work on it.
 
-    When it fails nothing is left but the backups there were.
+    When it fails nothing is left but the backups there were. LedgerFull without room for it: that the ledger itself
+    can take changes is not in doubt.
     """
     directory = data / BACKUPS
     directory.mkdir(mode=0o700, exist_ok=True)
@@ -80,6 +82,9 @@ def write_backup(
         backup = Backup(directory / f"ledger-{at:{_TIME}}-r{revision}.db", revision, at)
         unfinished.replace(backup.path)
         _sync(directory)
+    except (sqlite3.Error, OSError) as error:
+        _clear(unfinished)
+        raise _worded(error, unfinished, "see whether its disk is in order") from error
     except BaseException:
         _clear(unfinished)
         raise
@@ -102,12 +107,14 @@ def verify(path: Path) -> Snapshot:
                 raise Unusable(f"is damaged ({complaints[0]})", hint="take another backup")
             for revision, body in copy.execute("SELECT revision, body FROM events"):
                 unseal(str(revision), body, EVENTS)
+            for key, body in copy.execute("SELECT id, body FROM requests"):
+                unseal(key, body, REQUESTS)
             return tables.read_state(copy)
     except (Unusable, sqlite3.Error, OSError) as error:
-        raise translate(error, path) from error
+        raise _worded(error, path, "take another backup") from error
 
 
-def put_back(path: Path, ledger: Path) -> int:
+def put_back(path: Path, ledger: Path, *, now_ms: int) -> int:
     """Make `ledger` a copy of the backup that knows it lost what came after; return the last revision it has.
 
     `ledger` must not be in use. It is whole and on the disk on return, or is not there.
@@ -119,12 +126,20 @@ def put_back(path: Path, ledger: Path) -> int:
             backup.backup(copy)
         with closing(sqlite3.connect(ledger, isolation_level=None)) as copy, transaction(copy):
             revision = tables.read_revision(copy)
-            tables.write_lineage(copy, tables.read_lineage(copy).put_back(revision))
+            tables.write_lineage(copy, tables.read_lineage(copy).put_back(revision, now_ms=now_ms))
         _sync(ledger)
     except BaseException:
         _clear(ledger)
         raise
     return revision
+
+
+def _worded(error: Exception, path: Path, hint: str) -> CubeError:
+    """Return the error about a backup: what helps a ledger does not help there."""
+    worded = translate(error, path)
+    if isinstance(worded, LedgerBroken) and not (isinstance(error, Unusable) and error.hint):
+        worded.hint = hint
+    return worded
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""The recorded events: reading them back, and forgetting the oldest. Revisions grow by one and have no gaps."""
+"""The recorded events: reading them back, and forgetting the oldest. Revisions grow by one, but for what was lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.store.records import EVENTS, unseal
+from cube.store.tables import read_lineage
 
 PRUNED_AT_ONCE = 5_000  # rows in one transaction, so that commits do not wait for long
 
@@ -49,7 +50,7 @@ def prune(connection: sqlite3.Connection, *, events_kept: int, requests_before_m
     """
     oldest = oldest_revision(connection)
     (newest,) = connection.execute("SELECT max(revision) FROM events").fetchone()
-    last_to_go = (newest or 0) - max(events_kept, 1)
+    last_to_go = read_lineage(connection).back(newest or 0, max(events_kept, 1))
     last_now = min(last_to_go, oldest + PRUNED_AT_ONCE - 1)
     connection.execute("DELETE FROM events WHERE revision <= ?", (last_now,))
     requests = connection.execute(

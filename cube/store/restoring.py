@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,15 +41,10 @@ class Restored(msgspec.Struct, frozen=True):
 def restore(data: Path, backup: Path, *, now_ms: int) -> Restored:
     """Put the backup in the place of the ledger. LedgerHeld while a manager runs, LedgerBroken if it is not whole."""
     snapshot = verify(backup)
-    directory = DataDirectory.take(data, now_ms=now_ms)
-    try:
+    with _held(data, now_ms) as directory:
         fresh = directory.ledger.with_name("restoring.db")
-        revision = put_back(backup, fresh)
+        revision = put_back(backup, fresh, now_ms=now_ms)
         aside = _exchange(directory, fresh, now_ms)
-    except (Unusable, sqlite3.Error, OSError) as error:
-        raise translate(error, directory.ledger) from error
-    finally:
-        directory.release()
     return Restored(snapshot.cluster_id, revision, backup, aside)
 
 
@@ -91,23 +87,36 @@ def whole(data: Path, *, now_ms: int) -> Snapshot:
 
 
 def _begin_anew(data: Path, cluster_id: str, now_ms: int) -> Restored:
+    with (
+        _held(data, now_ms) as directory,
+        TemporaryDirectory(prefix="beginning-", dir=data) as place,
+    ):
+        cluster_id = cluster_id or _cluster_of(directory.ledger)
+        opener = open_ledger(Path(place), mint_cluster_id=lambda: cluster_id, now_ms=now_ms)
+        with opener as connection, transaction(connection):
+            tables.write_lineage(connection, Lineage().put_back(0, now_ms=now_ms))
+        aside = _exchange(directory, Path(place) / directory.ledger.name, now_ms)
+    return Restored(cluster_id, 0, None, aside)
+
+
+@contextmanager
+def _held(data: Path, now_ms: int) -> Iterator[DataDirectory]:
+    """Hold the data directory, and let errors out in cube's words."""
     directory = DataDirectory.take(data, now_ms=now_ms)
     try:
-        cluster_id = cluster_id or _cluster_of(directory.ledger)
-        with TemporaryDirectory(prefix="beginning-", dir=data) as place:
-            opener = open_ledger(Path(place), mint_cluster_id=lambda: cluster_id, now_ms=now_ms)
-            with opener as connection, transaction(connection):
-                tables.write_lineage(connection, Lineage().put_back(0))
-            aside = _exchange(directory, Path(place) / directory.ledger.name, now_ms)
+        yield directory
+    except (Unusable, sqlite3.Error, OSError) as error:
+        raise translate(error, directory.ledger) from error
     finally:
         directory.release()
-    return Restored(cluster_id, 0, None, aside)
 
 
 def _cluster_of(ledger: Path) -> str:
     """Return the cluster that a damaged ledger still names."""
     try:
-        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as connection:
+        with closing(
+            sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)
+        ) as connection:
             row = connection.execute("SELECT value FROM meta WHERE name = 'cluster_id'").fetchone()
     except sqlite3.Error:
         row = None

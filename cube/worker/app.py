@@ -175,13 +175,8 @@ class Worker:
         )
 
     def _welcomed(self, welcome: Welcome) -> None:
-        newest = max((held.revision for held in self._core.holding), default=0)
-        if welcome.revision < newest:
-            # A manager that knows what it lost leaps over it. Orders of one that does not are not to be followed.
-            raise PeerFault(
-                f"the manager's ledger is at revision {welcome.revision}, "
-                f"and this machine runs what was assigned at {newest}: nothing is removed for it"
-            )
+        if why := self._core.why_not_obey(welcome.revision):
+            raise PeerFault(why)
         self._identity.join(welcome.cluster_id)
 
     def _engine_changed(self) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from cube.client.manager import ManagerClient
-from cube.errors import NotFound
+from cube.errors import NotFound, PeerFault, Recovering
 from cube.model.node import Availability
-from tests.cli.fake_manager import Answer, FakeManager, json
+from cube.wire.views import BackupView
+from tests.cli.fake_manager import Answer, FakeManager, json, refusal
 from tests.cli.views import event, node, task
 
 
@@ -86,3 +88,23 @@ def test_a_manager_that_does_not_work_is_not_healthy(
 
     assert client.healthy()
     assert not client.healthy()
+
+
+def test_only_a_recovery_is_told_of_as_one(manager: FakeManager, client: ManagerClient) -> None:
+    assert client.recovering() == ""
+    manager.answer("GET", "/readyz", refusal(Recovering("1 node did not call yet: w1")))
+    assert client.recovering() == "1 node did not call yet: w1"
+    manager.answer("GET", "/readyz", refusal(PeerFault("not ready for another reason")))
+    assert client.recovering() == ""
+
+
+def test_a_backup_is_asked_for_and_a_recovery_ended(
+    manager: FakeManager, client: ManagerClient
+) -> None:
+    view = BackupView(path="/b.db", revision=7, bytes=1, at=datetime(2026, 1, 1, tzinfo=UTC))
+    manager.answer("POST", "/backup", json(view, 201))
+    manager.answer("POST", "/recovery/end", Answer(204))
+
+    assert client.backup() == view
+    client.end_recovery()
+    assert [one.path for one in manager.asked] == ["/backup", "/recovery/end"]

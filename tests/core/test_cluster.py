@@ -109,6 +109,7 @@ def test_a_new_task_has_a_vacant_slot_for_each_replica() -> None:
     cluster = a_cluster(tasks=())
     task = a_task(replicas=3)
     writes = applied(cluster, PutTask(task, EventKind.TASK_CREATED))
+    task = replace(task, changed_revision=cluster.revision)
     assert writes.tasks == {task.id: task}
     assert cluster.rosters[task.id].count(Standing.VACANT) == 3
     assert cluster.named("web") == task

@@ -12,6 +12,7 @@ from cube.manager.api.logs import LogApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.upkeep import UpkeepApi
 from cube.settings import ManagerSettings
 from cube.wire.canonical import FIELDS
 from cube.wire.routes import STREAM
@@ -40,6 +41,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         StatusApi(anything, anything, anything, anything),
         TaskChanges(anything, anything, ManagerSettings()),
         TaskListing(anything, anything),
+        UpkeepApi(anything, anything),
     )
     paths = {route.path for api in apis for route in api.routes()} - {STREAM}
     last_words = {path.rsplit("/", 1)[-1] for path in paths}

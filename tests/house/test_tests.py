@@ -46,6 +46,7 @@ TESTED_THROUGH = {
     "cube/manager/api/nodes.py": "tests/manager/test_node_api.py",
     "cube/manager/api/status.py": "tests/manager/test_status_api.py",
     "cube/manager/api/tasks.py": "tests/manager/test_task_api.py",
+    "cube/manager/api/upkeep.py": "tests/manager/test_upkeep_api.py",
 }
 
 # Modules with nothing to test, each with the reason.

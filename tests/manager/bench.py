@@ -29,6 +29,7 @@ class ScriptedCore:
         self.cluster = Cluster(snapshot)
         self.script = script
         self.told: list[Input] = []
+        self.recovering: str | None = None
 
     def handle(self, told: Input, now: Instant, /) -> Effects:
         self.told.append(told)

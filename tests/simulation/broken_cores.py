@@ -19,6 +19,7 @@ from cube.core.inputs import Observe, Renew
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
 from cube.core.reconcile import slots
+from cube.core.recovery import Recovery
 from cube.core.roster import Roster
 from cube.core.scheduler.inventory import Inventory
 from cube.core.worker import core as worker_core
@@ -31,7 +32,7 @@ from cube.core.worker.plan import next_step
 from cube.core.worker.steps import Create, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Allocation, Failure, FailureKind, Observed
-from cube.model.ids import NodeId, allocation_id
+from cube.model.ids import AllocationId, NodeId, allocation_id
 from cube.model.orders import Order, Remove, Run
 from cube.model.task import Goal, Task
 from cube.model.timing import Instant
@@ -121,6 +122,13 @@ class BlamesOthersForItsAbsence(ManagerCore):
         """Notice nothing."""
 
 
+class ForgetsThatItForgot(Recovery):
+    """What is not on record is a stranger, also where the record was lost."""
+
+    def was_lost(self, allocation_id: AllocationId, revision: int) -> bool:
+        return False
+
+
 class ForgetsStops(Cluster):
     """A stop is decided and not written down."""
 
@@ -130,9 +138,9 @@ class ForgetsStops(Cluster):
             self._writes.tasks.pop(change.task.id)
 
 
-def same_generation(slot: Any, task: Any, demand: Any, node_id: Any, now: Any) -> Allocation:
+def same_generation(slot: Any, task: Any, demand: Any, node_id: Any, **more: Any) -> Allocation:
     """The next stay of a slot has the number of the one before."""
-    made = _next(slot, task, demand, node_id, now)
+    made = _next(slot, task, demand, node_id, **more)
     generation = max(1, slot.generation)
     return replace(made, generation=generation, id=allocation_id(task.id, slot.number, generation))
 
@@ -221,10 +229,10 @@ class ReportsRemovalAtOnce(WorkerCore):
 class CountsFromNought(WorkerCore):
     """Where nothing is there, runs are numbered from 0, whatever ran before."""
 
-    def _order(self, order: Order, now: float) -> Workload:
+    def _order(self, order: Order, now: float, effects: WorkerEffects) -> Workload | None:
         if isinstance(order, Run):
             order = replace(order, first_restart=0, runs_over=0)
-        return super()._order(order, now)
+        return super()._order(order, now, effects)
 
 
 class StopsWhenUnheard(WorkerCore):
@@ -298,6 +306,7 @@ VARIANTS = {
     "begins with old leases": Variant(Parts(manager_core=BeginsWithOldLeases)),
     "holds its own absence against others": Variant(Parts(manager_core=BlamesOthersForItsAbsence)),
     "does not record stops": _patched(manager, "Cluster", ForgetsStops),
+    "takes what it lost for strange": _patched(manager, "Recovery", ForgetsThatItForgot),
     "uses a generation twice": _patched(slots, "_next", same_generation),
     "places the successor before the former is gone": _patched(slots, "_leaving", lambda _: False),
     "believes any observation": _patched(nodes, "observe", believe),

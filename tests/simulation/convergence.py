@@ -31,6 +31,7 @@ def unfinished(world: World) -> list[str]:
     return [
         *(f"{user.name} is still waiting" for user in world.users if not user.content),
         *(["decisions are on their way to the disk"] if not manager.decider.idle else []),
+        *([f"the recovery waits: {waits}"] if (waits := manager.core.recovering) else []),
         *_hosts(world, manager.core),
         *_tasks(world, manager.core),
         *(

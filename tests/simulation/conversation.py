@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from cube.core.effects import Answer, Effects, Held, TurnedAway, Welcomed
 from cube.core.inputs import Connect, Disconnect, Renew
+from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
 from cube.manager.conversation import HELLO_SECONDS, SILENT_LEASES
 from cube.manager.session import ORDERS_AT_ONCE
@@ -13,6 +14,7 @@ from cube.model.ids import NodeId
 from cube.model.orders import Order
 from cube.wire.messages import (
     Acknowledge,
+    Described,
     FromManager,
     Hello,
     Instruct,
@@ -155,6 +157,8 @@ class Conversation:
                 self._renew(message, self._welcomed.epoch)
             case Observe():
                 self._observe(message, self._welcomed.epoch)
+            case Described():
+                self._describe(message, self._welcomed.epoch)
             case _:
                 self.end()
 
@@ -196,6 +200,7 @@ class Conversation:
                 epoch=welcomed.epoch,
                 heartbeat=welcomed.heartbeat,
                 lease=welcomed.lease,
+                revision=welcomed.revision,
             )
         )
         if node_id not in effects.orders:
@@ -224,6 +229,10 @@ class Conversation:
         assert self._node_id is not None
         reports = tuple((report.id, report.observed) for report in said.reports)
         self._all.decider.post([ObserveInput(self._node_id, epoch, reports)], then=acknowledge)
+
+    def _describe(self, said: Described, epoch: int) -> None:
+        assert self._node_id is not None
+        self._all.decider.post([DescribedInput(self._node_id, epoch, said.allocations)])
 
 
 Accept = Callable[[Connection], None]

@@ -162,6 +162,7 @@ class Engine:
             restart=step.restart,
             spec=step.spec,
             devices=step.devices,
+            revision=step.revision,
         )
         return self.add(label).seen
 

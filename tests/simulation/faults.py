@@ -55,6 +55,7 @@ class Fault(StrEnum):
     MANAGER_PAUSE = "the manager is paused"
     COMMIT_CRASH = "the manager dies at a commit"
     FULL = "the manager's disk is full"
+    PUT_BACK = "the ledger is put back to a backup"
     # deeds: people
     ADMIN = "nodes are cordoned, drained, removed"
 

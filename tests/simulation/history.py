@@ -74,6 +74,8 @@ def _settle(world: World) -> float:
     while world.schedule.now < began + SETTLED_AFTER:
         world.schedule.run(world.schedule.now + 1.0)
         _check_leftovers(world, unwanted)
+        if world.schedule.now - began >= CALM:
+            world.end_recovery()
         if world.schedule.now - began >= CALM and not unfinished(world):
             _check_quiet(world)
             return world.schedule.now - began - QUIET

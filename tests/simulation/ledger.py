@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from cube.core.effects import Snapshot, Writes
 from cube.model.allocation import Allocation
 from cube.model.ids import AllocationId, NodeId, TaskId
+from cube.model.lineage import Lineage
 from cube.model.node import Node
 from cube.model.task import Task
 from tests.simulation.faults import Air
 from tests.simulation.schedule import Process, Schedule
 
 CLUSTER_ID = "c1"
+BACKUPS_KEPT = 12
+BACKUP_EVERY = 4  # commits
+EPOCH = 1_700_000_000.0
+
+RECORDS = ("tasks", "allocations", "nodes", "requests")
 
 Key = TypeVar("Key")
 Kept = TypeVar("Kept")
@@ -49,11 +56,13 @@ class Ledger:
         self.allocations: dict[AllocationId, Allocation] = {}
         self.nodes: dict[NodeId, Node] = {}
         self.requests: dict[str, Reply] = {}
+        self.lineage = Lineage()
         self.revision = 0
         self.commits = 0
         self.full = False
         self.crash: str = ""  # "before" or "after" the next commit is written
         self.kill: Callable[[], None] = lambda: None
+        self._backups: deque[dict[str, Any]] = deque(maxlen=BACKUPS_KEPT)
         self._failing = False  # since one failed, none behind it is tried
         self._last = 0.0
         self._schedule = schedule
@@ -70,6 +79,7 @@ class Ledger:
         return Snapshot(
             cluster_id=CLUSTER_ID,
             revision=self.revision,
+            lineage=self.lineage,
             tasks=list(self.tasks.values()),
             allocations=list(self.allocations.values()),
             nodes=list(self.nodes.values()),
@@ -105,11 +115,32 @@ class Ledger:
         _fold(self.tasks, writes.tasks)
         _fold(self.allocations, writes.allocations)
         _fold(self.nodes, writes.nodes)
+        if writes.lineage is not None:
+            self.lineage = writes.lineage
         if writes.events:
             self.revision = writes.events[-1].revision
         if commit.request is not None:
             self.requests[commit.request[0]] = commit.request[1]
         self.commits += 1
+        if self.commits % BACKUP_EVERY == 0:
+            self._backups.append(self._copy())
+
+    def _copy(self) -> dict[str, Any]:
+        records = {name: dict(getattr(self, name)) for name in RECORDS}
+        return {**records, "lineage": self.lineage, "revision": self.revision}
+
+    def has_backup(self, nodes: int) -> bool:
+        """Whether there is a backup that knows of so many nodes."""
+        return any(len(one["nodes"]) >= nodes for one in self._backups)
+
+    def put_back(self, draw: float, nodes: int) -> None:
+        """Take up a backup that knows of so many nodes, as `cube manager restore` does."""
+        backups = [one for one in self._backups if len(one["nodes"]) >= nodes]
+        for name, value in backups[int(draw * len(backups))].items():
+            setattr(self, name, dict(value) if name in RECORDS else value)
+        now_ms = round((EPOCH + self._schedule.now) * 1000)
+        self.lineage = self.lineage.put_back(self.revision, now_ms=now_ms)
+        self.revision = self.lineage.revision
 
 
 def _fold(records: dict[Key, Kept], written: dict[Key, Kept | None]) -> None:

@@ -16,6 +16,7 @@ from tests.simulation.witness import Witness
 
 FULL = Reply(507)
 REFUSED = Reply(409)
+RECOVERING = Reply(503)
 
 
 class Manager:
@@ -103,6 +104,8 @@ class Manager:
 
 def _reply(answer: Answer) -> Reply:
     match answer:
+        case Rejected(code="recovering"):
+            return RECOVERING
         case Rejected():
             return REFUSED
         case Accepted(task=task):

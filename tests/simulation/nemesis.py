@@ -43,6 +43,7 @@ class Nemesis:
             Fault.MANAGER_PAUSE: self._manager_pause,
             Fault.COMMIT_CRASH: self._commit_crash,
             Fault.FULL: self._full,
+            Fault.PUT_BACK: self._put_back,
             Fault.ADMIN: self._admin,
         }
 
@@ -220,6 +221,17 @@ class Nemesis:
             self._world.ledger.full = False
 
         return f"for {self._later(draws[0], 0.2, 8.0, free):.1f} s"
+
+    def _put_back(self, _: Host, draws: tuple[float, ...]) -> str:
+        world = self._world
+        # A node that joined since the backup and calls late is not waited for: docs/explanation/failure-model.md.
+        if Fault.WIPE in world.plan.kinds or not world.ledger.has_backup(world.plan.hosts):
+            return ""
+        world.kill_manager()
+        world.ledger.put_back(draws[0], world.plan.hosts)
+        world.witness.put_back()
+        seconds = self._later(draws[1], 0.2, 6.0, world.start_manager)
+        return f"to what it was before revision {world.ledger.lineage.gaps[-1].after + 1}, {seconds:.1f} s"
 
     # -- people -------------------------------------------------------------------------------------------------
 

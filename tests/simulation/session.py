@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cube.aio.backoff import Backoff
 from cube.core.worker.inputs import (
@@ -14,8 +14,10 @@ from cube.core.worker.inputs import (
 )
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
+from cube.model.orders import Description
 from cube.wire.messages import (
     Acknowledge,
+    Described,
     Hello,
     Instruct,
     Lease,
@@ -27,6 +29,7 @@ from cube.wire.messages import (
 )
 from cube.worker.session import (
     CONNECT_SECONDS,
+    DESCRIPTIONS_PER_MESSAGE,
     REPORTS_PER_MESSAGE,
     RETRY_FIRST,
     RETRY_LONGEST,
@@ -51,7 +54,7 @@ class Session:
         dial: Callable[[Opened], None],
         hello: Callable[[], Hello],
         runtime_error: Callable[[], str],
-        welcomed: Callable[[Welcome], None],
+        welcomed: Callable[[Welcome], bool],
         tell: Callable[[WorkerInput], None],
         draw: Callable[[], float],
     ) -> None:
@@ -117,9 +120,10 @@ class Session:
         self._lease_number = self._report_number = self._orders_seen = 0
         self._resting = False  # gathering reports since the last message of them
         self._heard_at = self._process.clock.monotonic()
-        self._welcomed(welcome)
+        if not self._welcomed(welcome):
+            return self.end()
         self._tell(SessionOpened(welcome.epoch, welcome.lease, self._sent_at))
-        self._process.after(welcome.heartbeat, self._beat, self._attempt, 0)
+        return self._process.after(welcome.heartbeat, self._beat, self._attempt, 0)
 
     # -- saying -------------------------------------------------------------------------------------------------
 
@@ -144,6 +148,14 @@ class Session:
             self._connection.say(Side.WORKER, Observe(number=self._report_number, reports=reports))
         if self._resting:
             self._process.after(REPORT_EVERY, self._send_reports, attempt)
+
+    def describe(self, descriptions: Sequence[Description]) -> None:
+        """Send these. Without a session they are dropped: the next one is asked anew."""
+        if self._connection is None or self.open_since is None:
+            return
+        for start in range(0, len(descriptions), DESCRIPTIONS_PER_MESSAGE):
+            some = tuple(descriptions[start : start + DESCRIPTIONS_PER_MESSAGE])
+            self._connection.say(Side.WORKER, Described(allocations=some))
 
     def beat_now(self) -> None:
         """Send the next lease at once: it carries news of the engine."""

@@ -56,7 +56,7 @@ class Witness:
         self.ledger: Ledger
         self._schedule = schedule
         self._generations: dict[tuple[TaskId, int], int] = {}
-        self._recorded: set[AllocationId] = set()
+        self._recorded: dict[AllocationId, int] = {}  # when they were assigned
         self._specs: dict[AllocationId, TaskSpec] = {}  # what each was assigned to run
         self._removed: set[tuple[NodeId, AllocationId]] = set()  # of whom that was ordered
         self._held: dict[NodeId, set[AllocationId]] = {}  # as each node said last
@@ -77,6 +77,8 @@ class Witness:
         self._sessions: dict[NodeId, list[tuple[float, str, bool]]] = defaultdict(list)
         self._woke_at = -1e9  # when the manager last went on after a pause
         self._unread: set[NodeId] = set()  # whose leases waited to be read then
+        self._forgiven: set[AllocationId] = set()  # ordered away by a ledger that was put back
+        self._was_put_back = False
 
     # -- the manager --------------------------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class Witness:
         """Check a transaction against what is on the disk, just before it is there too."""
         writes = commit.writes
         revisions = [event.revision for event in writes.events]
-        first = ledger.revision + 1
+        first = max(ledger.revision, (writes.lineage or ledger.lineage).revision) + 1
         if revisions != list(range(first, first + len(revisions))):
             raise Broken("I8", f"after revision {ledger.revision} came {revisions}")
         if commit.cause and writes.tasks:
@@ -184,7 +186,7 @@ class Witness:
                 self._check_new(allocation, writes, ledger)
             elif allocation is not None and before is not None:
                 _check_forward(before, allocation)
-                if allocation.lost and not before.lost:
+                if allocation.lost and not before.lost and not _superseded(allocation, writes):
                     self._check_lease(allocation)
 
     def _cloned(self, node_id: NodeId) -> bool:
@@ -218,11 +220,13 @@ class Witness:
             raise Broken("I21", f"only {sorted(silent)} are silent, and that was held back")
 
     def _check_new(self, new: Allocation, writes: Writes, ledger: Ledger) -> None:
+        if self._recorded.get(new.id) == new.revision:
+            return  # it was put on record again
         slot = (new.task_id, new.slot)
         if new.generation <= self._generations.get(slot, 0):
             raise Broken("I3", f"{new.id} was given before: a fencing number is used twice")
         self._generations[slot] = new.generation
-        self._recorded.add(new.id)
+        self._recorded[new.id] = new.revision
         task = writes.tasks.get(new.task_id) or ledger.tasks[new.task_id]
         self._specs[new.id] = task.spec.template
         if task.goal is Goal.STOP:
@@ -251,7 +255,7 @@ class Witness:
                     raise Broken("I10", f"{order.id} was ordered with a spec that is not its own")
                 if (node_id, order.id) in self._removed:
                     raise Broken("I2", f"{order.id} was ordered again after its removal")
-            else:
+            elif isinstance(order, Remove):
                 self._check_removal(node_id, order)
             self.story.tell("manager", "orders {}: {} {}", node_id, type(order).__name__, order.id)
 
@@ -260,10 +264,41 @@ class Witness:
         known = self.ledger.allocations.get(order.id)
         if not order.reason:
             raise Broken("I7", f"{order.id} was ordered away without a reason")
+        if known is None:
+            self._check_lost(node_id, order)
         if known is None or known.node_id != node_id:
             return
         if known.wanted is Wanted.RUN and not known.ended:
             raise Broken("I7", f"{order.id} was ordered away ({order.reason}), and is wanted")
+
+    def _check_lost(self, node_id: NodeId, order: Remove) -> None:
+        """What runs is not removed because its record was lost, but for something newer on record."""
+        task_id, number, generation = split_allocation_id(order.id)
+        labels = [
+            one.label
+            for host in self.hosts
+            for one in host.engine.containers.values()
+            if one.runs and (one.label.node_id, one.label.allocation_id) == (node_id, order.id)
+        ]
+        task = self.ledger.tasks.get(task_id)
+        changed = task.changed_revision if task is not None else 0
+        newer = any(
+            (one.task_id, one.slot) == (task_id, number) and one.generation > generation
+            for one in self.ledger.allocations.values()
+        )
+        for label in labels:
+            if self.ledger.lineage.lost(label.revision) and not newer and changed < label.revision:
+                raise Broken("I7", f"{order.id} was ordered away, and only its record was lost")
+
+    def put_back(self) -> None:
+        """The ledger was put back: what was acknowledged since that state may be forgotten."""
+        kept = self.ledger.requests.keys()
+        self._was_put_back = True
+        self._applied &= kept
+        self._acknowledged = {key: one for key, one in self._acknowledged.items() if key in kept}
+        self._stopped = {id: key for id, key in self._stopped.items() if key in kept}
+        self._forgiven.update(id for _, id in self._removed)
+        self._removed.clear()
 
     # -- users --------------------------------------------------------------------------------------------------
 
@@ -273,6 +308,8 @@ class Witness:
 
     def acknowledged(self, key: str, task_id: TaskId, reply: Reply, *, stopped: bool) -> None:
         """A user was told that it is done."""
+        if self._was_put_back and key not in self.ledger.requests:
+            return  # the answer was on its way when that was forgotten
         self._acknowledged[key] = reply
         if stopped:
             self._stopped[task_id] = key
@@ -316,7 +353,7 @@ class Witness:
         for order in orders:
             if isinstance(order, Remove):
                 worker.removals.add(order.id)
-            elif order.runs_over:  # it may have to count on from there
+            elif isinstance(order, Run) and order.runs_over:  # it may have to count on from there
                 self._runs[order.id] = max(self._runs[order.id], order.first_restart + 1)
 
     def _hold_lease(self, worker: Worker, sent_at: float) -> None:
@@ -345,7 +382,7 @@ class Witness:
         if len(steps) == STEPS_MOST and self._schedule.now - steps[0] < 1.0:
             raise Broken("I12", f"{_describe(step)}, the {STEPS_MOST}th step of it in a second")
         if step.id in worker.removals:
-            if isinstance(step, Create | Start):
+            if isinstance(step, Create | Start) and step.id not in self._forgiven:
                 raise Broken("I2", f"{_describe(step)}, after it was ordered away")
             return
         if isinstance(step, Create) and step.spec.template != self._specs[step.id]:
@@ -417,7 +454,8 @@ class Witness:
                 if split_allocation_id(other.label.allocation_id)[:2] != (task_id, slot):
                     continue
                 same = place is host and other.label.allocation_id == container.label.allocation_id
-                exclusive = all(
+                # A ledger that was put back may not know yet that another has taken its place.
+                exclusive = not self._was_put_back and all(
                     one.label.spec.on_disconnect is OnDisconnect.STOP for one in (container, other)
                 )
                 excused = self._is_excused(host, container, fenced=not same) | self._is_excused(
@@ -444,6 +482,17 @@ class Witness:
             or host.cloned
         )
         return container.excused
+
+
+def _superseded(given_up: Allocation, writes: Writes) -> bool:
+    """Whether a newer stay of its slot was put on record with it: it runs already."""
+    return any(
+        one is not None
+        and (one.task_id, one.slot) == (given_up.task_id, given_up.slot)
+        and one.generation > given_up.generation
+        and one.observed.epoch > 0
+        for one in writes.allocations.values()
+    )
 
 
 def _check_forward(before: Allocation, after: Allocation) -> None:

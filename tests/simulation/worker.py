@@ -115,6 +115,7 @@ class Worker:
         if effects.look_at_all:
             self.watch.compare_now()
         self.session.report(effects.reports)
+        self.session.describe(effects.descriptions)
 
     def _set_alarm(self, at: float | None) -> None:
         if at != self._alarm_at:
@@ -201,8 +202,11 @@ class Worker:
             runtime_error=self.watch.error,
         )
 
-    def _welcomed(self, welcome: Welcome) -> None:
+    def _welcomed(self, welcome: Welcome) -> bool:
+        if self.core.why_not_obey(welcome.revision):
+            return False
         self.identity.cluster_id = welcome.cluster_id
+        return True
 
     def _engine_changed(self) -> None:
         if self.session.open_since is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cube.core.inputs import EndRecovery
 from cube.core.manager import ManagerCore
 from cube.core.worker.core import WorkerCore
 from cube.model.timing import Timing
@@ -117,6 +118,12 @@ class World:
             unread = self.manager.conversations.unread()
             self.witness.manager_wakes(unread, self.manager.process.paused_at)
             self.manager.process.resume()
+
+    def end_recovery(self) -> None:
+        """An administrator sees that all workers are here."""
+        manager = self.manager
+        if manager is not None and manager.core.recovering is not None:
+            manager.process.call(manager.decider.post, [EndRecovery()])
 
     def _accept(self, connection: Connection) -> bool:
         manager = self.manager

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from cube.core.restart import Again, steady_draw
+from cube.core.restart import steady_draw
 from cube.core.worker import inputs
 from cube.core.worker.alarms import Alarms
 from cube.core.worker.course import begin_due_run, due_at, judge_end, next_probe, note_answer
@@ -61,6 +61,19 @@ class WorkerCore:
             Holding(id=id, restart=workload.restart, revision=workload.revision)
             for id, workload in self._workloads.items()
             if not workload.removed
+        )
+
+    def why_not_obey(self, revision: int) -> str:
+        """Why the orders of a manager whose ledger is at this revision are not followed; empty: they are.
+
+        One that knows what it lost leaps over it; one that does not was not told of what is held here yet.
+        """
+        newest = max((held.revision for held in self.holding), default=0)
+        if revision >= newest:
+            return ""
+        return (
+            f"the manager's ledger is at revision {revision}, and this machine runs what was "
+            f"assigned at {newest}: nothing is removed for it"
         )
 
     def workloads(self) -> Iterable[Workload]:
@@ -128,7 +141,8 @@ class WorkerCore:
     def _order(self, order: Order, now: float, effects: WorkerEffects) -> Workload | None:
         workload = self._workloads.get(order.id)
         if isinstance(order, Describe):
-            if workload is not None and workload.spec is not None:
+            # One that is being removed is not to be put on record again: its end is reported.
+            if workload is not None and workload.spec is not None and not workload.removing:
                 effects.descriptions.append(description(workload, workload.spec))
             return None
         if workload is None:
@@ -140,7 +154,7 @@ class WorkerCore:
             self._order_removal(workload, now)
         elif not workload.removing:
             workload.catch_up(order)
-            self._order_run(workload, order, now)
+            workload.obey(order, now)
         return workload
 
     def _order_removal(self, workload: Workload, now: float) -> None:
@@ -151,19 +165,6 @@ class WorkerCore:
         workload.failure = None
         workload.attempts = 0
         workload.not_before = 0.0
-
-    def _order_run(self, workload: Workload, order: Run, now: float) -> None:
-        if workload.spec is None:
-            # One allocation, one spec: a newer one gets an allocation of its own.
-            workload.spec, workload.revision = order.spec, order.revision
-            workload.devices = order.devices
-        if workload.wanted is None:
-            workload.wanted = Wanted.RUN
-            workload.unstarted = False
-            if isinstance(workload.verdict, Again):
-                workload.not_before = min(workload.not_before, now + workload.verdict.seconds)
-        if workload.halted:
-            workload.call_off_halt()
 
     def _look(self, look: inputs.Looked, now: Instant) -> dict[AllocationId, Workload]:
         self.looked = True

@@ -144,6 +144,19 @@ class Workload(msgspec.Struct, kw_only=True):
             self.restart = order.first_restart
             self.reached = Phase.ASSIGNED
 
+    def obey(self, order: Run, now: float) -> None:
+        """Be as the order says from now on. Repeats are harmless."""
+        # One allocation, one spec: a newer one gets an allocation of its own.
+        if self.spec is None:
+            self.spec, self.revision, self.devices = order.spec, order.revision, order.devices
+        if self.wanted is None:
+            self.wanted = Wanted.RUN
+            self.unstarted = False
+            if isinstance(self.verdict, Again):
+                self.not_before = min(self.not_before, now + self.verdict.seconds)
+        if self.halted:
+            self.call_off_halt()
+
     def go_on_as_new_run(self) -> None:
         """Count a container that somebody started again as the next run: its number must grow to be reported."""
         self.restart += 1

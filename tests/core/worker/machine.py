@@ -214,6 +214,7 @@ class Machine:
             restart=step.restart,
             spec=step.spec,
             devices=step.devices,
+            revision=step.revision,
         )
         seen = ContainerSeen(
             id=f"c{self._made}", label=label, state=ContainerState.CREATED, address="172.17.0.2"
