@@ -187,7 +187,7 @@ class ManagerCore:
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
         kept = self._recovery.keep_for_later(said)
-        for stray in strays:
+        for stray in strays if self._recovery.has_told(said.node_id) else ():
             if stray.id not in kept:
                 self._order(said.node_id, stray)
         return Held(current=True)

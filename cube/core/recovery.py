@@ -142,6 +142,11 @@ class Recovery:
         changed = task.changed_revision
         return changed > revision and not self._cluster.lineage.lost(changed)
 
+    def has_told(self, node_id: NodeId) -> bool:
+        """Whether the node said all that it holds when it called. Else it calls again once it knows, and nothing
+        that it holds can be called strange before: only then it tells the revisions."""
+        return node_id in self._told
+
     def keep_for_later(self, said: Observe) -> set[AllocationId]:
         """Return of which allocations still to be described there was a report. It is not lost."""
         asked = self._asked[said.node_id]

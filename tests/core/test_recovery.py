@@ -332,6 +332,24 @@ def test_it_waits_for_descriptions_and_for_engines_that_do_not_answer(
     assert has_ended(world)
 
 
+def test_what_a_worker_reports_before_it_knows_all_it_holds_is_not_called_strange(
+    world: World, machines: Machines
+) -> None:
+    lose_what_follows(world, machines, "new")
+    tell_of_a_dead_engine(world, "w1")
+    w1 = node_id("w1")
+    strange = next(
+        one
+        for one, _ in machines.running[w1].values()
+        if one.id not in world.core.cluster.allocations
+    )
+    epoch = world.core.cluster.nodes[w1].epoch
+    assert world.tell(Observe(w1, epoch, ((strange.id, strange.observed),))).orders == {}
+
+    machines.come_back("w1", "w2")
+    assert strange.id in world.core.cluster.allocations
+
+
 def tell_of_a_dead_engine(world: World, name: str) -> None:
     facts = Facts(name=name, capacity=CAPACITY)
     world.tell(
