@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from tests.bench import hundred, start, status, submit, swarm, throughput
+from tests.bench import hundred, placement, start, status, submit, swarm, throughput
 from tests.bench.cluster import environment
 
 
@@ -26,6 +26,9 @@ def main() -> None:
         if name in ("hundred", "swarm"):
             kind.add_argument("--count", type=int, default=100)
         kind.set_defaults(measure=module.measure)
+    kind = kinds.add_parser("placement", help=(placement.__doc__ or "").splitlines()[0])
+    kind.add_argument("--quick", action="store_true", dest="length", help="one seed, few slices")
+    kind.set_defaults(measure=placement.measure)
     chosen = parser.parse_args()
 
     print(f"### {chosen.kind}\n\n{environment()}\n", flush=True)

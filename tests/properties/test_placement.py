@@ -253,9 +253,11 @@ def test_replicas_are_missing_only_where_every_node_refuses(
 def test_restricting_to_nodes_is_placing_in_a_cluster_of_these(
     cluster: Stocks, demand: Demand, count: int, strategy: Strategy, names: set[str]
 ) -> None:
-    # The size of the cluster is part of a cost, so the others are there and refuse.
+    # What the cluster has and what is asked of it are part of a cost, so the others are there and refuse.
     others_lost = [
-        stock if stock.node.name in names else a_stock(stock.node.name, condition=Condition.LOST)
+        stock
+        if stock.node.name in names
+        else stock._replace(node=replace(stock.node, condition=Condition.LOST))
         for stock in cluster
     ]
     only = {node_id(name) for name in names}

@@ -17,7 +17,7 @@ from tests.simulation.story import Story
 from tests.simulation.users import User
 from tests.simulation.witness import Witness
 
-STRATEGIES = ("spread", "binpack", "epvm", "round-robin")
+STRATEGIES = ("fit", "spread", "binpack", "epvm", "round-robin")
 
 
 class Parts:

@@ -46,6 +46,10 @@ class Demand(msgspec.Struct, frozen=True):
     wishes: tuple[Wish, ...] = ()
     extras: tuple[tuple[str, int], ...] = ()  # thousandths of devices, by kind
 
+    def extra_millis(self, extra: str) -> int:
+        """Return how many thousandths of devices of that kind are asked for."""
+        return dict(self.extras).get(extra, 0)
+
 
 def demand_of(
     task: Task,

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from cube.core.scheduler.columns import Flags, Ints, Rows
+from cube.core.scheduler.columns import Flags, Floats, Ints, Rows
 from cube.core.scheduler.constraints import Constraint
 from cube.core.scheduler.counts import Counts, column_of
 from cube.core.scheduler.devices import Devices
@@ -76,6 +76,7 @@ class Inventory:
         self._devices: dict[str, Devices] = {}
         self._dense: dict[TaskId, Ints] = {}
         self._lookups = Lookups()
+        self._per_capacity: Floats | None = None
         self._rank: Ints | None = None
         self._trim()
         for node in nodes:
@@ -122,6 +123,14 @@ class Inventory:
             self._rank[[self._row[node_id] for node_id in in_order]] = np.arange(len(in_order))
         return self._rank
 
+    @property
+    def per_capacity(self) -> Floats:
+        """Return 1 / capacity, line by line; kept, as dividing columns costs more than all else."""
+        if self._per_capacity is None:
+            # Of what is not there nothing can be left; dividing by nothing would make it a number that is none.
+            self._per_capacity = 1.0 / np.maximum(self.capacity, 1)
+        return self._per_capacity
+
     def free_on(self, row: int) -> Resources:
         """Return what is left to promise. Negative where the machine has shrunk under its allocations."""
         return Resources(*self.free[:, row].tolist())
@@ -148,6 +157,15 @@ class Inventory:
     def holders(self, port: HostPort) -> Mapping[int, int]:
         """Return how many allocations hold the host port on which row: two may, while one is being replaced."""
         return self._ports.of(port)
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The kinds of devices that any node has or had."""
+        return tuple(sorted(self._devices))
+
+    def devices_count(self, extra: str, rows: Rows) -> Ints:
+        """Return how many devices of one of these kinds each row has."""
+        return self._devices[extra].count[rows]
 
     def devices_free(self, extra: str, rows: Rows) -> Ints:
         """Return the free thousandths of each device of that kind, a line per row."""
@@ -290,6 +308,7 @@ class Inventory:
         capacity = np.array(amounts(node.facts.capacity))
         self.free[:, row] += capacity - self.capacity[:, row]
         self.capacity[:, row] = capacity
+        self._per_capacity = None
         for extra in {*node.facts.extras, *(before.facts.extras if before else ())}:
             # What a worker claims is not what the manager makes room for.
             count = min(max(node.facts.extras.get(extra, 0), 0), MAX_DEVICES)
@@ -327,6 +346,7 @@ class Inventory:
     def _forget_kept(self) -> None:
         self._dense.clear()
         self._lookups.forget()
+        self._per_capacity = None
         self._rank = None
 
 

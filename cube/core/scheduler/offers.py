@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cube.core.scheduler.columns import Ints, Rows
+from cube.core.scheduler.columns import Floats, Ints, Rows
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.devices import after
 from cube.core.scheduler.inventory import Inventory, amounts
+from cube.model.extras import DEVICE
 
 # Further apart than any two revisions, and small enough for 2^21 replicas on a node.
 _TURN = 1 << 42
@@ -53,6 +54,15 @@ class Offers:
                 free = after(free, millis, self.ahead)
         return free
 
+    def extra_free(self, extra: str) -> Ints:
+        """The free thousandths of all devices of that kind together, before this replica is placed."""
+        free: Ints = self.inventory.devices_free(extra, self.rows).sum(axis=1, dtype=np.int64)
+        return free if self.ahead is None else free - self.ahead * self.demand.extra_millis(extra)
+
+    def extra_capacity(self, extra: str) -> Ints:
+        """Thousandths of devices of that kind, one of the kinds that the inventory knows."""
+        return self.inventory.devices_count(extra, self.rows) * DEVICE
+
     @property
     def nodes(self) -> int:
         """How many nodes the cluster has, however few of them are looked at."""
@@ -86,6 +96,11 @@ class Offers:
     def disk_capacity(self) -> Ints:
         """Bytes."""
         return self.inventory.capacity[2, self.rows]
+
+    @property
+    def per_capacity(self) -> Floats:
+        """The same lines: 1 / capacity, for shares of a node."""
+        return self.inventory.per_capacity[:, self.rows]
 
     @property
     def cpu_free(self) -> Ints:

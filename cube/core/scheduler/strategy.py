@@ -24,7 +24,8 @@ Strategy = Callable[[Offers], Iterable[Term]]
 
 A generator computes a term only where those before it leave several offers equal.
 
-Promises that placing relies on: the figures of an offer follow from the columns of that offer and the number of nodes
-alone, so that a batch can be priced at once; they are finite or infinite, never NaN, wherever the demand fits. Offers
-that do not fit may be priced, too: what comes out for them is not looked at, so it must only not raise.
+Promises that placing relies on: the figures of an offer follow from the columns of that offer, the number of nodes and
+what all other tasks have reserved, none of which a replica of the task changes, so that a batch can be priced at once;
+they are finite or infinite, never NaN, wherever the demand fits. Offers that do not fit may be priced, too: what comes
+out for them is not looked at, so it must only not raise.
 """

@@ -44,7 +44,7 @@ def tasks(count: int, **spec: Any) -> list[Task]:
 
 
 def test_the_strategies_have_the_names_users_write() -> None:
-    assert set(STRATEGIES) == {"spread", "binpack", "round-robin", "epvm"}
+    assert set(STRATEGIES) == {"fit", "spread", "binpack", "round-robin", "epvm"}
 
 
 @every_strategy
