@@ -29,6 +29,7 @@ TESTED_THROUGH = {
     "cube/core/scheduler/filters/room.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/epvm.py": "tests/core/scheduler/test_strategies.py",
     "cube/core/scheduler/remedies.py": "tests/core/scheduler/test_explain.py",
+    "cube/core/scheduler/node_states.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/round_robin.py": "tests/core/scheduler/test_strategies.py",
     "cube/core/scheduler/spread.py": "tests/core/scheduler/test_strategies.py",
     "cube/core/worker/alarms.py": "tests/core/worker/test_core.py",

@@ -21,30 +21,16 @@ from cube.core.scheduler.constraints import Constraint
 from cube.core.scheduler.counts import Counts, column_of
 from cube.core.scheduler.devices import Devices
 from cube.core.scheduler.lookups import Lookups, keep
+from cube.core.scheduler.node_states import NUMBERS, OPEN, UNUSED, state_of
 from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
-from cube.model.node import Availability, Condition, Node
+from cube.model.node import Node
 from cube.model.resources import Resources
 from cube.model.spec import Protocol
 
 HostPort = tuple[int, Protocol]
 
-OPEN = "open"
-STATES = (
-    OPEN,
-    "quarantined",
-    "lost",
-    "suspect",
-    "cordoned",
-    "draining",
-    "runtime_down",
-    "unused",
-)
-"""What keeps a node from new work, in the words of refusals; the column `state` counts through these."""
-
 NOBODY = NodeId("")
-
-_STATE = {word: number for number, word in enumerate(STATES)}
 
 
 class Inventory:
@@ -58,7 +44,7 @@ class Inventory:
     disk_free: Ints
     count: Ints  # allocations
     last_placed: Ints  # revision of the newest assignment; 0: never chosen
-    state: Ints  # see STATES
+    state: Ints  # see node_states
     open: Flags  # takes new work
 
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
@@ -111,7 +97,7 @@ class Inventory:
             known = sorted({self._row[node_id] for node_id in only if node_id in self._row})
             return np.array(known, dtype=np.int64)
         if self._unused:
-            return np.flatnonzero(self.state != _STATE["unused"])
+            return np.flatnonzero(self.state != NUMBERS[UNUSED])
         return slice(0, len(self.ids))
 
     @property
@@ -205,8 +191,8 @@ class Inventory:
         before = self._nodes.get(node.id)
         self._nodes[node.id] = node
         row = self._row[node.id] if before else self._new_row(node.id)
-        state = _state_of(node)
-        self.state[row] = _STATE[state]
+        state = state_of(node)
+        self.state[row] = NUMBERS[state]
         self.open[row] = state == OPEN
         if before is None or before.facts != node.facts:
             self._put_facts(row, before, node)
@@ -219,7 +205,7 @@ class Inventory:
         self._unused.append(row)
         for column in self._whole.values():
             column[..., row] = 0
-        self.state[row] = _STATE["unused"]
+        self.state[row] = NUMBERS[UNUSED]
         self.open[row] = False
         for devices in self._devices.values():
             devices.count[row] = 0
@@ -348,16 +334,6 @@ class Inventory:
         self._lookups.forget()
         self._per_capacity = None
         self._rank = None
-
-
-def _state_of(node: Node) -> str:
-    if node.quarantine:
-        return "quarantined"
-    if node.condition is not Condition.READY:
-        return node.condition.value
-    if node.availability is not Availability.ACTIVE:
-        return node.availability.value
-    return "runtime_down" if node.runtime_error else OPEN
 
 
 def amounts(resources: Resources) -> tuple[int, int, int]:
