@@ -1,4 +1,4 @@
-"""What keeps a node from new work, as one word: the first that holds, from the gravest to what an administrator wished."""
+"""What keeps a node from new work, as one word: the first that holds, the gravest before what was wished."""
 
 from __future__ import annotations
 
