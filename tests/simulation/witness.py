@@ -110,6 +110,9 @@ class Witness:
             raise Broken("I4", f"{type(told).__name__} of a session that was replaced was heeded")
         if isinstance(told, Connect):
             self._check_clones(told, effects)
+        for node_id, node in effects.writes.nodes.items():
+            if node is None:  # an administrator removed it: who called as it is forgotten with it
+                self._sessions.pop(node_id, None)
         if effects.writes:
             self._check_cluster(core)
             if self._schedule.now == self._woke_at:
