@@ -130,9 +130,9 @@ class ForgetsStops(Cluster):
             self._writes.tasks.pop(change.task.id)
 
 
-def same_generation(slot: Any, task: Any, demand: Any, node_id: Any, now: Any) -> Allocation:
+def same_generation(slot: Any, task: Any, demand: Any, node_id: Any, **more: Any) -> Allocation:
     """The next stay of a slot has the number of the one before."""
-    made = _next(slot, task, demand, node_id, now)
+    made = _next(slot, task, demand, node_id, **more)
     generation = max(1, slot.generation)
     return replace(made, generation=generation, id=allocation_id(task.id, slot.number, generation))
 
@@ -153,9 +153,11 @@ def wait_for_room(roster: Roster, task: Task) -> int | None:
 _out_of_work = slots._out_of_work
 
 
-def keep_ports(inventory: Inventory, node_id: Any, task_id: Any, demand: Any, ports: Any) -> None:
+def keep_ports(
+    inventory: Inventory, node_id: Any, task_id: Any, demand: Any, _ports: Any, devices: Any = ()
+) -> None:
     """The memory is free again, the ports are not."""
-    _let_go(inventory, node_id, task_id, demand, ())
+    _let_go(inventory, node_id, task_id, demand, (), devices)
 
 
 _let_go = Inventory.let_go
@@ -221,10 +223,10 @@ class ReportsRemovalAtOnce(WorkerCore):
 class CountsFromNought(WorkerCore):
     """Where nothing is there, runs are numbered from 0, whatever ran before."""
 
-    def _order(self, order: Order, now: float) -> Workload:
+    def _order(self, order: Order, now: float, effects: WorkerEffects) -> Workload | None:
         if isinstance(order, Run):
             order = replace(order, first_restart=0, runs_over=0)
-        return super()._order(order, now)
+        return super()._order(order, now, effects)
 
 
 class StopsWhenUnheard(WorkerCore):
