@@ -31,7 +31,6 @@ def succeeded(
     workload.touched = now
     workload.failure = None
     workload.attempts = 0
-    workload.not_before = 0.0
     match step:
         case Pull():
             workload.pulled, workload.image_missing = True, False
@@ -76,14 +75,15 @@ def failed(
     if to_start and _is_final(workload, failure):
         workload.fail(failure)
         return
-    if to_start or workload.removing:
-        workload.failure = failure
-    workload.retry_seconds = (
+    seconds = (
         SECOND_TRY
         if failure.kind in _WORTH_A_SECOND_TRY
         else pause(timing.temporary_first, timing.temporary_longest, workload.attempts, draw)
     )
-    workload.not_before = now + workload.retry_seconds
+    if to_start or workload.removing:
+        workload.failure, workload.retry_seconds = failure, seconds
+    # The run may have ended while an older container was removed: its pause is not cut short.
+    workload.not_before = max(workload.not_before, now + seconds)
 
 
 def _needs_pull(workload: Workload, step: Step, failure: Failure) -> bool:
