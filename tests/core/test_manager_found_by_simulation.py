@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cube.core.inputs import Apply, Disconnect, RemoveNode
+from cube.core.effects import Welcomed
+from cube.core.inputs import Apply, Connect, Disconnect, RemoveNode
 from cube.core.lifecycle import observe
 from cube.model.allocation import Exit, Failure, FailureKind, Observed, Phase
+from cube.model.node import Facts
 from cube.model.orders import Remove
 from cube.model.spec import Port
 from cube.model.task import TaskState
@@ -99,6 +101,22 @@ def test_what_is_reported_of_a_removed_allocation_is_ordered_away(world: World) 
     world.report(held, phase=Phase.CREATING)
 
     assert [order.id for order in world.orders[node_id("w1")]] == [held.id]
+
+
+def test_two_workers_of_a_node_that_was_removed_are_counted_anew_and_refused_again(
+    world: World,
+) -> None:
+    def let_in(incarnation: str) -> bool:
+        facts = Facts(name="w1")
+        hello = Connect(
+            node_id=node_id("w1"), cluster_id="c1", facts=facts, incarnation=incarnation
+        )
+        return isinstance(world.tell(hello).answer, Welcomed)
+
+    assert [let_in(who) for who in "ababa"] == [True, True, True, True, False]
+    world.tell(RemoveNode(node_id("w1")))
+
+    assert [let_in(who) for who in "ababab"] == [True, True, True, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from cube.core.worker.plan import next_step
 from cube.core.worker.steps import Create, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Allocation, Failure, FailureKind, Observed
+from cube.model.container import ContainerSeen
 from cube.model.ids import AllocationId, NodeId, allocation_id
 from cube.model.orders import Order, Remove, Run
 from cube.model.task import Goal, Task
@@ -161,9 +162,11 @@ def wait_for_room(roster: Roster, task: Task) -> int | None:
 _out_of_work = slots._out_of_work
 
 
-def keep_ports(inventory: Inventory, node_id: Any, task_id: Any, demand: Any, ports: Any) -> None:
+def keep_ports(
+    inventory: Inventory, node_id: Any, task_id: Any, demand: Any, _ports: Any, devices: Any = ()
+) -> None:
     """The memory is free again, the ports are not."""
-    _let_go(inventory, node_id, task_id, demand, ())
+    _let_go(inventory, node_id, task_id, demand, (), devices)
 
 
 _let_go = Inventory.let_go
@@ -255,6 +258,17 @@ def repeat_under_new_number(
 _failed = outcome.failed
 
 
+def cut_pause_short(
+    workload: Workload, step: Step, seen: ContainerSeen | None, took_ms: int, now: float
+) -> bool:
+    """Any success ends the pause, also one that has begun since the step was."""
+    workload.not_before = 0.0
+    return _succeeded(workload, step, seen, took_ms, now)
+
+
+_succeeded = outcome.succeeded
+
+
 def start_again(workload: Workload, now: float, **more: Any) -> Step | None:
     """What was removed is made again."""
     step = next_step(workload, now, **more)
@@ -325,6 +339,7 @@ VARIANTS = {
     "numbers runs from nought": Variant(Parts(worker_core=CountsFromNought)),
     "stops what is to be kept": Variant(Parts(worker_core=StopsWhenUnheard)),
     "repeats a create under a new number": _patched(worker_core, "failed", repeat_under_new_number),
+    "cuts a pause short": _patched(worker_core, "succeeded", cut_pause_short),
     "starts again what was removed": _patched(worker_core, "next_step", start_again),
     "trusts the wall clock": Variant(Parts(clock=WallClock)),
 }

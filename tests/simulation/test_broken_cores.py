@@ -27,6 +27,7 @@ def test_a_broken_core_is_found_out(variant: Variant) -> None:
     outcome = first_found(variant)
 
     assert outcome is not None, f"kept every promise in {HISTORIES} histories"
+    assert outcome.rule != "raised", f"the variant does not fit the core: {outcome.sentence}"
     print(f"found in history {outcome.seed}: {outcome.sentence}")
 
 

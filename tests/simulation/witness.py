@@ -23,6 +23,7 @@ from cube.model.orders import Order, Remove, Run
 from cube.model.spec import OnDisconnect, TaskSpec
 from cube.model.task import Goal
 from tests.simulation.containers import Container
+from tests.simulation.pauses import Pauses
 from tests.simulation.schedule import Schedule
 from tests.simulation.story import Story
 
@@ -67,6 +68,7 @@ class Witness:
             int
         )  # that truly began, or were taken away
         self._starts: dict[AllocationId, deque[float]] = defaultdict(deque)
+        self._pauses = Pauses()
         self._steps: dict[AllocationId, deque[float]] = defaultdict(
             lambda: deque(maxlen=STEPS_MOST)
         )
@@ -112,6 +114,9 @@ class Witness:
             raise Broken("I4", f"{type(told).__name__} of a session that was replaced was heeded")
         if isinstance(told, Connect):
             self._check_clones(told, effects)
+        for node_id, node in effects.writes.nodes.items():
+            if node is None:  # an administrator removed it: who called as it is forgotten with it
+                self._sessions.pop(node_id, None)
         if effects.writes:
             self._check_cluster(core)
             if self._schedule.now == self._woke_at:
@@ -387,6 +392,8 @@ class Witness:
             return
         if isinstance(step, Create) and step.spec.template != self._specs[step.id]:
             raise Broken("I10", f"{_describe(step)} by a spec that is not its own")
+        if isinstance(step, Create) and (why := self._pauses.too_soon(worker, step, steps[-1])):
+            raise Broken("I12", f"{_describe(step)}, {why}")
         if isinstance(step, Create) and step.restart > self._runs[step.id]:
             raise Broken(
                 "I20", f"{_describe(step)}, when only {self._runs[step.id]} runs ever began"
@@ -422,7 +429,10 @@ class Witness:
     def happened(self, host: Host, container: Container, what: str) -> None:
         """Take note of what truly happens to a container."""
         self.story.tell(host.name, "container {} of {} {}", container.id, _run(container), what)
+        if what.startswith(("ended", "died")):
+            self._pauses.ended(host, container, self._schedule.now)
         if what == "started":
+            self._pauses.began(container, self._schedule.now)
             # Started by hand while it is being stopped, it counts twice: as stopped, and as not.
             self._runs[container.label.allocation_id] += 1 + container.touched_by_hand
             container.excused = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cube.core.restart import REMOVED_OUTSIDE, Ended, pause
+from cube.core.restart import REMOVED_OUTSIDE, Again, Ended, pause
 from cube.core.worker.steps import Create, Halt, Pull, Start, Step
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Failure, FailureKind, Phase
@@ -31,7 +31,6 @@ def succeeded(
     workload.touched = now
     workload.failure = None
     workload.attempts = 0
-    workload.not_before = 0.0
     match step:
         case Pull():
             workload.pulled, workload.image_missing = True, False
@@ -44,8 +43,7 @@ def succeeded(
         case Start():
             workload.start_ms = took_ms
             if not _has_ended_since(workload.current, seen):
-                workload.current = seen
-                workload.notice_running(now)
+                _go_on_after_start(workload, seen, now)
         case Halt(container_id=container_id):
             there = _put(workload, container_id, seen)
             _go_on_after_halt(workload, now)
@@ -77,14 +75,15 @@ def failed(
     if to_start and _is_final(workload, failure):
         workload.fail(failure)
         return
-    if to_start or workload.removing:
-        workload.failure = failure
-    workload.retry_seconds = (
+    seconds = (
         SECOND_TRY
         if failure.kind in _WORTH_A_SECOND_TRY
         else pause(timing.temporary_first, timing.temporary_longest, workload.attempts, draw)
     )
-    workload.not_before = now + workload.retry_seconds
+    if to_start or workload.removing:
+        workload.failure, workload.retry_seconds = failure, seconds
+    # The run may have ended while an older container was removed: its pause is not cut short.
+    workload.not_before = max(workload.not_before, now + seconds)
 
 
 def _needs_pull(workload: Workload, step: Step, failure: Failure) -> bool:
@@ -113,6 +112,14 @@ def _put(workload: Workload, container_id: str, seen: ContainerSeen | None) -> b
     kept = (seen if other.id == container_id else other for other in workload.older)
     workload.older = [other for other in kept if other is not None]
     return True
+
+
+def _go_on_after_start(workload: Workload, seen: ContainerSeen | None, now: float) -> None:
+    """Take in the started container; as the next run, if an earlier start was done unheard and its run has ended."""
+    workload.current = seen
+    if isinstance(workload.verdict, Again) and workload.runs:
+        workload.go_on_as_new_run()
+    workload.notice_running(now)
 
 
 def _has_ended_since(known: ContainerSeen | None, answer: ContainerSeen | None) -> bool:

@@ -136,6 +136,10 @@ class Machine:
         pending, self.pending = self.pending, []
         self._perform(pending)
 
+    def release_one(self) -> None:
+        """Perform the first step that was held back; what follows is held back too."""
+        self._perform([self.pending.pop(0)])
+
     def tell(self, input: inputs.WorkerInput) -> WorkerEffects:
         self.seconds += 1e-6  # no two inputs at once, as on a real clock
         effects = self.core.handle(input, self.now)

@@ -213,6 +213,28 @@ class TestEnding:
         machine.look()
         assert machine.running() == []
 
+    @pytest.mark.parametrize("failing", [[], [ENGINE_AWAY]], ids=["done", "failed"])
+    def test_a_run_that_ends_while_an_older_container_is_removed_is_paused_for_too(
+        self, machine: Machine, failing: list[Failure]
+    ) -> None:
+        machine.order(run())
+        machine.exits(1)
+        machine.wait(0.15)
+        machine.exits(1)
+        machine.holding_back = True
+        machine.wait(0.25)
+        machine.release_one()  # the third run's Create
+        machine.release_one()  # and Start
+        assert machine.pending == [Discard(ID, "c1")]
+        machine.exits(1)
+        machine.failing = failing
+        machine.release_one()
+        machine.wait(0.39)
+        assert machine.pending == []
+        assert machine.newest.retry_in_ms == 400
+        machine.wait(0.7)  # an engine that fails is left alone for longer
+        assert [type(step) for step in machine.pending] == [Create]
+
     def test_a_crash_loop_is_told_a_bounded_number_of_times(self, machine: Machine) -> None:
         machine.order(run(restart="always"))
         end = machine.seconds + 300

@@ -101,6 +101,30 @@ def test_a_slow_answer_to_a_start_does_not_bring_back_a_run_that_has_ended(
     assert isinstance(other.pending[0], Create)
 
 
+def test_a_start_repeated_after_the_run_it_began_has_ended_is_told_as_the_next_run(
+    machine: Machine,
+) -> None:
+    machine.order(run())
+    (seen,) = machine.running()
+    other = Machine()
+    other.holding_back = True
+    other.order(run())
+    made = msgspec.structs.replace(seen, state=ContainerState.CREATED, started_ms=0)
+    other.tell(inputs.StepDone(other.pending.pop(), made))
+    other.tell(inputs.StepFailed(other.pending.pop(), NO_ANSWER))
+    other.wait(1)
+    repeated = other.pending.pop()
+    other.ends(seen, 1)
+    again = msgspec.structs.replace(seen, started_ms=other.now.wall_ms)
+
+    other.tell(inputs.StepDone(repeated, again))
+    other.wait(1)
+
+    assert isinstance(repeated, Start)
+    assert other.pending == []
+    assert (other.newest.phase, other.newest.restart) == (Phase.RUNNING, 1)
+
+
 def test_a_session_opened_between_two_runs_does_not_leave_the_next_one_exited(
     machine: Machine,
 ) -> None:
