@@ -20,7 +20,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"  # closed by default: only this machine reaches it
     port: int = 5555
     data: Path = DEFAULT_DATA / "manager"
-    strategy: str = "fit"  # needs the fewest machines: docs/decisions/0012-default-strategy.md
+    strategy: str = "fit"  # needs the fewest machines: docs/decisions/0009-default-strategy.md
     timing: Timing = DEFAULT_TIMING
 
     body_limit: int = 64 * 1024  # a task file is a few kB

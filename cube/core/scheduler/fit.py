@@ -7,7 +7,7 @@ EuroSys 2015, tell of such a hybrid in 3.2; Q. Weng et al., "Beware of Fragmenta
 left of GPUs by what the workload typically asks for.
 
 It counts in coarse steps, and best fit decides among all nodes of a step: exact figures would scatter tasks over nodes
-for differences that mean nothing. The measurements behind the constants: docs/decisions/0012-default-strategy.md.
+for differences that mean nothing. The measurements behind the constants: docs/decisions/0009-default-strategy.md.
 """
 
 from __future__ import annotations
