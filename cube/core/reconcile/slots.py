@@ -79,7 +79,7 @@ def _clear(slot: Slot, task: Task, timing: Timing, now: Instant) -> list[Change]
 
 def _leaving(latest: Allocation | None) -> bool:
     """Whether the slot's container is on its way out: its successor waits, so that there are never two."""
-    return latest is not None and latest.wanted is Wanted.REMOVE and not latest.ended
+    return latest is not None and latest.leaving
 
 
 def _place(

@@ -10,7 +10,7 @@ Invariants (asserted by `core.invariants`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
@@ -21,30 +21,16 @@ from cube.core.scheduler.constraints import Constraint
 from cube.core.scheduler.counts import Counts, column_of
 from cube.core.scheduler.devices import Devices
 from cube.core.scheduler.lookups import Lookups, keep
+from cube.core.scheduler.openness import OPEN, STATE_NUMBERS, state_of
 from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
-from cube.model.node import Availability, Condition, Node
+from cube.model.node import Node
 from cube.model.resources import Resources
 from cube.model.spec import Protocol
 
 HostPort = tuple[int, Protocol]
 
-OPEN = "open"
-STATES = (
-    OPEN,
-    "quarantined",
-    "lost",
-    "suspect",
-    "cordoned",
-    "draining",
-    "runtime_down",
-    "unused",
-)
-"""What keeps a node from new work, in the words of refusals; the column `state` counts through these."""
-
 NOBODY = NodeId("")
-
-_STATE = {word: number for number, word in enumerate(STATES)}
 
 
 class Inventory:
@@ -59,7 +45,7 @@ class Inventory:
     disk_free: Ints
     count: Ints  # allocations
     last_placed: Ints  # revision of the newest assignment; 0: never chosen
-    state: Ints  # see STATES
+    state: Ints  # see `openness.STATES`
     open: Flags  # takes new work
 
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
@@ -108,7 +94,7 @@ class Inventory:
             known = sorted({self._row[node_id] for node_id in only if node_id in self._row})
             return np.array(known, dtype=np.int64)
         if self._unused:
-            return np.flatnonzero(self.state != _STATE["unused"])
+            return np.flatnonzero(self.state != STATE_NUMBERS["unused"])
         return slice(0, len(self.ids))
 
     @property
@@ -180,6 +166,26 @@ class Inventory:
         """Return a number for each row's value of that label or fact, -1 for none; and how many values there are."""
         return self._lookups.values_of(label, self._numbered(), len(self.ids))
 
+    def excerpt(
+        self, tasks: Collection[TaskId] = (), ports: Collection[HostPort] = ()
+    ) -> Inventory:
+        """Return a copy, to be changed freely and read by any thread.
+
+        It has all nodes and what is free there, but knows the replicas of these tasks and the holders of these ports
+        only. So it costs some bytes per node, however many allocations there are.
+        """
+        copy = Inventory()
+        copy.ids, copy._nodes, copy._row = [*self.ids], {**self._nodes}, {**self._row}
+        copy._unused = [*self._unused]
+        copy._whole = {name: column.copy() for name, column in self._whole.items()}
+        copy._whole_open = self._whole_open.copy()
+        copy._replicas = self._replicas.excerpt(tasks)
+        copy._ports = self._ports.excerpt(ports)
+        copy._devices = {extra: devices.copy() for extra, devices in self._devices.items()}
+        copy._rank = self._rank  # made anew, and never changed in place
+        copy._trim()
+        return copy
+
     # -- writing ----------------------------------------------------------------------------------------------
 
     def put(self, node: Node) -> None:
@@ -187,8 +193,8 @@ class Inventory:
         before = self._nodes.get(node.id)
         self._nodes[node.id] = node
         row = self._row[node.id] if before else self._new_row(node.id)
-        state = _state_of(node)
-        self.state[row] = _STATE[state]
+        state = state_of(node)
+        self.state[row] = STATE_NUMBERS[state]
         self.open[row] = state == OPEN
         if before is None or before.facts != node.facts:
             self._put_facts(row, before, node)
@@ -201,7 +207,7 @@ class Inventory:
         self._unused.append(row)
         for column in self._whole.values():
             column[row] = 0
-        self.state[row] = _STATE["unused"]
+        self.state[row] = STATE_NUMBERS["unused"]
         self.open[row] = False
         for devices in self._devices.values():
             devices.count[row] = 0
@@ -254,7 +260,7 @@ class Inventory:
         demand: Resources,
         ports: Collection[HostPort],
         devices: Collection[Share] = (),
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         """Make it look, until the end of the block, as it will once this allocation is gone."""
         self.let_go(node_id, task_id, demand, ports, devices)
         try:
@@ -328,16 +334,6 @@ class Inventory:
         self._dense.clear()
         self._lookups.forget()
         self._rank = None
-
-
-def _state_of(node: Node) -> str:
-    if node.quarantine:
-        return "quarantined"
-    if node.condition is not Condition.READY:
-        return node.condition.value
-    if node.availability is not Availability.ACTIVE:
-        return node.availability.value
-    return "runtime_down" if node.runtime_error else OPEN
 
 
 _CAPACITIES: dict[str, Callable[[Resources], int]] = {

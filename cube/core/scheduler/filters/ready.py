@@ -5,8 +5,9 @@ from __future__ import annotations
 from cube.core.scheduler.columns import Flags, Ints
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.filters.filter import Alike, NodeRefusal, refusal
-from cube.core.scheduler.inventory import OPEN, STATES, Inventory
+from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
+from cube.core.scheduler.openness import OPEN, STATES
 
 
 class Ready(Alike):
