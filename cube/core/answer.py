@@ -20,11 +20,8 @@ def answer(excerpt: Excerpt, found: Why, recovering: str = "") -> str:
     task = excerpt.task
     if task.goal is Goal.STOP:
         left = sum(slot.code is SlotCode.STOPPING for slot in found.slots)
-        return (
-            f"{task.name} is being stopped: {plural(left, 'container')} left"
-            if left
-            else f"{task.name} was stopped"
-        )
+        going = f"is being stopped: {plural(left, 'container')} left"
+        return f"{task.name} {going if left else 'was stopped'}"
     wanted = [slot for slot in found.slots if slot.code not in _UNWANTED]
     if not wanted:
         if len(found.slots) == 1:
@@ -32,15 +29,16 @@ def answer(excerpt: Excerpt, found: Why, recovering: str = "") -> str:
         return f"{task.name} is scaled to 0"
     worst = min(wanted, key=lambda slot: (_ORDER.index(slot.code), slot.number))
     alike = [slot for slot in wanted if slot.code is worst.code]
-    whole = excerpt.name_of(worst.number) if len(found.slots) == 1 else task.name
-    if len(alike) > 1 or len(wanted) > 1:
-        share = (
-            f"all {len(wanted)} slots"
-            if len(alike) == len(wanted)
-            else f"{len(alike)} of {len(wanted)} slots"
-        )
+    if len(wanted) > 1:
+        share = _share(len(alike), len(wanted))
         return f"{share} of {task.name} {_several(worst, alike, recovering)}"
-    return f"{whole} {_one(found, worst, recovering)}"
+    return f"{excerpt.name_of(worst.number)} {_one(found, worst, recovering)}"
+
+
+def _share(some: int, of_all: int) -> str:
+    if some < of_all:
+        return f"{some} of {of_all} slots"
+    return "both slots" if of_all == 2 else f"all {of_all} slots"
 
 
 _UNWANTED = (SlotCode.STOPPING, SlotCode.STOPPED)

@@ -119,6 +119,7 @@ class _Rehearsal:
         self._inventory = excerpt.inventory
         self._plans: dict[int, SlotPlan] = {}
         self._step = 0
+        self._turn = int(self._inventory.last_placed.max(initial=0))
         self._waits = ""  # the first slot that found no place
 
     def run(self) -> tuple[SlotPlan, ...]:
@@ -198,6 +199,8 @@ class _Rehearsal:
             self._inventory.hold(
                 node_id, demand.task_id, demand.resources, demand.host_ports, shares
             )
+            self._turn += 1
+            self._inventory.chosen(node_id, self._turn)
         return placement
 
     def _placed(

@@ -122,7 +122,7 @@ def _place(
         for slot, node_id, shares in zip(group, placement.nodes, devices, strict=False):
             stay = _next(slot, task, demand, node_id, least=least, now=now)
             stay = replace(stay, devices=shares, pinned=demand.home is not None)
-            plan.changes.append(Assign(stay))
+            plan.changes.append(Assign(stay, placement.why))
         if len(placement.nodes) < len(group):
             plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
             plan.refusal = placement.refusal
