@@ -1,8 +1,8 @@
 """What applying a task would change, without doing it: `cube plan`.
 
 Works on an excerpt, as the cluster is now, and goes through the moves that `reconcile` would make one after the other,
-each on the room that those before have left. It takes for granted that every new container will work and that nothing
-else happens meanwhile; which is as much as anybody can know beforehand.
+each on the room that those before have left. It takes for granted that every new container will work, that what is to
+go is gone before others are placed, and that nothing else happens meanwhile.
 """
 
 from __future__ import annotations

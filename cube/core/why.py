@@ -22,7 +22,7 @@ from cube.model.allocation import Allocation, Phase
 from cube.model.ids import NodeId
 
 PICTURES_AT_MOST = 20
-VERDICTS_AT_MOST = 50_000  # about a second of one core, and 20 MB of JSON
+VERDICTS_AT_MOST = 10_000  # some 200 ms of one core, and 2 MB of JSON
 
 
 class SlotCode(StrEnum):

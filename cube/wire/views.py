@@ -124,7 +124,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     joined_at: datetime
 
 
-class NodeVerdictView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NodeVerdictView(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """How one node stands towards one more replica: its place among those that fit, or why it is none of them."""
 
     node: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cube.core.inputs import Apply
@@ -83,6 +83,9 @@ def test_what_is_foretold_is_what_happens(
 ) -> None:
     world = a_world(sizes, other, before)
     foretold = made(world, after)
+    # Whether a container is gone before another one's successor is placed, only the workers know.
+    actions = {one.action for one in foretold.slots}
+    assume(not {Action.REMOVE, Action.REPLACE} <= actions)
     world.tell(Apply(task_id("web"), a_spec(name="web", **after)))
     run(world)
     slots = world.core.cluster.slots(task_id("web"))

@@ -29,7 +29,7 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     value: float
 
 
-class NodeVerdict(msgspec.Struct, frozen=True, kw_only=True):
+class NodeVerdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What became of one node: refused, or priced and in its place among those that fit."""
 
     node_id: NodeId
