@@ -23,7 +23,6 @@ from cube.core.inputs import Apply, Submit
 from cube.core.roster import Standing
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.place import Placement, place
-from cube.core.scheduler.refusals import Unplaceable
 from cube.model.extras import Share
 from cube.model.ids import NodeId
 from cube.model.task import Goal, Task
@@ -112,29 +111,32 @@ def _there(slot: SlotSeen) -> bool:
 
 
 class _Rehearsal:
-    """The moves one after the other, written into the excerpt's own inventory."""
+    """The moves one after the other, written into the excerpt's own inventory.
+
+    Invariant: `_waiting` are the slots that found no place; after each step they are tried again.
+    """
 
     def __init__(self, excerpt: Excerpt) -> None:
         self._excerpt = excerpt
         self._inventory = excerpt.inventory
         self._plans: dict[int, SlotPlan] = {}
-        self._step = 0
+        self._step = 1
         self._turn = int(self._inventory.last_placed.max(initial=0))
-        self._waits = ""  # the first slot that found no place
+        self._waiting: dict[int, SlotSeen] = {}
+        self._tight: set[tuple[object, ...]] = set()  # places that are too small for a successor
 
     def run(self) -> tuple[SlotPlan, ...]:
         """Return what becomes of each slot, by number."""
-        outdated = [slot for slot in self._excerpt.slots if self._is_outdated(slot)]
-        self._step = 1
-        self._remove([slot for slot in self._excerpt.slots if _to_be_removed(slot)])
-        self._fill([slot for slot in self._excerpt.slots if slot.standing is Standing.VACANT])
+        slots = self._excerpt.slots
+        outdated = [slot for slot in slots if self._is_outdated(slot)]
+        for slot in filter(_to_be_removed, slots):
+            self._note(slot, Action.REMOVE, before=self._let_go(slot))
+        self._fill([slot for slot in slots if slot.standing is Standing.VACANT])
         # What does not work is replaced at once: nothing is lost by it.
         self._fill([slot for slot in outdated if slot.standing is not Standing.READY])
         self._step = 1 if self._plans else 0
-        for slot in outdated:
-            if slot.standing is Standing.READY:
-                self._replace(slot)
-        for slot in self._excerpt.slots:
+        self._replace_one_by_one([slot for slot in outdated if slot.standing is Standing.READY])
+        for slot in slots:
             if slot.number not in self._plans and _there(slot):
                 self._plans[slot.number] = _kept(slot)
         return tuple(self._plans[number] for number in sorted(self._plans))
@@ -149,48 +151,64 @@ class _Rehearsal:
             and _there(slot)
         )
 
-    def _remove(self, slots: Sequence[SlotSeen]) -> None:
-        for slot in slots:
-            node_id = self._let_go(slot)
-            self._note(slot, Action.REMOVE, before=node_id)
-
     def _fill(self, slots: Sequence[SlotSeen]) -> None:
-        """Place these at once; what they still hold is free by then. Identical ones are placed in one go."""
-        before = {slot.number: self._let_go(slot) for slot in slots}
+        """Place these at once; what they still hold is free by then."""
+        for slot in slots:
+            former = self._let_go(slot)
+            action = Action.CREATE if former is None else Action.REPLACE
+            self._note(slot, action, before=former)
+        self._find_places(slots)
+
+    def _replace_one_by_one(self, working: list[SlotSeen]) -> None:
+        """Replace what works. While a slot waits, only where the successor fits into the same place."""
+        while working:
+            slot = next((one for one in working if not self._waiting or self._fits_here(one)), None)
+            if slot is None:
+                first = self._excerpt.name_of(min(self._waiting))
+                for one in working:
+                    words = f"stays as it is until {first} has a place"
+                    self._note(one, Action.HOLD, before=_node_of(one), why=words, step=0)
+                return
+            working.remove(slot)
+            self._step += 1
+            only = _node_of(slot) if self._waiting else None
+            self._note(slot, Action.REPLACE, before=self._let_go(slot))
+            before = [*self._waiting.values()]
+            self._find_places([slot], only)
+            self._find_places(before)
+            self._tight.clear()
+
+    def _fits_here(self, slot: SlotSeen) -> bool:
+        """Whether the successor has room where the former one is. Looked up once per step for all that are alike."""
+        assert slot.latest is not None
+        former = held(slot.latest)
+        alike = (former, tuple(slot.avoid))
+        if alike in self._tight:
+            return False
+        demand, strategy = self._excerpt.demand_for(slot), self._excerpt.strategy
+        with self._inventory.without(*former):
+            here = place(demand, 1, self._inventory, strategy, only=(slot.latest.node_id,))
+        if not here.nodes:
+            self._tight.add(alike)
+        return bool(here.nodes)
+
+    def _find_places(self, slots: Sequence[SlotSeen], only: NodeId | None = None) -> None:
+        """Place what was noted to change; identical slots in one go. What finds no place waits."""
         alike = [slot for slot in slots if not slot.avoid and slot.home is None]
         groups = [alike] if alike else []
         groups += [[slot] for slot in slots if slot.avoid or slot.home is not None]
         for group in groups:
-            demand = self._excerpt.demand_for(group[0])
-            placement = self._place(demand, len(group))
-            for slot, node_id in zip(group, _padded(placement, len(group)), strict=True):
-                former = before[slot.number]
-                action = Action.CREATE if slot.latest is None or former is None else Action.REPLACE
-                self._placed(slot, action, former, node_id, placement.refusal)
+            placement = self._place(self._excerpt.demand_for(group[0]), len(group), only)
+            for slot, node_id in zip(group, placement.nodes, strict=False):
+                self._waiting.pop(slot.number, None)
+                self._change(slot, after=node_id, step=self._step, why="", codes=())
+            refusal = placement.refusal
+            for slot in group[len(placement.nodes) :]:
+                self._waiting[slot.number] = slot
+                if refusal is not None:
+                    self._change(slot, why=refusal.sentence(), codes=refusal.codes())
 
-    def _replace(self, slot: SlotSeen) -> None:
-        """Replace one that works. While another one waits, only where the successor fits into the same place."""
-        assert slot.latest is not None
-        former, demand = slot.latest, self._excerpt.demand_for(slot)
-        if not self._waits:
-            self._step += 1
-            self._let_go(slot)
-            placement = self._place(demand, 1)
-            [node_id] = _padded(placement, 1)
-            self._placed(slot, Action.REPLACE, former.node_id, node_id, placement.refusal)
-            return
-        with self._inventory.without(*held(former)):
-            here = place(demand, 1, self._inventory, self._excerpt.strategy, only=(former.node_id,))
-        if not here.nodes:
-            words = f"stays as it is until {self._waits} has a place"
-            self._note(slot, Action.HOLD, before=former.node_id, why=words, step=0)
-            return
-        self._step += 1
-        self._let_go(slot)
-        placement = self._place(demand, 1, only=former.node_id)
-        self._placed(slot, Action.REPLACE, former.node_id, placement.nodes[0], None)
-
-    def _place(self, demand: Demand, count: int, only: NodeId | None = None) -> Placement:
+    def _place(self, demand: Demand, count: int, only: NodeId | None) -> Placement:
         """Place and hold."""
         among = None if only is None else (only,)
         placement = place(demand, count, self._inventory, self._excerpt.strategy, only=among)
@@ -203,21 +221,6 @@ class _Rehearsal:
             self._inventory.chosen(node_id, self._turn)
         return placement
 
-    def _placed(
-        self,
-        slot: SlotSeen,
-        action: Action,
-        former: NodeId | None,
-        node_id: NodeId | None,
-        refusal: Unplaceable | None,
-    ) -> None:
-        if node_id is not None or refusal is None:
-            self._note(slot, action, before=former, after=node_id)
-            return
-        self._waits = self._waits or self._excerpt.name_of(slot.number)
-        why, codes = refusal.sentence(), refusal.codes()
-        self._note(slot, action, before=former, why=why, codes=codes)
-
     def _let_go(self, slot: SlotSeen) -> NodeId | None:
         """Free what the slot holds; return the node of its container, None where it has none."""
         latest = slot.latest
@@ -228,15 +231,17 @@ class _Rehearsal:
         return latest.node_id
 
     def _note(self, slot: SlotSeen, action: Action, **more: Any) -> None:
-        known = SlotPlan(number=slot.number, action=action, step=self._step)
-        self._plans[slot.number] = replace(known, **more)
+        self._plans[slot.number] = SlotPlan(number=slot.number, action=action, step=self._step)
+        self._change(slot, **more)
+
+    def _change(self, slot: SlotSeen, **more: Any) -> None:
+        self._plans[slot.number] = replace(self._plans[slot.number], **more)
+
+
+def _node_of(slot: SlotSeen) -> NodeId | None:
+    return slot.latest.node_id if slot.latest else None
 
 
 def _to_be_removed(slot: SlotSeen) -> bool:
     latest = slot.latest
     return slot.standing is Standing.UNWANTED and latest is not None and latest.live
-
-
-def _padded(placement: Placement, count: int) -> list[NodeId | None]:
-    """Return where each goes: the nodes first, then nothing for those that found no place."""
-    return [*placement.nodes, *(None,) * (count - len(placement.nodes))]

@@ -9,7 +9,12 @@ from tests.house.checkout import MODULES, ROOT, TESTS, name_of, parsed
 
 # Modules whose promises cannot be seen from outside of another one: tested through it, in the file named.
 TESTED_THROUGH = {
+    "cube/cli/placement_tables.py": "tests/cli/test_why.py",
     "cube/core/agenda.py": "tests/core/test_manager.py",
+    "cube/core/answer.py": "tests/core/test_why.py",
+    "cube/core/scheduler/openness.py": "tests/core/scheduler/test_filters.py",
+    "cube/manager/api/placement.py": "tests/manager/test_placement_api.py",
+    "cube/manager/placement_views.py": "tests/manager/test_placement_api.py",
     "cube/core/scheduler/binpack.py": "tests/core/scheduler/test_strategies.py",
     "cube/core/scheduler/demand.py": "tests/core/scheduler/test_place.py",
     "cube/core/scheduler/filters/avoided.py": "tests/core/scheduler/test_filters.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cube.core.inputs import Apply
@@ -77,7 +77,12 @@ def test_planning_leaves_everything_as_it_was(
     assert violations(cluster) == []
 
 
+def a_web(**fields: Any) -> dict[str, Any]:
+    return {"replicas": 1, "memory_bytes": 0, "image": "busybox:1", **fields}
+
+
 @given(SIZES, SPECS, st.none() | SPECS, SPECS)
+@example([3], a_web(replicas=0), a_web(memory_bytes=3 * GIB), a_web(replicas=2, memory_bytes=GIB))
 def test_what_is_foretold_is_what_happens(
     sizes: list[int], other: dict[str, Any], before: dict[str, Any] | None, after: dict[str, Any]
 ) -> None:

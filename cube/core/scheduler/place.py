@@ -67,7 +67,7 @@ def place(
     if count == 1 and len(stands):
         row, decided_by = _cheapest(offers, stands, strategy)
         devices = _devices(demand, inventory, [row])
-        why = _why_one(decided_by, len(stands), len(offers))
+        why = _why_one(decided_by, len(stands), len(offers), only is not None)
         return Placement((inventory.id(row),), devices=devices, why=why)
     rows = _batch(offers.at(stands), count, strategy) if len(stands) and count else []
     nodes = tuple(map(inventory.id, rows))
@@ -86,7 +86,10 @@ def why_not(demand: Demand, inventory: Inventory) -> Unplaceable | None:
     return None if standing(offers).any() else refusals(offers)
 
 
-def _why_one(decided_by: str, fitting: int, nodes: int) -> str:
+def _why_one(decided_by: str, fitting: int, nodes: int, freed: bool) -> str:
+    """Return the phrase for one replica; `freed`: only nodes were looked at that had refused it before."""
+    if fitting == 1 and freed:
+        return "the first to have room for it"
     if fitting == 1:
         return "the only node" if nodes == 1 else f"the only one of {nodes} nodes that fits"
     if decided_by == "name":

@@ -69,6 +69,8 @@ def test_it_is_told_in_a_phrase_why_these_nodes_were_chosen() -> None:
         why(a_stock("w1"), a_stock("w2"), count=3)
         == "one of 3 placed at once over 2 nodes that fit"
     )
+    freed = place(a_demand(), 1, an_inventory(a_stock("w1"), a_stock("w2")), SPREAD, only=(W2,))
+    assert freed.why == "the first to have room for it"
     assert why(a_stock("w1", capacity=small), count=3) == why(a_stock("w1", capacity=small)) == ""
 
 
