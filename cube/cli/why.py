@@ -28,9 +28,9 @@ def why(
     manager: ManagerOption = "",
     format: FormatOption = Format.TABLE,
 ) -> int:
-    """Say why a task waits or runs where it runs, and what each node has to do with it.
+    """Say why a task waits, or why it runs where it runs.
 
-    Ends with 4 when it cannot be placed now.
+    Then what each node has to do with it, and what would help. Ends with 4 when a slot has no place now.
     """
     with connect(manager) as client:
         told = _ask(client, ref)
@@ -39,7 +39,7 @@ def why(
     elif format is Format.NAME:
         lines(slot.name for slot in told.slots)
     else:
-        _show(told)
+        show(told)
     return Exit.NOT_PLACED if told.waits else Exit.DONE
 
 
@@ -54,7 +54,8 @@ def _ask(client: ManagerClient, ref: str) -> WhyView:
     return client.explain(task, int(number))
 
 
-def _show(told: WhyView) -> None:
+def show(told: WhyView) -> None:
+    """Print it for people: the answer, the slots where there are several, the nodes, what would help."""
     lines([one_line(told.answer)])
     if len(told.slots) > 1:
         lines([""])

@@ -99,6 +99,16 @@ def test_several_slots_get_a_row_each_and_a_picture_where_they_wait(
     ]
 
 
+def test_a_node_that_refuses_has_no_scores(manager: FakeManager, cube: Cube) -> None:
+    some = PictureView(slots=(2,), chosen="w1", nodes=(FIRST, CLOSED))
+    manager.answer("GET", "/task/web/explain", json(told(RUNNING, pictures=(some,))))
+    assert cube("why", "web").out.splitlines()[2:5] == [
+        "NODE  PLACE  REPLICAS  SHARE   REFUSED BY  REASON",
+        "w1    1      0         0.1235  -",
+        "w2    no     -         -       cordoned    is cordoned",
+    ]
+
+
 def test_a_node_that_would_not_take_it_again_is_told(manager: FakeManager, cube: Cube) -> None:
     closed = msgspec.structs.replace(RUNNING, place_now=0)
     rows = why_table(told(closed, pictures=(ROOM,)), NOW).rows

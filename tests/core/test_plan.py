@@ -122,6 +122,19 @@ def test_an_update_that_fits_nowhere_stops_at_the_first_and_keeps_the_rest() -> 
     assert made.slots[1].why == "stays as it is until web.1 has a place"
 
 
+def test_those_that_are_alike_and_do_not_fit_are_held_together() -> None:
+    world = a_world("w1", capacity=Resources(4_000, 3 * GIB, 0))
+    world.submit("web", replicas=3, memory_bytes=GIB)
+    world.run_all("w1")
+    made = applied(world, replicas=3, memory_bytes=3 * GIB)
+
+    assert [(one.step, one.action) for one in made.slots] == [
+        (1, Action.REPLACE),
+        (0, Action.HOLD),
+        (0, Action.HOLD),
+    ]
+
+
 def test_while_one_waits_the_others_are_replaced_in_their_own_places() -> None:
     world = a_world("w1", "w2")
     world.submit("web", replicas=2, memory_bytes=GIB)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cube.core.manager import ManagerCore
 from cube.model.node import Facts
 from cube.model.resources import Resources
 from tests.builders import CAPACITY, GIB
@@ -128,6 +129,18 @@ async def test_a_plan_is_refused_as_the_change_would_be(api: Api) -> None:
     assert (status, problem["code"]) == (409, "conflict")
     status, problem, _ = await api.ask("PUT", PATH, task, headers={"If-Match": "7"})
     assert (status, problem["code"]) == (409, "conflict")
+
+
+async def test_while_the_ledger_is_recovered_nothing_is_planned_and_waiting_is_explained(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.submit(name="web")
+    monkeypatch.setattr(ManagerCore, "recovering", property(lambda _: "w1 did not call yet"))
+    status, problem, _ = await api.ask("PUT", PATH, {"name": "web", "image": "busybox:2"})
+    assert (status, problem["code"]) == (503, "recovering")
+    told = await api.get("/task/web/explain")
+    assert told["answer"] == "web.1 waits: the ledger is being recovered: w1 did not call yet"
+    assert (told["waits"], told["slots"][0]["code"]) == (False, "recovering")
 
 
 @pytest.mark.parametrize(
