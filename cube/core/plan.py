@@ -171,10 +171,9 @@ class _Rehearsal:
                 return
             working.remove(slot)
             self._step += 1
-            only = _node_of(slot) if self._waiting else None
             self._note(slot, Action.REPLACE, before=self._let_go(slot))
             before = [*self._waiting.values()]
-            self._find_places([slot], only)
+            self._find_places([slot])
             self._find_places(before)
             self._tight.clear()
 
@@ -192,13 +191,13 @@ class _Rehearsal:
             self._tight.add(alike)
         return bool(here.nodes)
 
-    def _find_places(self, slots: Sequence[SlotSeen], only: NodeId | None = None) -> None:
+    def _find_places(self, slots: Sequence[SlotSeen]) -> None:
         """Place what was noted to change; identical slots in one go. What finds no place waits."""
         alike = [slot for slot in slots if not slot.avoid and slot.home is None]
         groups = [alike] if alike else []
         groups += [[slot] for slot in slots if slot.avoid or slot.home is not None]
         for group in groups:
-            placement = self._place(self._excerpt.demand_for(group[0]), len(group), only)
+            placement = self._place(self._excerpt.demand_for(group[0]), len(group))
             for slot, node_id in zip(group, placement.nodes, strict=False):
                 self._waiting.pop(slot.number, None)
                 self._change(slot, after=node_id, step=self._step, why="", codes=())
@@ -208,10 +207,9 @@ class _Rehearsal:
                 if refusal is not None:
                     self._change(slot, why=refusal.sentence(), codes=refusal.codes())
 
-    def _place(self, demand: Demand, count: int, only: NodeId | None) -> Placement:
+    def _place(self, demand: Demand, count: int) -> Placement:
         """Place and hold."""
-        among = None if only is None else (only,)
-        placement = place(demand, count, self._inventory, self._excerpt.strategy, only=among)
+        placement = place(demand, count, self._inventory, self._excerpt.strategy)
         devices: Sequence[tuple[Share, ...]] = placement.devices or ((),) * len(placement.nodes)
         for node_id, shares in zip(placement.nodes, devices, strict=True):
             self._inventory.hold(

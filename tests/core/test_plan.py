@@ -85,6 +85,16 @@ def test_what_does_not_work_is_replaced_at_once() -> None:
     assert [(one.step, one.action) for one in made.slots] == [(1, Action.REPLACE)] * 2
 
 
+def test_nodes_take_turns_within_a_plan_as_they_do_in_earnest() -> None:
+    world = a_world("w1", "w2")
+    world.submit("web", replicas=4, strategy="round-robin")
+    world.run_all("w1", "w2")
+    world.join("w3", capacity=SMALL)
+    made = applied(world, replicas=4, strategy="round-robin", image="busybox:2")
+
+    assert [one.after for one in made.slots][:2] == [W3, W1]
+
+
 def test_scaling_down_removes_the_last_and_replaces_nothing() -> None:
     world = a_world("w1", "w2")
     world.submit("web", replicas=3)
