@@ -34,7 +34,9 @@ class Entry(NamedTuple):
 COMMANDS = {
     "run": Entry("run", "Run a task file or an image and wait until it works."),
     "apply": Entry("apply", "Make a task be as its file says: create or change it."),
+    "plan": Entry("plan", "Show what applying a task file would change, without doing it."),
     "status": Entry("status", "Show the cluster, or one task with its slots and events."),
+    "why": Entry("why", "Say why a task waits, or why it runs where it runs."),
     "logs": Entry("logs", "Show what a task's containers wrote."),
     "events": Entry("events", "Show what happened, and when, and why."),
     "stop": Entry("stop", "Stop tasks and remove their containers."),

@@ -18,7 +18,7 @@ from cube.cli.tables import Cell, Table
 from cube.cli.words import sign
 
 # Where the width ends, these give way; names and numbers stay whole.
-FOLDED = frozenset({"REASON", "MESSAGE", "IMAGE", "LABELS", "PORTS"})
+FOLDED = frozenset({"REASON", "MESSAGE", "IMAGE", "LABELS", "PORTS", "FROM", "TO"})
 
 
 class Format(StrEnum):

@@ -19,9 +19,11 @@ from cube.wire.views import (
     EventView,
     LogRecord,
     NodeView,
+    PlanView,
     TaskDetail,
     TaskView,
     VersionView,
+    WhyView,
 )
 
 PAGE = 1000  # tasks per answer: about a megabyte
@@ -69,6 +71,17 @@ class ManagerClient:
     def apply(self, name: str, document: Any) -> TaskView:
         """Make the task of that name be as the document says."""
         return self._change("PUT", _task(name), document)
+
+    def plan(self, name: str, document: Any) -> PlanView:
+        """What `apply` would change. Changes nothing."""
+        body = msgspec.json.encode(document)
+        reply = self._transport.change("PUT", f"{_task(name)}?dry_run=1", body)
+        return decode_view(reply.body, PlanView)
+
+    def explain(self, ref: str, slot: int | None = None) -> WhyView:
+        """Why it runs where it runs, or does not run: the whole task, or one slot."""
+        query: Query = {"slot": slot}
+        return decode_view(self._transport.read(f"{_task(ref)}/explain", query).body, WhyView)
 
     def stop(self, ref: str) -> TaskView | None:
         """Stop it and remove its containers; None when nothing of it is left."""

@@ -30,6 +30,7 @@ class Assign(msgspec.Struct, frozen=True):
     """Give a slot its next stay. The allocation is new and of the next generation."""
 
     allocation: Allocation
+    why: str = ""  # this node and no other, in a phrase
 
 
 class Adopt(msgspec.Struct, frozen=True):

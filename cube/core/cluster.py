@@ -238,10 +238,10 @@ class Cluster:
         if not on_node and allocation.node_id not in self.nodes:
             del self._on_node[allocation.node_id]
         if allocation.reserves and allocation.node_id in self.nodes:
-            self.inventory.let_go(*_held(allocation))
+            self.inventory.let_go(*held(allocation))
 
     def _hold(self, allocation: Allocation) -> None:
-        self.inventory.hold(*_held(allocation))
+        self.inventory.hold(*held(allocation))
 
     def _drop_allocation(self, allocation_id: AllocationId) -> None:
         allocation = self.allocations.pop(allocation_id)
@@ -251,7 +251,7 @@ class Cluster:
         roster.slots[allocation.slot].leaving.pop(allocation_id, None)
 
 
-def _held(
+def held(
     allocation: Allocation,
 ) -> tuple[NodeId, TaskId, Resources, tuple[HostPort, ...], tuple[Share, ...]]:
     """Return what it holds, as the inventory is told of it."""

@@ -38,8 +38,8 @@ def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
     match change:
         case PutTask(task=task, kind=kind, message=message):
             return _of_task(task, kind, message)
-        case Assign(allocation=allocation):
-            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster)
+        case Assign(allocation=allocation, why=why):
+            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster, why)
         case Adopt(allocation=allocation):
             words = f"found at revision {allocation.revision}, which the ledger had lost"
             return _of(allocation, EventKind.ALLOCATION_ADOPTED, cluster, words)

@@ -99,7 +99,7 @@ def reason_of(task: Task, roster: Roster, now_ms: int) -> str:
     )
     if worst is None:
         return "scaled to 0"
-    words = _slot_reason(worst, now_ms)
+    words = slot_reason(worst, now_ms)
     if not words or task.spec.replicas == 1:
         return words
     return f"{slot_name(task.name, worst.number)}: {words}"
@@ -114,11 +114,12 @@ def _hindrance(task: Task, roster: Roster) -> str:
     return ""
 
 
-def _slot_reason(slot: Slot, now_ms: int) -> str:
+def slot_reason(slot: Slot, now_ms: int) -> str:
+    """Return the one line for a slot: why it waits, or what its allocation does. Empty where all is well."""
     if slot.standing is Standing.VACANT:
         if slot.waiting:
             return slot.waiting
-        if slot.latest and slot.latest.wanted is Wanted.REMOVE and not slot.latest.ended:
+        if slot.latest and slot.latest.leaving:
             return describe(slot.latest, now_ms)
         return UNPLACED
     return describe(slot.latest, now_ms) if slot.latest else ""

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 
 from aiohttp import web
 
+from cube.aio.aside import Aside
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Snapshot
@@ -19,6 +20,7 @@ from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.placement import PlacementApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
@@ -110,7 +112,9 @@ class Manager:
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
-        app = self._application(decider, ledger, sessions, feed, streams)
+        aside = Aside("placement")
+        opening.callback(aside.close)
+        app = self._application(decider, ledger, sessions, feed, streams, aside)
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
@@ -128,6 +132,7 @@ class Manager:
         sessions: Sessions,
         feed: Feed,
         streams: Streams,
+        aside: Aside,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
@@ -135,8 +140,10 @@ class Manager:
             middlewares=[guard(HostGuard(names))], client_max_size=settings.bulk_body_limit
         )
         changes = Changes(decider, ledger)
+        placement = PlacementApi(decider, ledger, aside, settings.strategy)
         for api in (
-            TaskChanges(decider, changes, settings),
+            TaskChanges(decider, changes, settings, placement.foretell),
+            placement,
             TaskListing(decider, ledger),
             NodeApi(decider, changes),
             EventApi(decider, ledger, feed),

@@ -224,6 +224,11 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.wanted is Wanted.RUN and not self.ended
 
     @property
+    def leaving(self) -> bool:
+        """Whether it is ordered away and not gone yet: its successor waits, so that there are never two."""
+        return self.wanted is Wanted.REMOVE and not self.ended
+
+    @property
     def reserves(self) -> bool:
         """Whether it holds resources and ports on its node.
 

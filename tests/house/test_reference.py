@@ -10,6 +10,7 @@ from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.placement import PlacementApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
@@ -39,7 +40,8 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         LogApi(anything, anything, anything, anything),
         NodeApi(anything, anything),
         StatusApi(anything, anything, anything, anything),
-        TaskChanges(anything, anything, ManagerSettings()),
+        TaskChanges(anything, anything, ManagerSettings(), anything),
+        PlacementApi(anything, anything, anything, "spread"),
         TaskListing(anything, anything),
         UpkeepApi(anything, anything),
     )

@@ -9,7 +9,11 @@ from tests.house.checkout import MODULES, ROOT, TESTS, name_of, parsed
 
 # Modules whose promises cannot be seen from outside of another one: tested through it, in the file named.
 TESTED_THROUGH = {
+    "cube/cli/placement_tables.py": "tests/cli/test_why.py",
     "cube/core/agenda.py": "tests/core/test_manager.py",
+    "cube/core/answer.py": "tests/core/test_why.py",
+    "cube/manager/api/placement.py": "tests/manager/test_placement_api.py",
+    "cube/manager/placement_views.py": "tests/manager/test_placement_api.py",
     "cube/core/scheduler/binpack.py": "tests/core/scheduler/test_strategies.py",
     "cube/core/scheduler/demand.py": "tests/core/scheduler/test_place.py",
     "cube/core/scheduler/filters/avoided.py": "tests/core/scheduler/test_filters.py",
@@ -31,6 +35,7 @@ TESTED_THROUGH = {
     "cube/core/scheduler/remedies.py": "tests/core/scheduler/test_explain.py",
     "cube/core/scheduler/node_states.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/round_robin.py": "tests/core/scheduler/test_strategies.py",
+    "cube/core/scheduler/trial.py": "tests/core/reconcile/test_slots.py",
     "cube/core/scheduler/spread.py": "tests/core/scheduler/test_strategies.py",
     "cube/core/worker/alarms.py": "tests/core/worker/test_core.py",
     "cube/core/worker/course.py": "tests/core/worker/test_core.py",

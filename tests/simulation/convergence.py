@@ -11,6 +11,7 @@ from cube.core.manager import ManagerCore
 from cube.core.roster import Slot, Standing
 from cube.core.scheduler.place import demand_of, place
 from cube.core.scheduler.strategies import STRATEGIES
+from cube.core.scheduler.trial import without
 from cube.model.allocation import Allocation, Phase
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Condition
@@ -79,9 +80,7 @@ def _is_held_up(task: Task, core: ManagerCore) -> bool:
         latest = roster.slots[number].latest
         assert latest is not None
         inventory, here = core.cluster.inventory, (latest.node_id,)
-        with inventory.without(
-            latest.node_id, latest.task_id, latest.demand, latest.host_ports, latest.devices
-        ):
+        with without(inventory, latest):
             if place(demand_of(task), 1, inventory, STRATEGIES["spread"], only=here).nodes:
                 return False
     return short > 0

@@ -13,6 +13,7 @@ from cube.core.reconcile.needs import demand_for, home_of
 from cube.core.roster import Avoided, Roster, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, place
 from cube.core.scheduler.strategy import Strategy
+from cube.core.scheduler.trial import without
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import NodeId, allocation_id
 from cube.model.task import Goal, Task
@@ -79,7 +80,7 @@ def _clear(slot: Slot, task: Task, timing: Timing, now: Instant) -> list[Change]
 
 def _leaving(latest: Allocation | None) -> bool:
     """Whether the slot's container is on its way out: its successor waits, so that there are never two."""
-    return latest is not None and latest.wanted is Wanted.REMOVE and not latest.ended
+    return latest is not None and latest.leaving
 
 
 def _place(
@@ -122,7 +123,7 @@ def _place(
         for slot, node_id, shares in zip(group, placement.nodes, devices, strict=False):
             stay = _next(slot, task, demand, node_id, least=least, now=now)
             stay = replace(stay, devices=shares, pinned=demand.home is not None)
-            plan.changes.append(Assign(stay))
+            plan.changes.append(Assign(stay, placement.why))
         if len(placement.nodes) < len(group):
             plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
             plan.refusal = placement.refusal
@@ -226,9 +227,7 @@ def _fits_in_its_own_place(
 ) -> bool:
     """Whether a successor has room on the same node once the former allocation is gone."""
     inventory, here = cluster.inventory, (former.node_id,)
-    with inventory.without(
-        former.node_id, former.task_id, former.demand, former.host_ports, former.devices
-    ):
+    with without(inventory, former):
         return bool(place(demand_for(cluster, task, slot), 1, inventory, strategy, only=here).nodes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -30,6 +30,12 @@ class Counts(Generic[Key]):
     def on(self, row: int) -> dict[Key, int]:
         """Return the numbers on one row. Looks through all keys."""
         return {key: rows[row] for key, rows in self._rows.items() if row in rows}
+
+    def excerpt(self, keys: Collection[Key]) -> Counts[Key]:
+        """Return a copy with these keys only."""
+        copy = Counts[Key]()
+        copy._rows = {key: {**self._rows[key]} for key in keys if key in self._rows}
+        return copy
 
     def add(self, key: Key, row: int) -> None:
         """Count one more."""

@@ -32,6 +32,12 @@ class Devices:
             held[: self.held.shape[0], : self.held.shape[1]] = self.held
             self.held = held
 
+    def copy(self) -> Devices:
+        """Return a copy that shares nothing."""
+        other = Devices(0)
+        other.count, other.held = self.count.copy(), self.held.copy()
+        return other
+
     def free(self, rows: slice | Ints) -> Ints:
         """Return the free thousandths of each device of each row; 0 where there is no such device."""
         there = np.arange(self.held.shape[1]) < self.count[rows, np.newaxis]

@@ -29,7 +29,7 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     value: float
 
 
-class NodeVerdict(msgspec.Struct, frozen=True, kw_only=True):
+class NodeVerdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What became of one node: refused, or priced and in its place among those that fit."""
 
     node_id: NodeId
@@ -83,7 +83,8 @@ def _priced(offers: Offers, strategy: Strategy) -> list[NodeVerdict]:
         NodeVerdict(
             node_id=offers.inventory.id(int(offers.numbers[at])),
             node_name=offers.inventory.node(int(offers.numbers[at])).name,
-            scores=tuple(Score(term.name, float(term.values[at])) for term in columns),
+            # Plus nothing: a minus zero becomes a zero.
+            scores=tuple(Score(term.name, float(term.values[at]) + 0.0) for term in columns),
             place=place,
         )
         for place, at in enumerate(order, start=1)

@@ -10,8 +10,7 @@ Invariants (asserted by `core.invariants`):
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -184,6 +183,26 @@ class Inventory:
         """Return a number for each row's value of that label or fact, -1 for none; and how many values there are."""
         return self._lookups.values_of(label, self._numbered(), len(self.ids))
 
+    def excerpt(
+        self, tasks: Collection[TaskId] = (), ports: Collection[HostPort] = ()
+    ) -> Inventory:
+        """Return a copy, to be changed freely and read by any thread.
+
+        It has all nodes and what is free there, but knows the replicas of these tasks and the holders of these ports
+        only. So it costs some bytes per node, however many allocations there are.
+        """
+        copy = Inventory()
+        copy.ids, copy._nodes, copy._row = [*self.ids], {**self._nodes}, {**self._row}
+        copy._unused = [*self._unused]
+        copy._whole = {name: column.copy() for name, column in self._whole.items()}
+        copy._whole_open = self._whole_open.copy()
+        copy._replicas = self._replicas.excerpt(tasks)
+        copy._ports = self._ports.excerpt(ports)
+        copy._devices = {extra: devices.copy() for extra, devices in self._devices.items()}
+        copy._rank = self._rank  # made anew, and never changed in place
+        copy._trim()
+        return copy
+
     # -- writing ----------------------------------------------------------------------------------------------
 
     def put(self, node: Node) -> None:
@@ -249,22 +268,6 @@ class Inventory:
         if dense is not None:
             dense[row] -= 1
         self._reserve(row, demand, devices, -1)
-
-    @contextmanager
-    def without(
-        self,
-        node_id: NodeId,
-        task_id: TaskId,
-        demand: Resources,
-        ports: Collection[HostPort],
-        devices: Collection[Share] = (),
-    ) -> Generator[None]:
-        """Make it look, until the end of the block, as it will once this allocation is gone."""
-        self.let_go(node_id, task_id, demand, ports, devices)
-        try:
-            yield
-        finally:
-            self.hold(node_id, task_id, demand, ports, devices)
 
     def chosen(self, node_id: NodeId, revision: int) -> None:
         """Take note of the newest assignment to the node."""

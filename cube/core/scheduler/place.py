@@ -23,6 +23,7 @@ from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.refusals import Unplaceable, refusals
 from cube.core.scheduler.strategy import Strategy
+from cube.core.words import plural
 from cube.model.extras import DEVICE, Share
 from cube.model.ids import NodeId
 
@@ -45,6 +46,7 @@ class Placement(msgspec.Struct, frozen=True):
     devices: tuple[
         tuple[Share, ...], ...
     ] = ()  # of each replica; nothing at all where none are asked for
+    why: str = ""  # in a phrase, why these nodes and no others
 
 
 def place(
@@ -63,16 +65,19 @@ def place(
     offers = Offers(inventory, demand, inventory.rows(only))
     stands = standing(offers).nonzero()[0]
     if count == 1 and len(stands):
-        rows = [_cheapest(offers, stands, strategy)]
-        return Placement((inventory.id(rows[0]),), devices=_devices(demand, inventory, rows))
+        row, decided_by = _cheapest(offers, stands, strategy)
+        devices = _devices(demand, inventory, [row])
+        why = _why_one(decided_by, len(stands), len(offers), only is not None)
+        return Placement((inventory.id(row),), devices=devices, why=why)
     rows = _batch(offers.at(stands), count, strategy) if len(stands) and count else []
     nodes = tuple(map(inventory.id, rows))
     devices = _devices(demand, inventory, rows)
+    why = _why_several(len(nodes), len(stands)) if nodes else ""
     if len(nodes) == count:
-        return Placement(nodes, devices=devices)
+        return Placement(nodes, devices=devices, why=why)
     taken = np.bincount(rows, minlength=len(inventory.ids))[offers.rows]
     refusal = refusals(Offers(inventory, demand, offers.rows, taken))
-    return Placement(nodes, refusal, devices)
+    return Placement(nodes, refusal, devices, why)
 
 
 def why_not(demand: Demand, inventory: Inventory) -> Unplaceable | None:
@@ -81,8 +86,27 @@ def why_not(demand: Demand, inventory: Inventory) -> Unplaceable | None:
     return None if standing(offers).any() else refusals(offers)
 
 
-def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
-    """Return the row of the first offer, without sorting the others. `stands` are the positions to choose from."""
+def _why_one(decided_by: str, fitting: int, nodes: int, freed: bool) -> str:
+    """Return the phrase for one replica; `freed`: only nodes were looked at that had refused it before."""
+    if fitting == 1 and freed:
+        return "the first to have room for it"
+    if fitting == 1:
+        return "the only node" if nodes == 1 else f"the only one of {nodes} nodes that fits"
+    if decided_by == "name":
+        return f"first by name among equals of {fitting} that fit"
+    return f"best of {fitting} that fit by {decided_by}"
+
+
+def _why_several(count: int, fitting: int) -> str:
+    return f"one of {count} placed at once over {plural(fitting, 'node')} that fit"
+
+
+def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> tuple[int, str]:
+    """Return the row of the first offer, and the term that decided; without sorting the others.
+
+    `stands` are the positions to choose from.
+    """
+    decided_by = "spread"
     # Taking the rows that stand out of every column costs more than pricing those that do not, too.
     if len(stands) * 4 > len(offers.inventory.ids) and not offers.demand.spread:
         among = stands
@@ -93,11 +117,13 @@ def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> int:
     everything = len(among) == len(offers.inventory.ids)
     columns = terms(offers, strategy)
     while len(among) > 1:  # ends with the last term, in which no two are equal
-        among = _least(next(columns).values, among, everything)
+        term = next(columns)
+        among = _least(term.values, among, everything)
+        decided_by = term.name
         if everything and 1 < len(among) <= len(offers) // 4:
             return _cheapest(offers, among, strategy)  # the next term is computed for these alone
         everything = False
-    return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]])
+    return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]]), decided_by
 
 
 def _least(column: Column, among: Ints, everything: bool = False) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
@@ -18,7 +18,7 @@ from cube.manager.api.documents import (
 )
 from cube.manager.decider import Decider
 from cube.manager.idempotency import Changes, Key, key_of
-from cube.manager.intake import read_body, reference, too_large
+from cube.manager.intake import Query, read_body, reference, too_large
 from cube.manager.lookup import find_task
 from cube.manager.mint import mint
 from cube.manager.replies import Reply, error_of, location_of, refused, shown
@@ -39,8 +39,15 @@ MULTI_STATUS = 207
 class TaskChanges:
     """`POST /task` and the other calls that change a task."""
 
-    def __init__(self, decider: Decider, changes: Changes, settings: ManagerSettings) -> None:
+    def __init__(
+        self,
+        decider: Decider,
+        changes: Changes,
+        settings: ManagerSettings,
+        foretell: Callable[[Submit | Apply], Awaitable[Reply]],
+    ) -> None:
         self._decider = decider
+        self._foretell = foretell
         self._changes = changes
         self._settings = settings
 
@@ -59,27 +66,36 @@ class TaskChanges:
         ]
 
     async def create(self, request: web.Request) -> web.Response:
-        """Create one task, or each of a list in one transaction."""
-        settings = self._settings
+        """Create one task, or each of a list in one transaction; with `?dry_run=1` say what one would change."""
+        settings, dry_run = self._settings, _dry_run(request)
         body = await read_body(
             request, limit=settings.bulk_body_limit, seconds=settings.body_seconds
         )
         key = _key(request, body)
         if body.lstrip()[:1] == b"[":
+            if dry_run:
+                raise InvalidInput((Objection("?dry_run", "is for one task, not for a list"),))
             return await self._create_many(body, key)
         if len(body) > settings.body_limit:
             raise too_large(settings.body_limit)
         incoming = read_task(decode(body))
         submit = Submit(incoming.task_id or TaskId(mint()), incoming.spec)
+        if dry_run:
+            return (await self._foretell(submit)).response()
         reply = await self._changes.make(key, lambda: [submit], self._tell)
         return reply.response()
 
     async def apply(self, request: web.Request) -> web.Response:
-        """Make the task of this name be as the body says; with If-Match only while it is at that revision."""
-        name = reference(request)
+        """Make the task of this name be as the body says; with If-Match only while it is at that revision.
+
+        With `?dry_run=1` only say what that would change.
+        """
+        name, dry_run = reference(request), _dry_run(request)
         body = await self._body(request)
         incoming = read_named_task(body, name)
         wish = Apply(incoming.task_id or TaskId(mint()), incoming.spec, _if_revision(request))
+        if dry_run:
+            return (await self._foretell(wish)).response()
         reply = await self._changes.make(_key(request, body), lambda: [wish], self._tell)
         return reply.response()
 
@@ -108,6 +124,9 @@ class TaskChanges:
         tell: Callable[[list[Answer]], Reply],
     ) -> web.Response:
         found = reference(request)
+        if "dry_run" in request.query:  # whoever asks for it must not get the change itself
+            message = "is for creating and applying a task only; nothing was changed"
+            raise InvalidInput((Objection("?dry_run", message),))
         body = await self._body(request)
 
         def wishes() -> list[Input]:
@@ -199,6 +218,13 @@ def _wish_of(document: object) -> Submit | CubeError:
 def _failed(error: CubeError) -> BulkResult:
     problem = problem_of(error)
     return BulkResult(status=problem.status, problem=problem)
+
+
+def _dry_run(request: web.Request) -> bool:
+    query = Query(request)
+    wanted = query.flag("dry_run")
+    query.end()
+    return wanted
 
 
 def _key(request: web.Request, body: bytes) -> Key | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
@@ -34,7 +35,7 @@ def a_cluster(task: Task, *allocations: Allocation, nodes: tuple[Node, ...] = (W
 def planned(
     cluster: Cluster, task: Task, *numbers: int, only: frozenset[NodeId] | None = None
 ) -> SlotsPlan:
-    return plan_slots(
+    plan = plan_slots(
         cluster,
         task,
         numbers or cluster.slots(task.id),
@@ -43,6 +44,13 @@ def planned(
         now=NOW,
         only=only,
     )
+    plan.changes = [_unexplained(change) for change in plan.changes]
+    return plan
+
+
+def _unexplained(change: Change) -> Change:
+    """Without the phrase that says why that node: `tests/core/scheduler/test_place.py` is about it."""
+    return replace(change, why="") if isinstance(change, Assign) else change
 
 
 def moves(cluster: Cluster, task: Task) -> list[Change]:

@@ -17,6 +17,7 @@ from cube.model.spec import Port, Protocol
 from tests.builders import (
     GIB,
     MIB,
+    Stock,
     a_demand,
     a_stock,
     a_task,
@@ -50,7 +51,27 @@ def test_a_demand_holds_what_placing_needs_of_a_task() -> None:
 
 def test_every_replica_gets_a_node_while_there_is_room() -> None:
     nodes = an_inventory(a_stock("w1"), a_stock("w2"))
-    assert place(a_demand(), 3, nodes, SPREAD) == Placement((W1, W2, W1), refusal=None)
+    found = place(a_demand(), 3, nodes, SPREAD)
+    assert (found.nodes, found.refusal) == ((W1, W2, W1), None)
+
+
+def test_it_is_told_in_a_phrase_why_these_nodes_were_chosen() -> None:
+    busy, small = a_task(name="other"), Resources(4_000, MIB, 0)
+
+    def why(*stocks: Stock, count: int = 1) -> str:
+        return place(a_demand(memory_bytes=GIB), count, an_inventory(*stocks), SPREAD).why
+
+    assert why(a_stock("w1")) == "the only node"
+    assert why(a_stock("w1"), a_stock("w2", capacity=small)) == "the only one of 2 nodes that fits"
+    assert why(a_stock("w1", held=[busy]), a_stock("w2")) == "best of 2 that fit by allocations"
+    assert why(a_stock("w1"), a_stock("w2")) == "first by name among equals of 2 that fit"
+    assert (
+        why(a_stock("w1"), a_stock("w2"), count=3)
+        == "one of 3 placed at once over 2 nodes that fit"
+    )
+    freed = place(a_demand(), 1, an_inventory(a_stock("w1"), a_stock("w2")), SPREAD, only=(W2,))
+    assert freed.why == "the first to have room for it"
+    assert why(a_stock("w1", capacity=small), count=3) == why(a_stock("w1", capacity=small)) == ""
 
 
 def test_asking_for_no_replicas_gives_none_and_refuses_none() -> None:
