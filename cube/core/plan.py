@@ -23,6 +23,7 @@ from cube.core.inputs import Apply, Submit
 from cube.core.roster import Standing
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.place import Placement, place
+from cube.core.scheduler.trial import without
 from cube.model.extras import Share
 from cube.model.ids import NodeId
 from cube.model.task import Goal, Task
@@ -185,7 +186,7 @@ class _Rehearsal:
         if alike in self._tight:
             return False
         demand, strategy = self._excerpt.demand_for(slot), self._excerpt.strategy
-        with self._inventory.without(*former):
+        with without(self._inventory, *former):
             here = place(demand, 1, self._inventory, strategy, only=(slot.latest.node_id,))
         if not here.nodes:
             self._tight.add(alike)

@@ -18,6 +18,7 @@ from cube.core.excerpt import Excerpt, SlotSeen
 from cube.core.roster import Standing
 from cube.core.scheduler.explain import Explanation, explain
 from cube.core.scheduler.place import why_not
+from cube.core.scheduler.trial import without
 from cube.model.allocation import Allocation, Phase
 from cube.model.ids import NodeId
 
@@ -160,7 +161,7 @@ def _as_if_free(excerpt: Excerpt, slot: SlotSeen) -> AbstractContextManager[None
     latest = slot.latest
     if latest is None or not latest.live or latest.node_id not in excerpt.inventory.nodes:
         return nullcontext()
-    return excerpt.inventory.without(*held(latest))
+    return without(excerpt.inventory, *held(latest))
 
 
 def _why_slot(

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
-from cube.core.cluster import Cluster
+from cube.core.cluster import Cluster, held
 from cube.core.reconcile.needs import demand_for, home_of
 from cube.core.roster import Avoided, Roster, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, place
@@ -227,7 +227,7 @@ def _fits_in_its_own_place(
 ) -> bool:
     """Whether a successor has room on the same node once the former allocation is gone."""
     inventory, here = cluster.inventory, (former.node_id,)
-    with without(inventory, former):
+    with without(inventory, *held(former)):
         return bool(place(demand_for(cluster, task, slot), 1, inventory, strategy, only=here).nodes)
 
 
