@@ -43,6 +43,7 @@ from cube.core.planning import Planning
 from cube.core.recovery import Recovery
 from cube.core.states import States
 from cube.core.words import plural, seconds
+from cube.model.allocation import Allocation
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Condition, Usage
@@ -270,7 +271,7 @@ class ManagerCore:
             if room <= 0:
                 return True
             changes = self._planning.step(now, room)
-            room -= len(changes)
+            room -= sum(map(_effort, changes))
             self._do(changes, now)
         return False
 
@@ -288,8 +289,10 @@ class ManagerCore:
                 case WriteOff(allocation_id=allocation_id):
                     allocation = self.cluster.allocations[allocation_id]
                     self._order_for(allocation.node_id, allocation_id)
-                case Record(allocation=allocation) if allocation.gone:
-                    self._forget_predecessors(allocation.task_id, allocation.slot, now)
+                case Record(allocation=allocation) if allocation.ended:
+                    self._order_awaiting(allocation)
+                    if allocation.gone:
+                        self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case PutTask(task=task):
                     self._states.begin_again(task.id)
                 case ForgetNode(node_id=node_id):
@@ -302,12 +305,23 @@ class ManagerCore:
     def _order_away(self, allocation_id: AllocationId, now: Instant) -> None:
         allocation = self.cluster.allocations[allocation_id]
         node = self.cluster.nodes.get(allocation.node_id)
-        if node is not None and not (node.condition is Condition.LOST and allocation.ended):
+        absent = node is None or (node.condition is Condition.LOST and allocation.ended)
+        if not absent and not self.cluster.awaited(allocation):
             self._order_for(allocation.node_id, allocation.id)
             return
-        # Nobody is there to say that it is gone. Should the node come back, what it holds is ordered away by name.
+        # Nobody is there to say that it is gone, or it was never ordered to run. Should a lost node come back, what
+        # it holds is ordered away by name.
         gone = nodes.as_gone(allocation)
         self._do([Record(gone, allocation.observed)], now)
+
+    def _order_awaiting(self, ended: Allocation) -> None:
+        """Order to run what waited for the room of this one and of no other."""
+        for allocation_id in self.cluster.awaiting:
+            one = self.cluster.allocations[allocation_id]
+            # One of a former revision is about to be replaced: no spec but its own may reach it.
+            current = one.template_revision == self.cluster.tasks[one.task_id].template_revision
+            if ended.id in one.awaits and current:
+                self._order_for(one.node_id, allocation_id)
 
     def _order_for(self, node_id: NodeId, allocation_id: AllocationId) -> None:
         order = nodes.order_for(self.cluster, self.cluster.allocations[allocation_id])
@@ -340,6 +354,11 @@ class ManagerCore:
             dues.append(self._brake.held_until)
         dues.append(self._states.next_due(now))
         return min([due for due in dues if due is not None], default=None)
+
+
+def _effort(change: Change) -> int:
+    """How many placements the change took the time of: whom to displace is a longer question."""
+    return 100 if isinstance(change, Assign) and change.allocation.awaits else 1
 
 
 _PLACEMENTS_AT_ONCE = 1_000

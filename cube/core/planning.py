@@ -7,8 +7,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cube.core.agenda import Agenda
-from cube.core.changes import Change
+from cube.core.changes import Assign, Change
 from cube.core.cluster import Cluster
+from cube.core.reconcile.displacing import plan_better_place, plan_displacement
 from cube.core.reconcile.needs import demand_for
 from cube.core.reconcile.slots import (
     SlotsPlan,
@@ -21,7 +22,7 @@ from cube.core.roster import UNPLACED
 from cube.core.scheduler.place import why_not
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
-from cube.model.ids import TaskId
+from cube.model.ids import NodeId, TaskId
 from cube.model.task import Goal, Task
 from cube.model.timing import Instant, Timing
 
@@ -45,20 +46,12 @@ class Planning:
         """Plan one task and return the changes, at most about `room` of them; apply them before the next step."""
         agenda = self._agenda
         if agenda.slots:
-            return self._plan_slots(*self._take_slots(room), now)
+            return self._plan_slots(*agenda.take_slots(room), now)
         if agenda.freed:
             return self._retry(now)
         task_id = next(iter(agenda.rolling))
         del agenda.rolling[task_id]
         return self._move(task_id)
-
-    def _take_slots(self, most: int) -> tuple[TaskId, set[int]]:
-        task_id, numbers = next(iter(self._agenda.slots.items()))
-        if len(numbers) <= most:
-            return task_id, self._agenda.slots.pop(task_id)
-        some = set(sorted(numbers)[:most])
-        numbers -= some
-        return task_id, some
 
     def wake(self, now: Instant) -> None:
         """Mark the tasks whose avoided nodes may be tried again by now."""
@@ -77,6 +70,12 @@ class Planning:
         )
         if plan.later:
             self._agenda.mark(task_id, plan.later)
+        if task.spec.preempt and plan.unplaced:
+            # What found a place is recorded first: whom to displace is asked of what is left then.
+            changes = plan.changes or self._displace(task, plan, now)
+            if changes:
+                self._agenda.mark(task_id, numbers)
+                return changes
         changes = plan.changes + self._wait(task, plan)
         slots = self._cluster.rosters[task_id].slots
         for number in sorted(numbers):
@@ -89,9 +88,11 @@ class Planning:
         """Offer freed nodes to every waiting task in turn; tasks that take nothing cost one look per freed node."""
         freed = frozenset(self._agenda.freed)
         self._agenda.freed = set()
-        changes: list[Change] = []
-        for task_id, numbers in list(self._agenda.waiting.items()):
-            task = self._cluster.tasks[task_id]
+        if changes := self._better_places(freed):
+            self._agenda.freed = set(freed)
+            return changes
+        for task_id in self._agenda.in_turn():
+            task, numbers = self._cluster.tasks[task_id], self._agenda.waiting[task_id]
             plan = plan_slots(
                 self._cluster,
                 task,
@@ -101,15 +102,37 @@ class Planning:
                 now=now,
                 only=freed,
             )
-            if plan.changes:
+            placed = plan.changes or self._displace(task, plan, now, freed)
+            if placed:
                 # What is placed changes the nodes for those behind: look at them again after it is applied.
                 self._agenda.freed = set(freed)
-                numbers.intersection_update([*plan.unplaced, *plan.later])
-                if not numbers:
-                    del self._agenda.waiting[task_id]
-                return plan.changes
+                self._stop_waiting(
+                    task_id, {one.allocation.slot for one in placed if isinstance(one, Assign)}
+                )
+                return placed
             changes += self._reword(task, numbers)
         return changes
+
+    def _better_places(self, freed: frozenset[NodeId]) -> list[Change]:
+        """Let those go that await room while there is some elsewhere; they are placed there next."""
+        changes: list[Change] = []
+        for allocation_id in self._cluster.awaiting:
+            allocation = self._cluster.allocations[allocation_id]
+            task = self._cluster.tasks[allocation.task_id]
+            slot = self._cluster.rosters[task.id].slots[allocation.slot]
+            changes = plan_better_place(self._cluster, task, slot, self._strategy_of(task), freed)
+            if changes:
+                break  # the next may want the same room
+        return changes
+
+    def _displace(
+        self, task: Task, plan: SlotsPlan, now: Instant, only: frozenset[NodeId] | None = None
+    ) -> list[Change]:
+        if not task.spec.preempt or not plan.unplaced:
+            return []
+        slots = self._cluster.rosters[task.id].slots
+        refused_ones = [slots[number] for number in plan.unplaced]
+        return plan_displacement(self._cluster, task, refused_ones, now, only)
 
     def _reword(self, task: Task, numbers: set[int]) -> list[Change]:
         """Say anew why a task waits, where that costs little, so that the reason on the screen is true."""

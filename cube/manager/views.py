@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from cube.core.cluster import Cluster
-from cube.core.summary import describe, summarise
+from cube.core.summary import describe, summarise, waiting_words
 from cube.manager.doors import Core
 from cube.model.allocation import Allocation
 from cube.model.event import TaskEvent
@@ -36,10 +36,8 @@ def task_view(task: Task, cluster: Cluster, now_ms: int) -> TaskView:
         if slot.latest is not None:
             shown.append(slot.latest)
         allocations += [allocation_view(one, task, cluster, now_ms) for one in shown]
-        if slot.waiting:
-            waiting.append(
-                SlotView(name=slot_name(task.name, number), slot=number, reason=slot.waiting)
-            )
+        if words := waiting_words(slot):
+            waiting.append(SlotView(name=slot_name(task.name, number), slot=number, reason=words))
     return TaskView(
         id=task.id,
         name=task.name,
@@ -81,7 +79,7 @@ def allocation_view(
         node=node.name if node else allocation.node_id,
         phase="lost" if allocation.lost and not allocation.gone else seen.phase.name.lower(),
         wanted=allocation.wanted.value,
-        reason=describe(allocation, now_ms),
+        reason=describe(allocation, cluster, now_ms),
         health=seen.health,
         ready=allocation.ready,
         restarts=seen.restart,

@@ -12,7 +12,6 @@ import msgspec
 
 from cube.model.resources import Resources
 
-
 DEFAULT_PRIORITY = 50
 
 
