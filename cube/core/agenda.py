@@ -40,6 +40,7 @@ class Agenda:
         self._marked = count()
         # In the order of marking, unlike sets: the same inputs lead to the same decisions in every process.
         self.rolling: dict[TaskId, None] = {}  # tasks whose next move may be due
+        self.moving: TaskId | None = None  # of which a replica is being moved
         # Refused by every node, in order of their refusal.
         self.waiting: dict[TaskId, set[int]] = {}
         self.freed: set[NodeId] = set()
@@ -118,6 +119,8 @@ class Agenda:
         for marks in (self.slots, self.waiting):
             marks.pop(task_id, None)
         self.rolling.pop(task_id, None)
+        if task_id == self.moving:
+            self.rolling[task_id] = None  # the next move is due
         self.touched.pop(task_id, None)
 
     def _note_ending(self, allocation: Allocation) -> None:
@@ -134,7 +137,7 @@ class Agenda:
         self._note_moves(allocation.task_id, cluster)
 
     def _note_moves(self, task_id: TaskId, cluster: Cluster) -> None:
-        if cluster.draining or cluster.rosters[task_id].outdated:
+        if cluster.draining or cluster.rosters[task_id].outdated or task_id == self.moving:
             self.rolling[task_id] = None
 
     def _note_room(self, node_id: NodeId, cluster: Cluster) -> None:

@@ -26,7 +26,16 @@ from cube.core.changes import (
 )
 from cube.core.clones import Clones
 from cube.core.cluster import Cluster
-from cube.core.effects import Answer, Effects, Held, Rejected, Snapshot, TurnedAway, Welcomed
+from cube.core.effects import (
+    Answer,
+    Effects,
+    Held,
+    Rebalanced,
+    Rejected,
+    Snapshot,
+    TurnedAway,
+    Welcomed,
+)
 from cube.core.inputs import (
     Connect,
     Described,
@@ -34,20 +43,21 @@ from cube.core.inputs import (
     EndRecovery,
     Input,
     Observe,
+    Rebalance,
     RemoveNode,
     Renew,
     Tick,
 )
 from cube.core.liveness import Brake, Leases
-from cube.core.planning import Planning
+from cube.core.moves import Move
+from cube.core.outbox import Outbox
+from cube.core.planning import Planning, effort
 from cube.core.recovery import Recovery
 from cube.core.states import States
 from cube.core.words import plural, seconds
-from cube.model.allocation import Allocation
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Condition, Usage
-from cube.model.orders import Order
 from cube.model.timing import Instant, Timing
 
 
@@ -66,7 +76,7 @@ class ManagerCore:
         self._recovery = Recovery(self.cluster, timing, now)
         self._sessions: dict[NodeId, int] = {}  # the epoch of each open session
         self._usage: dict[NodeId, Usage] = {}
-        self._orders: dict[NodeId, list[Order]] = {}
+        self._outbox = Outbox(self.cluster, self._sessions)
         self._states = States(self.cluster, timing)
         for node in self.cluster.nodes.values():
             self._clones.restore(node, now.monotonic)
@@ -84,6 +94,10 @@ class ManagerCore:
         """What the node last said it uses."""
         return self._usage.get(node_id)
 
+    def proposal(self, wish: Rebalance) -> tuple[Move, ...]:
+        """Return the moves that a rebalancing would make. Changes nothing."""
+        return self._planning.propose(wish)
+
     @property
     def recovering(self) -> str | None:
         """What a recovery waits for; None when none is going on."""
@@ -100,12 +114,11 @@ class ManagerCore:
             self._judge_nodes(now)
             more = self._plan(now)
         self._tell_states(now)
-        orders, self._orders = self._orders, {}
         self._look_at = self._next_look(now)
         return Effects(
             answer=answer,
             writes=self.cluster.take_writes(),
-            orders=orders,
+            orders=self._outbox.take(),
             look_again_at=self._look_at,
             more=more,
         )
@@ -134,6 +147,8 @@ class ManagerCore:
                 return None
             case _ if self._recovery.going_on:
                 return self._recovery.refusal()
+            case Rebalance():
+                return Rebalanced(self._planning.rebalance(told))
             case RemoveNode():
                 return self._remove_node(told, now)
             case _:
@@ -157,10 +172,10 @@ class ManagerCore:
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
         asked = self._recovery.ask(hello)
         if self._recovery.going_on:
-            self._orders[node.id] = nodes.orders_for_held(self.cluster, hello, asked)
+            self._outbox.begin(node.id, nodes.orders_for_held(self.cluster, hello, asked))
         else:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
-            self._orders[node.id] = nodes.full_orders(self.cluster, hello, asked)
+            self._outbox.begin(node.id, nodes.full_orders(self.cluster, hello, asked))
         return Welcomed(
             node.epoch, self._leases.heartbeat, self._leases.lost_after, self.cluster.revision
         )
@@ -184,7 +199,7 @@ class ManagerCore:
         reports = dict(said.reports)
         for stray in strays:
             if not self._recovery.keep_for_later(stray.id, reports[stray.id]):
-                self._order(said.node_id, stray)
+                self._outbox.order(said.node_id, stray)
         return Held(current=True)
 
     def _adopt(self, told: Described, now: Instant) -> Held:
@@ -200,7 +215,7 @@ class ManagerCore:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         for node_id in self._sessions:
             for allocation_id in sorted(self.cluster.on_node(node_id)):
-                self._order_for(node_id, allocation_id)
+                self._outbox.order_for(allocation_id)
         self._renew_all(now)  # nobody was judged meanwhile
 
     def _renew_all(self, now: Instant) -> None:
@@ -271,7 +286,7 @@ class ManagerCore:
             if room <= 0:
                 return True
             changes = self._planning.step(now, room)
-            room -= sum(map(_effort, changes))
+            room -= sum(map(effort, changes))
             self._do(changes, now)
         return False
 
@@ -282,15 +297,14 @@ class ManagerCore:
             self._agenda.note(change, self.cluster)
             match change:
                 case Assign(allocation=allocation) | Adopt(allocation=allocation):
-                    self._order_for(allocation.node_id, allocation.id)
+                    self._outbox.order_for(allocation.id)
                     self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case Unassign(allocation_id=allocation_id):
                     self._order_away(allocation_id, now)
                 case WriteOff(allocation_id=allocation_id):
-                    allocation = self.cluster.allocations[allocation_id]
-                    self._order_for(allocation.node_id, allocation_id)
+                    self._outbox.order_for(allocation_id)
                 case Record(allocation=allocation) if allocation.ended:
-                    self._order_awaiting(allocation)
+                    self._outbox.order_awaiting(allocation)
                     if allocation.gone:
                         self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case PutTask(task=task):
@@ -307,30 +321,12 @@ class ManagerCore:
         node = self.cluster.nodes.get(allocation.node_id)
         absent = node is None or (node.condition is Condition.LOST and allocation.ended)
         if not absent and not self.cluster.awaited(allocation):
-            self._order_for(allocation.node_id, allocation.id)
+            self._outbox.order_for(allocation.id)
             return
         # Nobody is there to say that it is gone, or it was never ordered to run. Should a lost node come back, what
         # it holds is ordered away by name.
         gone = nodes.as_gone(allocation)
         self._do([Record(gone, allocation.observed)], now)
-
-    def _order_awaiting(self, ended: Allocation) -> None:
-        """Order to run what waited for the room of this one and of no other."""
-        for allocation_id in self.cluster.awaiting:
-            one = self.cluster.allocations[allocation_id]
-            # One of a former revision is about to be replaced: no spec but its own may reach it.
-            current = one.template_revision == self.cluster.tasks[one.task_id].template_revision
-            if ended.id in one.awaits and current:
-                self._order_for(one.node_id, allocation_id)
-
-    def _order_for(self, node_id: NodeId, allocation_id: AllocationId) -> None:
-        order = nodes.order_for(self.cluster, self.cluster.allocations[allocation_id])
-        self._order(node_id, order)
-
-    def _order(self, node_id: NodeId, order: Order | None) -> None:
-        """Queue an order for a connected worker; another gets everything when it connects."""
-        if order and node_id in self._sessions:
-            self._orders.setdefault(node_id, []).append(order)
 
     def _forget_predecessors(self, task_id: TaskId, number: int, now: Instant) -> None:
         slot = self.cluster.slots(task_id)[number]
@@ -354,11 +350,6 @@ class ManagerCore:
             dues.append(self._brake.held_until)
         dues.append(self._states.next_due(now))
         return min([due for due in dues if due is not None], default=None)
-
-
-def _effort(change: Change) -> int:
-    """How many placements the change took the time of: whom to displace is a longer question."""
-    return 100 if isinstance(change, Assign) and change.allocation.awaits else 1
 
 
 _PLACEMENTS_AT_ONCE = 1_000

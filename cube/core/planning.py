@@ -9,6 +9,9 @@ from msgspec.structs import replace
 from cube.core.agenda import Agenda
 from cube.core.changes import Assign, Change
 from cube.core.cluster import Cluster
+from cube.core.inputs import Rebalance
+from cube.core.moves import Move
+from cube.core.rebalance import Rebalancing, propose
 from cube.core.reconcile.displacing import plan_better_place, plan_displacement
 from cube.core.reconcile.needs import demand_for
 from cube.core.reconcile.slots import (
@@ -36,6 +39,7 @@ class Planning:
         self._timing = timing
         self._strategy = strategy
         self._runs_out: dict[TaskId, float] = {}
+        self._rebalancing = Rebalancing(cluster, self._strategy_of)
 
     @property
     def look_again_at(self) -> float | None:
@@ -52,6 +56,27 @@ class Planning:
         task_id = next(iter(agenda.rolling))
         del agenda.rolling[task_id]
         return self._move(task_id)
+
+    def propose(self, wish: Rebalance) -> tuple[Move, ...]:
+        """Return the moves that would bring replicas to where they would be placed today."""
+        single = wish.include_single
+        moves = propose(
+            self._cluster, self._strategy_of, most=wish.max_moves, include_single=single
+        )
+        return tuple(moves)
+
+    def rebalance(self, wish: Rebalance) -> tuple[Move, ...]:
+        """Propose moves and make them from now on, one after the other."""
+        moves = self.propose(wish)
+        self._rebalancing.begin(moves)
+        self._watch_rebalancing()
+        return moves
+
+    def _watch_rebalancing(self) -> None:
+        """Have the next move looked at when something happens to the task that moves."""
+        self._agenda.moving = self._rebalancing.task_id
+        if self._agenda.moving is not None:
+            self._agenda.rolling[self._agenda.moving] = None
 
     def wake(self, now: Instant) -> None:
         """Mark the tasks whose avoided nodes may be tried again by now."""
@@ -149,14 +174,24 @@ class Planning:
 
     def _move(self, task_id: TaskId) -> list[Change]:
         task = self._cluster.tasks.get(task_id)
-        if task is None or task.goal is Goal.STOP:
-            return []
-        return plan_moves(
-            self._cluster,
-            task,
-            strategy=self._strategy_of(task),
-            draining=self._cluster.draining,
-        )
+        changes: list[Change] = []
+        if task is not None and task.goal is Goal.RUN:
+            changes = plan_moves(
+                self._cluster,
+                task,
+                strategy=self._strategy_of(task),
+                draining=self._cluster.draining,
+            )
+        if not changes and task_id == self._agenda.moving:
+            changes = self._rebalance_on()
+        return changes
+
+    def _rebalance_on(self) -> list[Change]:
+        """Make the next move when the one before is settled."""
+        changes = self._rebalancing.step()
+        if self._rebalancing.task_id != self._agenda.moving or changes:
+            self._watch_rebalancing()
+        return changes
 
     def _wait(self, task: Task, plan: SlotsPlan) -> list[Change]:
         if plan.look_again_at is not None:
@@ -182,6 +217,11 @@ class Planning:
 
     def _strategy_of(self, task: Task) -> Strategy:
         return STRATEGIES[task.spec.strategy or self._strategy]
+
+
+def effort(change: Change) -> int:
+    """How many placements the change took the time of: whom to displace is a longer question."""
+    return 100 if isinstance(change, Assign) and change.allocation.awaits else 1
 
 
 _REWORD_NODES = 100

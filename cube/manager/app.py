@@ -19,6 +19,7 @@ from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
@@ -137,6 +138,7 @@ class Manager:
             TaskChanges(decider, changes, settings),
             TaskListing(decider, ledger),
             NodeApi(decider, changes),
+            RebalanceApi(decider, changes),
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
             StatusApi(decider, sessions, feed, streams),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from cube.core.cluster import Cluster
+from cube.core.moves import Move
 from cube.core.summary import describe, summarise, waiting_words
 from cube.manager.doors import Core
 from cube.model.allocation import Allocation
@@ -19,6 +20,7 @@ from cube.wire.views import (
     AllocationView,
     EventView,
     ExitView,
+    MoveView,
     NodeView,
     SlotView,
     TaskDetail,
@@ -121,6 +123,20 @@ def node_view(node: Node, core: Core, now: Instant) -> NodeView:
         allocations=len(core.cluster.on_node(node.id)),
         heard_ms_ago=None if heard is None else round((now.monotonic - heard) * 1000),
         joined_at=moment(node.joined_ms),
+    )
+
+
+def move_view(move: Move, cluster: Cluster) -> MoveView:
+    """Return the move by the names of what it moves and where."""
+    return MoveView(
+        name=slot_name(cluster.tasks[move.task_id].name, move.slot),
+        task_id=move.task_id,
+        slot=move.slot,
+        origin=cluster.nodes[move.origin].name,
+        target=cluster.nodes[move.target].name,
+        code=move.code,
+        gain=move.gain,
+        reason=move.reason,
     )
 
 
