@@ -51,7 +51,7 @@ from cube.core.inputs import (
 from cube.core.liveness import Brake, Leases
 from cube.core.moves import Move
 from cube.core.outbox import Outbox
-from cube.core.planning import Planning, effort
+from cube.core.planning import PLACEMENTS_AT_ONCE, Planning, effort
 from cube.core.recovery import Recovery
 from cube.core.states import States
 from cube.core.words import plural, seconds
@@ -214,8 +214,7 @@ class ManagerCore:
         for hello in self._recovery.take_hellos():
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         for node_id in self._sessions:
-            for allocation_id in sorted(self.cluster.on_node(node_id)):
-                self._outbox.order_for(allocation_id)
+            self._outbox.order_all(node_id)
         self._renew_all(now)  # nobody was judged meanwhile
 
     def _renew_all(self, now: Instant) -> None:
@@ -281,7 +280,7 @@ class ManagerCore:
     def _plan(self, now: Instant) -> bool:
         """Plan what is marked until nothing is, or for as long as others can wait; True when there is more."""
         self._planning.wake(now)
-        room = _PLACEMENTS_AT_ONCE
+        room = PLACEMENTS_AT_ONCE
         while self._agenda.due:
             if room <= 0:
                 return True
@@ -330,8 +329,7 @@ class ManagerCore:
 
     def _forget_predecessors(self, task_id: TaskId, number: int, now: Instant) -> None:
         slot = self.cluster.slots(task_id)[number]
-        gone = [one.id for one in slot.leaving.values() if one.gone]
-        for allocation_id in gone:
+        for allocation_id in [one.id for one in slot.leaving.values() if one.gone]:
             self.cluster.apply(ForgetAllocation(allocation_id), now.wall_ms)
 
     # -- telling ----------------------------------------------------------------------------------------------
@@ -350,7 +348,3 @@ class ManagerCore:
             dues.append(self._brake.held_until)
         dues.append(self._states.next_due(now))
         return min([due for due in dues if due is not None], default=None)
-
-
-_PLACEMENTS_AT_ONCE = 1_000
-"""About 20 ms of work: the event loop must not be held for longer than 50."""

@@ -39,6 +39,11 @@ class Outbox:
         if order := order_for(self._cluster, allocation):
             self.order(allocation.node_id, order)
 
+    def order_all(self, node_id: NodeId) -> None:
+        """Queue the order of everything that is on the node."""
+        for allocation_id in sorted(self._cluster.on_node(node_id)):
+            self.order_for(allocation_id)
+
     def order_awaiting(self, ended: Allocation) -> None:
         """Order to run what waited for the room of this one and of no other."""
         for allocation_id in self._cluster.awaiting:

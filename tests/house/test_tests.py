@@ -14,6 +14,7 @@ TESTED_THROUGH = {
     "cube/core/scheduler/demand.py": "tests/core/scheduler/test_place.py",
     "cube/core/scheduler/filters/avoided.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/filters/constrained.py": "tests/core/scheduler/test_filters.py",
+    "cube/core/outbox.py": "tests/core/reconcile/test_displacing.py",
     "cube/core/paths.py": "tests/core/test_admission.py",
     "cube/core/whereabouts.py": "tests/core/test_admission.py",
     "cube/core/scheduler/counts.py": "tests/core/scheduler/test_inventory.py",
@@ -45,6 +46,7 @@ TESTED_THROUGH = {
     "cube/manager/api/listing.py": "tests/manager/test_task_api.py",
     "cube/manager/api/logs.py": "tests/manager/test_logs.py",
     "cube/manager/api/nodes.py": "tests/manager/test_node_api.py",
+    "cube/manager/api/rebalance.py": "tests/manager/test_rebalance_api.py",
     "cube/manager/api/status.py": "tests/manager/test_status_api.py",
     "cube/manager/api/tasks.py": "tests/manager/test_task_api.py",
 }
@@ -56,6 +58,7 @@ NOTHING_TO_TEST = {
     "cube/settings.py": "defaults only; seen through the commands that show them",
     "cube/core/changes.py": "structs without behaviour",
     "cube/core/effects.py": "structs without behaviour",
+    "cube/core/moves.py": "structs without behaviour",
     "cube/core/scheduler/columns.py": "types only",
     "cube/core/scheduler/strategy.py": "types only",
     "cube/core/inputs.py": "structs without behaviour",

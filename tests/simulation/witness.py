@@ -23,6 +23,7 @@ from cube.model.orders import Order, Remove, Run
 from cube.model.spec import OnDisconnect, TaskSpec
 from cube.model.task import Goal
 from tests.simulation.containers import Container
+from tests.simulation.priorities import undue
 from tests.simulation.schedule import Schedule
 from tests.simulation.story import Story
 
@@ -112,6 +113,8 @@ class Witness:
             self._check_clones(told, effects)
         if effects.writes:
             self._check_cluster(core)
+            for sentence in undue(effects.writes, core.cluster):
+                raise Broken("I10", sentence)
             if self._schedule.now == self._woke_at:
                 self._check_absence(effects.writes)
             if self.story.wanted:
@@ -251,7 +254,7 @@ class Witness:
                     raise Broken("I10", f"{order.id} was ordered with a spec that is not its own")
                 if (node_id, order.id) in self._removed:
                     raise Broken("I2", f"{order.id} was ordered again after its removal")
-            else:
+            elif isinstance(order, Remove):
                 self._check_removal(node_id, order)
             self.story.tell("manager", "orders {}: {} {}", node_id, type(order).__name__, order.id)
 
@@ -316,7 +319,7 @@ class Witness:
         for order in orders:
             if isinstance(order, Remove):
                 worker.removals.add(order.id)
-            elif order.runs_over:  # it may have to count on from there
+            elif isinstance(order, Run) and order.runs_over:  # it may have to count on from there
                 self._runs[order.id] = max(self._runs[order.id], order.first_restart + 1)
 
     def _hold_lease(self, worker: Worker, sent_at: float) -> None:

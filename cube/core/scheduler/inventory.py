@@ -10,7 +10,7 @@ Invariants (asserted by `core.invariants`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
@@ -254,7 +254,7 @@ class Inventory:
         demand: Resources,
         ports: Collection[HostPort],
         devices: Collection[Share] = (),
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         """Make it look, until the end of the block, as it will once this allocation is gone."""
         self.let_go(node_id, task_id, demand, ports, devices)
         try:

@@ -9,7 +9,7 @@ if any one of them stayed. Room that becomes free anyway is taken before anybody
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import combinations
 from math import comb
@@ -220,7 +220,7 @@ def _cost(victims: Sequence[Tenant]) -> tuple[int, tuple[int, ...], tuple[int, .
 
 
 @contextmanager
-def _gone(inventory: Inventory, allocations: Sequence[Allocation]) -> Iterator[None]:
+def _gone(inventory: Inventory, allocations: Sequence[Allocation]) -> Generator[None]:
     """Make it look, until the end of the block, as it will once these are gone."""
     with ExitStack() as stack:
         for one in allocations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from cube.model.spec import Port
 from tests.builders import GIB, Stock, a_demand, a_node, a_stock, a_task, an_allocation, node_id
 
 
-def tenant(name: str, priority: int = 10, node: str = "w1", **fields: object) -> Tenant:
+def tenant(name: str, priority: int = 10, node: str = "w1", **fields: Any) -> Tenant:
     """One replica of a task of that name on the node; `revision` and `devices` are the allocation's."""
     own = {key: fields.pop(key) for key in ("revision", "devices", "slot") if key in fields}
     return Tenant(an_allocation(a_task(name=name, **fields), a_node(node), **own), priority)
@@ -31,7 +32,7 @@ def ask(
     tenants: Iterable[Tenant],
     leaving: Iterable[Allocation] = (),
     priority: int = 90,
-    **demand: object,
+    **demand: Any,
 ) -> Displacement | None:
     """Ask whom to displace; the tenants and what leaves are put on their nodes first."""
     inventory, yielding, there = _occupied(stocks, tenants, leaving)
