@@ -42,6 +42,7 @@ COMMANDS = {
     "stop": Entry("stop", "Stop tasks and remove their containers."),
     "restart": Entry("restart", "Replace a task's containers one after the other."),
     "scale": Entry("scale", "Change how many of a task run: cube scale web=5."),
+    "rebalance": Entry("rebalance", "Move replicas to where they would be placed today."),
     "wait": Entry("wait", "Wait until a task is running, completed or stopped."),
     "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
     "manager": Entry("manager", "Start a manager."),

@@ -63,6 +63,8 @@ def run(
     user: flags.User = "",
     entrypoint: flags.Entrypoint = "",
     strategy: flags.Strategy = "",
+    priority: flags.Priority = None,
+    preempt: flags.Preempt = False,
     platform: flags.Platform = "",
     stop_signal: flags.StopSignal = "",
     stop_timeout: flags.StopTimeout = "",

@@ -50,6 +50,12 @@ Entrypoint = Annotated[
     str, _option("--entrypoint", metavar="COMMAND", help="Replace the image's entrypoint.")
 ]
 Strategy = Annotated[str, _option("--strategy", metavar="NAME", help="How its nodes are picked.")]
+Priority = Annotated[
+    int | None, _option("--priority", metavar="N", help="1 to 100: who is served first.")
+]
+Preempt = Annotated[
+    bool, _option("--preempt", help="Without room, displace what has a lower priority.")
+]
 Platform = Annotated[
     str, _option("--platform", metavar="OS/ARCH", help="Only nodes of it: linux/arm64.")
 ]
@@ -74,6 +80,7 @@ _SAME = {
     "user": "user",
     "platform": "platform",
     "strategy": "strategy",
+    "priority": "priority",
     "stop_signal": "stop_signal",
 }
 
@@ -85,6 +92,8 @@ def document_of(flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[st
         for flag, key in _SAME.items()
         if (value := flags.get(flag)) or value == 0  # no replicas are a wish, too
     }
+    if flags.get("preempt"):
+        document["preempt"] = True
     if flags.get("env"):
         document["env"] = [_variable(text, environ) for text in flags["env"]]
     if flags.get("entrypoint"):

@@ -12,7 +12,7 @@ from cube.model.allocation import PortBinding
 from cube.model.extras import DEVICE
 from cube.model.node import Availability, Condition
 from cube.model.task import Goal, TaskState
-from cube.wire.views import AllocationView, EventView, NodeView, TaskView
+from cube.wire.views import AllocationView, EventView, MoveView, NodeView, TaskView
 
 
 class Cell(NamedTuple):
@@ -114,6 +114,15 @@ def node_table(nodes: Iterable[NodeView], *, wide: bool = False) -> Table:
             cells = [Cell(node.id), *cells[:-1], *map(Cell, extra), cells[-1]]
         rows.append(tuple(cells))
     return Table(columns, rows)
+
+
+def move_table(moves: Iterable[MoveView]) -> Table:
+    """One row per move, in the order in which they are made."""
+    rows = [
+        tuple(map(Cell, (one.name, one.origin, one.target, f"{one.gain:.3g}", one.reason)))
+        for one in moves
+    ]
+    return Table(("SLOT", "FROM", "TO", "GAIN", "REASON"), rows)
 
 
 def event_table(events: Iterable[EventView]) -> Table:

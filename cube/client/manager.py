@@ -9,15 +9,26 @@ from typing import Any, Self
 import msgspec
 
 from cube.client.stream import Feed, follow_log
-from cube.client.transport import Address, Query, Transport, segment
+from cube.client.transport import Address, Query, Transport, segment, target
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
 from cube.wire.codec import decode_view
-from cube.wire.routes import BACKUPS, END_RECOVERY, EVENTS, HEALTHZ, NODES, READYZ, TASKS, VERSION
+from cube.wire.routes import (
+    BACKUPS,
+    END_RECOVERY,
+    EVENTS,
+    HEALTHZ,
+    NODES,
+    READYZ,
+    REBALANCE,
+    TASKS,
+    VERSION,
+)
 from cube.wire.views import (
     BackupView,
     EventView,
     LogRecord,
+    MoveView,
     NodeView,
     PlanView,
     TaskDetail,
@@ -137,6 +148,18 @@ class ManagerClient:
     def remove_node(self, ref: str) -> None:
         """Forget a node that is lost or empty."""
         self._transport.change("DELETE", _node(ref))
+
+    def rebalance(
+        self, *, dry_run: bool, max_moves: int | None = None, include_single: bool = False
+    ) -> list[MoveView]:
+        """The moves that bring replicas to where they would be placed today; made too, unless `dry_run`."""
+        query: Query = {
+            "dry_run": 1 if dry_run else None,
+            "max_moves": max_moves,
+            "include_single": 1 if include_single else None,
+        }
+        reply = self._transport.change("POST", target(REBALANCE, query))
+        return decode_view(reply.body, list[MoveView])
 
     def backup(self) -> BackupView:
         """Have a copy of the ledger made on the manager's machine."""

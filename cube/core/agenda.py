@@ -7,6 +7,8 @@ cost of a decision is that of the change and not of the cluster.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import heappop, heappush
+from itertools import count
 
 from cube.core.changes import (
     Adopt,
@@ -23,6 +25,7 @@ from cube.core.changes import (
 )
 from cube.core.cluster import Cluster
 from cube.model.allocation import Allocation, Phase
+from cube.model.event import EventKind
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Availability, Node
 
@@ -31,9 +34,13 @@ class Agenda:
     """Marks made by changes, taken by the planning that follows."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self.slots: dict[TaskId, set[int]] = {}
+        self._order: list[tuple[int, int, TaskId]] = []  # a heap; marks that were taken stay behind
+        self._marked = count()
         # In the order of marking, unlike sets: the same inputs lead to the same decisions in every process.
         self.rolling: dict[TaskId, None] = {}  # tasks whose next move may be due
+        self.moving: TaskId | None = None  # of which a replica is being moved
         # Refused by every node, in order of their refusal.
         self.waiting: dict[TaskId, set[int]] = {}
         self.freed: set[NodeId] = set()
@@ -45,17 +52,46 @@ class Agenda:
     @property
     def due(self) -> bool:
         """Whether there is anything to plan."""
-        return bool(self.slots or self.rolling or (self.freed and self.waiting))
+        for_room = self.waiting or self._cluster.awaiting
+        return bool(self.slots or self.rolling or (self.freed and for_room))
 
     def mark(self, task_id: TaskId, numbers: Iterable[int]) -> None:
         """These slots are to be looked at."""
+        if task_id not in self.slots:
+            entry = (-self._priority(task_id), next(self._marked), task_id)
+            heappush(self._order, entry)
         self.slots.setdefault(task_id, set()).update(numbers)
+
+    def take_slots(self, most: int) -> tuple[TaskId, set[int]]:
+        """Take the marked slots of one task, up to so many: the highest priority first, then the longest marked."""
+        while (task_id := self._order[0][2]) not in self.slots:
+            heappop(self._order)
+        numbers = self.slots[task_id]
+        if len(numbers) > most:
+            some = set(sorted(numbers)[:most])
+            numbers -= some
+            return task_id, some
+        del self.slots[task_id]
+        if not self.slots:
+            self._order.clear()
+        return task_id, numbers
+
+    def in_turn(self) -> list[TaskId]:
+        """Return the tasks that wait in the order in which room is offered to them: by priority, then the oldest."""
+        tasks = self._cluster.tasks
+        return sorted(self.waiting, key=lambda one: (-self._priority(one), tasks[one].created_ms))
+
+    def _priority(self, task_id: TaskId) -> int:
+        task = self._cluster.tasks.get(task_id)
+        return task.spec.priority if task else 0
 
     def note(self, change: Change, cluster: Cluster) -> None:
         """Mark what a change that was just applied makes worth looking at."""
         match change:
-            case PutTask(task=task):
+            case PutTask(task=task, kind=kind):
                 self.mark(task.id, cluster.rosters[task.id].slots)
+                if kind is EventKind.TASK_CHANGED and cluster.yielding is not None:
+                    self.freed.update(cluster.nodes)  # it may yield to others from now on
                 self.touched[task.id] = None
                 self._note_moves(task.id, cluster)
             case ForgetTask(task_id=task_id):
@@ -83,6 +119,8 @@ class Agenda:
         for marks in (self.slots, self.waiting):
             marks.pop(task_id, None)
         self.rolling.pop(task_id, None)
+        if task_id == self.moving:
+            self.rolling[task_id] = None  # the next move is due
         self.touched.pop(task_id, None)
 
     def _note_ending(self, allocation: Allocation) -> None:
@@ -99,7 +137,7 @@ class Agenda:
         self._note_moves(allocation.task_id, cluster)
 
     def _note_moves(self, task_id: TaskId, cluster: Cluster) -> None:
-        if cluster.draining or cluster.rosters[task_id].outdated:
+        if cluster.draining or cluster.rosters[task_id].outdated or task_id == self.moving:
             self.rolling[task_id] = None
 
     def _note_room(self, node_id: NodeId, cluster: Cluster) -> None:

@@ -48,10 +48,11 @@ class PutLineage(msgspec.Struct, frozen=True):
 
 
 class Unassign(msgspec.Struct, frozen=True):
-    """Order an allocation's containers away. Never taken back."""
+    """Order an allocation's containers away. Never taken back. `displaced_by`: for which it has to leave."""
 
     allocation_id: AllocationId
     why: str
+    displaced_by: AllocationId | None = None
 
 
 class WriteOff(msgspec.Struct, frozen=True):

@@ -34,10 +34,10 @@ from cube.core.changes import (
 from cube.core.effects import Snapshot, Writes
 from cube.core.lifecycle import noteworthy
 from cube.core.roster import UNPLACED, Roster, Slot, Standing
-from cube.core.scheduler.inventory import HostPort, Inventory
-from cube.model.allocation import Allocation, Wanted
+from cube.core.scheduler.inventory import Inventory
+from cube.core.scheduler.yielding import NO_PRIORITY, Yielding
+from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.event import EventKind
-from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Availability, Node
 from cube.model.resources import Resources
@@ -57,8 +57,11 @@ class Cluster:
         self.rosters: dict[TaskId, Roster] = {}
         self.inventory = Inventory()
         self.draining: set[NodeId] = set()  # the nodes that are to be emptied
+        self.awaiting: dict[AllocationId, None] = {}  # live, placed where others have to go first
+        self.yielding: Yielding | None = None  # kept while any task may displace others
         self._on_node: dict[NodeId, set[AllocationId]] = {}
         self._names: dict[str, TaskId] = {}
+        self._preempting: set[TaskId] = set()
         self._writes = Writes()
         for node in snapshot.nodes:
             self._put_node(node)
@@ -97,6 +100,19 @@ class Cluster:
             held[extra] += millis
         return dict(held)
 
+    def awaited(self, allocation: Allocation) -> list[Allocation]:
+        """Return those whose room it is to have and that still hold it: until there are none it must not start."""
+        if not allocation.awaits or allocation.observed.phase is not Phase.ASSIGNED:
+            return []
+        known = (self.allocations.get(one) for one in allocation.awaits)
+        return [one for one in known if one is not None and one.reserves]
+
+    def priority_of(self, allocation: Allocation) -> int:
+        """Return below which priority it is not displaced; NO_PRIORITY for one that goes anyway."""
+        if allocation.vacating:
+            return NO_PRIORITY
+        return self.tasks[allocation.task_id].spec.priority
+
     def take_writes(self) -> Writes:
         """Return what changed since the last call, as one transaction."""
         writes, self._writes = self._writes, Writes()
@@ -120,9 +136,10 @@ class Cluster:
             case PutLineage(lineage=lineage):
                 self.lineage = self._writes.lineage = lineage
                 self.revision = max(self.revision, lineage.revision)
-            case Unassign(allocation_id=allocation_id, why=why):
+            case Unassign(allocation_id=allocation_id, why=why, displaced_by=displaced_by):
                 before = self.allocations[allocation_id]
-                self._rewrite(replace(before, wanted=Wanted.REMOVE, why_removed=why))
+                after = replace(before, wanted=Wanted.REMOVE, why_removed=why)
+                self._rewrite(replace(after, displaced_by=displaced_by))
             case WriteOff(allocation_id=allocation_id, why=why):
                 self._rewrite(replace(self.allocations[allocation_id], lost=True, why_removed=why))
             case Record(allocation=allocation, before=before):
@@ -160,7 +177,9 @@ class Cluster:
         self._writes.allocations[allocation.id] = allocation
 
     def _put_task(self, task: Task) -> None:
+        before = self.tasks.get(task.id)
         self.tasks[task.id] = task
+        self._note_priority(before, task)
         holder = self.named(task.name)
         if holder is None or holder.goal is Goal.STOP or task.goal is Goal.RUN:
             self._names[task.name] = task.id
@@ -171,6 +190,25 @@ class Cluster:
             roster.slot(number)
         for slot in roster.slots.values():
             roster.recount(slot, task)
+
+    def _note_priority(self, before: Task | None, task: Task) -> None:
+        """Count anew what could yield to whom where that is asked for and this task changes it."""
+        if task.spec.preempt and task.goal is Goal.RUN:
+            self._preempting.add(task.id)
+        else:
+            self._preempting.discard(task.id)
+        another = before is not None and before.spec.priority != task.spec.priority
+        if bool(self._preempting) == (self.yielding is not None) and not another:
+            return
+        self.yielding = Yielding() if self._preempting else None
+        for allocation in self.allocations.values() if self._preempting else ():
+            if allocation.reserves and allocation.node_id in self.nodes:
+                self._note_yielding(allocation, 1)
+
+    def _note_yielding(self, allocation: Allocation, sign: int) -> None:
+        if self.yielding is not None:
+            row, priority = self.inventory.row(allocation.node_id), self.priority_of(allocation)
+            self.yielding.add(row, priority, allocation.demand, sign)
 
     def _drop_task(self, task_id: TaskId) -> None:
         for slot in self.rosters[task_id].slots.values():
@@ -199,6 +237,8 @@ class Cluster:
     def _drop_node(self, node_id: NodeId) -> None:
         self.draining.discard(node_id)
         del self.nodes[node_id]
+        if self.yielding is not None:
+            self.yielding.forget(self.inventory.row(node_id))
         self.inventory.drop(node_id)
 
     def _put_allocation(self, allocation: Allocation) -> None:
@@ -208,11 +248,15 @@ class Cluster:
             before is None
             or before.reserves != allocation.reserves
             or before.gone != allocation.gone
+            or before.wanted is not allocation.wanted
+            or before.lost != allocation.lost
         ):
             if before is not None:
                 self._unlink(before)
             self._link(allocation)
         self.allocations[allocation.id] = allocation
+        if allocation.awaits:
+            self._note_awaiting(allocation)
         roster = self.rosters[allocation.task_id]
         roster.present += _present(allocation) - (before is not None and _present(before))
         slot = roster.slot(allocation.slot)
@@ -224,6 +268,12 @@ class Cluster:
             roster.recount(slot, self.tasks[allocation.task_id])
         else:
             slot.leaving[allocation.id] = allocation
+
+    def _note_awaiting(self, allocation: Allocation) -> None:
+        if allocation.live and allocation.observed.phase is Phase.ASSIGNED:
+            self.awaiting[allocation.id] = None
+        else:
+            self.awaiting.pop(allocation.id, None)
 
     def _link(self, allocation: Allocation) -> None:
         # Also of a node that was forgotten: should it come back, what it held is there with it.
@@ -238,10 +288,12 @@ class Cluster:
         if not on_node and allocation.node_id not in self.nodes:
             del self._on_node[allocation.node_id]
         if allocation.reserves and allocation.node_id in self.nodes:
-            self.inventory.let_go(*held(allocation))
+            self.inventory.let_go(*allocation.holding)
+            self._note_yielding(allocation, -1)
 
     def _hold(self, allocation: Allocation) -> None:
-        self.inventory.hold(*held(allocation))
+        self.inventory.hold(*allocation.holding)
+        self._note_yielding(allocation, 1)
 
     def _drop_allocation(self, allocation_id: AllocationId) -> None:
         allocation = self.allocations.pop(allocation_id)
@@ -249,14 +301,6 @@ class Cluster:
         roster = self.rosters[allocation.task_id]
         roster.present -= _present(allocation)
         roster.slots[allocation.slot].leaving.pop(allocation_id, None)
-
-
-def held(
-    allocation: Allocation,
-) -> tuple[NodeId, TaskId, Resources, tuple[HostPort, ...], tuple[Share, ...]]:
-    """Return what it holds, as the inventory is told of it."""
-    one = allocation
-    return one.node_id, one.task_id, one.demand, one.host_ports, one.devices
 
 
 def _present(allocation: Allocation) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cube.core.moves import Move
 from cube.model.allocation import Allocation
 from cube.model.event import TaskEvent
 from cube.model.ids import AllocationId, NodeId, TaskId
@@ -69,7 +70,13 @@ class Held(msgspec.Struct, frozen=True):
     current: bool
 
 
-Answer = Accepted | Rejected | Welcomed | TurnedAway | Held | None
+class Rebalanced(msgspec.Struct, frozen=True):
+    """The moves that are made now, in this order."""
+
+    moves: tuple[Move, ...]
+
+
+Answer = Accepted | Rejected | Rebalanced | Welcomed | TurnedAway | Held | None
 
 
 class Effects(msgspec.Struct, kw_only=True):

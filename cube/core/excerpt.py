@@ -92,7 +92,7 @@ def _seen(cluster: Cluster, task: Task, slot: Slot, now: Instant) -> SlotSeen:
     return SlotSeen(
         number=slot.number,
         standing=standing_of(slot, task),
-        reason=slot_reason(slot, now.wall_ms),
+        reason=slot_reason(slot, cluster, now.wall_ms),
         latest=latest,
         leaving=latest is not None and latest.leaving,
         avoid={node: why for node, (_, why) in slot.avoided(now.monotonic).items()},

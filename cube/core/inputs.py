@@ -55,6 +55,16 @@ class SetAvailability(msgspec.Struct, frozen=True, tag=True):
     availability: Availability
 
 
+class Rebalance(msgspec.Struct, frozen=True, tag=True):
+    """Move replicas to where they would be placed today, one by one. Moves asked for before and not begun are dropped.
+
+    `include_single`: also those of tasks that have no other replica, which are down meanwhile.
+    """
+
+    max_moves: int
+    include_single: bool = False
+
+
 class RemoveNode(msgspec.Struct, frozen=True, tag=True):
     """Forget a node that is lost or empty."""
 
@@ -120,6 +130,7 @@ Input = (
     | Scale
     | Restart
     | SetAvailability
+    | Rebalance
     | RemoveNode
     | Connect
     | Disconnect

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
+
 from cube.core.cluster import Cluster
 from cube.core.roster import Standing, standing_of
+from cube.model.allocation import Allocation
 from cube.model.extras import DEVICE
-from cube.model.ids import allocation_id
-from cube.model.node import Condition
+from cube.model.ids import allocation_id, split_allocation_id
+from cube.model.node import Condition, Node
 from cube.model.resources import NOTHING
+from cube.model.task import Goal
 
 
 def violations(cluster: Cluster) -> list[str]:
@@ -22,7 +26,9 @@ def violations(cluster: Cluster) -> list[str]:
         one_live_allocation,
         identities_are_unique,
         nothing_over_committed,
+        only_the_lower_yield,
         inventory_adds_up,
+        yielding_adds_up,
         rosters_add_up,
         lost_nodes_hold_nothing_live,
     )
@@ -52,24 +58,46 @@ def identities_are_unique(cluster: Cluster) -> Iterator[str]:
 
 
 def nothing_over_committed(cluster: Cluster) -> Iterator[str]:
-    """Reservations fit the node and a host port is given once, unless the node itself shrank.
+    """What may be there fits the node, and so does what will be there once those that leave have left.
 
-    Not so where history was lost: what runs is adopted although other work has its place on record.
+    A host port is given once. Only what awaits the room of others is promised more than there is for now. Not so where
+    history was lost: what runs is adopted although other work has its place on record.
     """
     if cluster.lineage.gaps:
         return
-    inventory = cluster.inventory
-    for node_id in cluster.nodes:
-        row = inventory.row(node_id)
-        for port, holders in inventory.ports_on(row).items():
-            if holders > 1:
-                yield f"host port {port} of {node_id} is given {holders} times"
-        for (extra, device), millis in inventory.devices_on(row).items():
-            if millis > DEVICE or device >= cluster.nodes[node_id].facts.extras.get(extra, 0):
-                yield f"{extra} {device} of {node_id} is given by {millis} thousandths"
-        free = inventory.free_on(row)
-        if min(free.cpu_millis, free.memory_bytes, free.disk_bytes) < 0:
-            yield f"node {node_id} is over-committed: {free} is free"
+    for node_id, node in cluster.nodes.items():
+        there = [
+            one for one in cluster.allocations.values() if one.node_id == node_id and one.reserves
+        ]
+        yield from _too_much(node, [one for one in there if not cluster.awaited(one)], "now")
+        yield from _too_much(node, [one for one in there if not one.vacating], "soon")
+
+
+def _too_much(node: Node, there: list[Allocation], when: str) -> Iterator[str]:
+    ports = Counter(port for one in there for port in one.host_ports)
+    for port, holders in ports.items():
+        if holders > 1:
+            yield f"host port {port} of {node.id} is given {holders} times, {when}"
+    shares: Counter[tuple[str, int]] = Counter()
+    for share in (share for one in there for share in one.devices):
+        shares[share.extra, share.device] += share.millis
+    for (extra, device), millis in shares.items():
+        if millis > DEVICE or device >= node.facts.extras.get(extra, 0):
+            yield f"{extra} {device} of {node.id} is given by {millis} thousandths, {when}"
+    free = node.facts.capacity - sum((one.demand for one in there), NOTHING)
+    if min(free.cpu_millis, free.memory_bytes, free.disk_bytes) < 0:
+        yield f"node {node.id} is over-committed {when}: {free} is free"
+
+
+def only_the_lower_yield(cluster: Cluster) -> Iterator[str]:
+    """Nobody is displaced by its own task, and what awaits room has the room of such as leave or have left."""
+    for allocation in cluster.allocations.values():
+        by = allocation.displaced_by
+        if by is not None and split_allocation_id(by)[0] == allocation.task_id:
+            yield f"{allocation.id} is displaced by its own task"
+        for awaited in cluster.awaited(allocation):
+            if awaited.live:
+                yield f"{allocation.id} awaits the room of {awaited.id}, which stays"
 
 
 def inventory_adds_up(cluster: Cluster) -> Iterator[str]:
@@ -98,6 +126,29 @@ def inventory_adds_up(cluster: Cluster) -> Iterator[str]:
         gone = {one.id for one in cluster.allocations.values() if one.gone}
         if set(cluster.on_node(node_id)) != left - gone:
             yield f"node {node_id} is said to hold {sorted(cluster.on_node(node_id))}"
+
+
+def yielding_adds_up(cluster: Cluster) -> Iterator[str]:
+    """What could yield is counted as it is held, and only while a task may displace others."""
+    asked = any(one.spec.preempt and one.goal is Goal.RUN for one in cluster.tasks.values())
+    if asked != (cluster.yielding is not None):
+        yield f"what could yield is {'not ' if asked else ''}counted"
+    if cluster.yielding is None:
+        return
+    rows = len(cluster.inventory.ids)
+    for priority in {1, 101, *(task.spec.priority for task in cluster.tasks.values())}:
+        held = [[0] * rows for _ in range(3)]
+        for one in cluster.allocations.values():
+            if (
+                one.reserves
+                and one.node_id in cluster.nodes
+                and cluster.priority_of(one) < priority
+            ):
+                row = cluster.inventory.row(one.node_id)
+                for line, amount in zip(held, msgspec.structs.astuple(one.demand), strict=True):
+                    line[row] += amount
+        if cluster.yielding.below(priority, rows).tolist() != held:
+            yield f"below priority {priority} something else is held than is counted"
 
 
 def rosters_add_up(cluster: Cluster) -> Iterator[str]:

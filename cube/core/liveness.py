@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cube.model.ids import NodeId
-from cube.model.node import Condition
+from cube.model.node import Condition, Node
 from cube.model.timing import Timing
 
 
@@ -46,6 +46,12 @@ class Leases:
         # The pace only grows: a node that was told to beat slowly must not be judged by a quicker one.
         beats = len(self._heard) / self._timing.heartbeat
         self._pace = max(self._pace, beats / self._timing.heartbeats_per_second)
+
+    def renew_all(self, nodes: Iterable[Node], at: float) -> None:
+        """Every node that was not given up counts as heard: nobody was judged meanwhile."""
+        for node in nodes:
+            if node.condition is not Condition.LOST:
+                self.renew(node.id, at)
 
     def drop(self, node_id: NodeId) -> None:
         """The node is given up or forgotten: no verdict is due any more."""

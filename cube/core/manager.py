@@ -25,7 +25,16 @@ from cube.core.changes import (
 )
 from cube.core.clones import Clones
 from cube.core.cluster import Cluster
-from cube.core.effects import Answer, Effects, Held, Rejected, Snapshot, TurnedAway, Welcomed
+from cube.core.effects import (
+    Answer,
+    Effects,
+    Held,
+    Rebalanced,
+    Rejected,
+    Snapshot,
+    TurnedAway,
+    Welcomed,
+)
 from cube.core.inputs import (
     Connect,
     Described,
@@ -33,19 +42,21 @@ from cube.core.inputs import (
     EndRecovery,
     Input,
     Observe,
+    Rebalance,
     RemoveNode,
     Renew,
     Tick,
 )
 from cube.core.liveness import Brake, Leases
-from cube.core.planning import Planning
+from cube.core.moves import Move
+from cube.core.outbox import Outbox
+from cube.core.planning import PLACEMENTS_AT_ONCE, Planning, effort
 from cube.core.recovery import Recovery
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
 from cube.core.states import States
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Condition, Usage
-from cube.model.orders import Order
 from cube.model.timing import Instant, Timing
 
 
@@ -72,11 +83,11 @@ class ManagerCore:
         self._recovery = Recovery(self.cluster, timing, now)
         self._sessions: dict[NodeId, int] = {}  # the epoch of each open session
         self._usage: dict[NodeId, Usage] = {}
-        self._orders: dict[NodeId, list[Order]] = {}
+        self._outbox = Outbox(self.cluster, self._sessions)
         self._states = States(self.cluster, timing)
         for node in self.cluster.nodes.values():
             self._clones.restore(node, now.monotonic)
-        self._renew_all(now)
+        self._leases.renew_all(self.cluster.nodes.values(), now.monotonic)
 
     def connected(self, node_id: NodeId) -> bool:
         """Whether the node has an open session."""
@@ -89,6 +100,10 @@ class ManagerCore:
     def usage(self, node_id: NodeId) -> Usage | None:
         """What the node last said it uses."""
         return self._usage.get(node_id)
+
+    def proposal(self, wish: Rebalance) -> tuple[Move, ...]:
+        """Return the moves that a rebalancing would make. Changes nothing."""
+        return self._planning.propose(wish)
 
     @property
     def recovering(self) -> str | None:
@@ -106,12 +121,11 @@ class ManagerCore:
             self._judge_nodes(now)
             more = self._recovery.listens_until(now) is None and self._plan(now)
         self._tell_states(now)
-        orders, self._orders = self._orders, {}
         self._look_at = self._next_look(now)
         return Effects(
             answer=answer,
             writes=self.cluster.take_writes(),
-            orders=orders,
+            orders=self._outbox.take(),
             look_again_at=self._look_at,
             more=more,
         )
@@ -144,6 +158,8 @@ class ManagerCore:
                 return None
             case _ if self._recovery.going_on:
                 return self._recovery.refusal()
+            case Rebalance():
+                return Rebalanced(self._planning.rebalance(told))
             case RemoveNode():
                 return self._remove_node(told, now)
             case _:
@@ -169,7 +185,7 @@ class ManagerCore:
         begin = not self._recovery.going_on
         if begin:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
-        self._orders[node.id] = nodes.full_orders(self.cluster, hello, asked, begin=begin)
+        self._outbox.begin(node.id, nodes.full_orders(self.cluster, hello, asked, begin=begin))
         return Welcomed(
             node.epoch, self._leases.heartbeat, self._leases.lost_after, self.cluster.revision
         )
@@ -189,14 +205,15 @@ class ManagerCore:
         kept = self._recovery.keep_for_later(said)
         for stray in strays if self._recovery.has_told(said.node_id) else ():
             if stray.id not in kept:
-                self._order(said.node_id, stray)
+                self._outbox.order(said.node_id, stray)
         return Held(current=True)
 
     def _adopt(self, told: Described, now: Instant) -> Held:
         for description in told.allocations:
             adopted = self._recovery.adopt(told, description, now)
             if adopted is None:
-                self._order(told.node_id, nodes.stray(self.cluster, description.id, told.node_id))
+                stray = nodes.stray(self.cluster, description.id, told.node_id)
+                self._outbox.order(told.node_id, stray)
             else:
                 self._do(adopted, now)
         return Held(current=True)
@@ -206,14 +223,10 @@ class ManagerCore:
         for hello in self._recovery.take_hellos():
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         for node_id in self._sessions:
-            for allocation_id in sorted(self.cluster.on_node(node_id)):
-                self._order_for(node_id, allocation_id)
-        self._renew_all(now)  # nobody was judged meanwhile
-
-    def _renew_all(self, now: Instant) -> None:
-        for node in self.cluster.nodes.values():
-            if node.condition is not Condition.LOST:
-                self._leases.renew(node.id, now.monotonic)
+            self._outbox.order_all(node_id)
+        self._leases.renew_all(
+            self.cluster.nodes.values(), now.monotonic
+        )  # nobody was judged meanwhile
 
     def _remove_node(self, wish: RemoveNode, now: Instant) -> Answer:
         answer, changes = wishes.remove_node(self.cluster, wish, self.connected(wish.node_id))
@@ -244,8 +257,7 @@ class ManagerCore:
         losing: list[NodeId] = []
         for node_id in overdue:
             node = self.cluster.nodes[node_id]
-            verdict = self._leases.judge(node_id, now.monotonic)
-            if verdict is Condition.LOST:
+            if self._leases.judge(node_id, now.monotonic) is Condition.LOST:
                 losing.append(node_id)
             if node.condition is Condition.READY:
                 silence = now.monotonic - (self._leases.heard(node_id) or now.monotonic)
@@ -268,12 +280,12 @@ class ManagerCore:
     def _plan(self, now: Instant) -> bool:
         """Plan what is marked until nothing is, or for as long as others can wait; True when there is more."""
         self._planning.wake(now)
-        room = _PLACEMENTS_AT_ONCE
+        room = PLACEMENTS_AT_ONCE
         while self._agenda.due:
             if room <= 0:
                 return True
             changes = self._planning.step(now, room)
-            room -= len(changes)
+            room -= sum(map(effort, changes))
             self._do(changes, now)
         return False
 
@@ -284,15 +296,16 @@ class ManagerCore:
             self._agenda.note(change, self.cluster)
             match change:
                 case Assign(allocation=allocation) | Adopt(allocation=allocation):
-                    self._order_for(allocation.node_id, allocation.id)
+                    self._outbox.order_for(allocation.id)
                     self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case Unassign(allocation_id=allocation_id):
                     self._order_away(allocation_id, now)
                 case WriteOff(allocation_id=allocation_id):
-                    allocation = self.cluster.allocations[allocation_id]
-                    self._order_for(allocation.node_id, allocation_id)
-                case Record(allocation=allocation) if allocation.gone:
-                    self._forget_predecessors(allocation.task_id, allocation.slot, now)
+                    self._outbox.order_for(allocation_id)
+                case Record(allocation=allocation) if allocation.ended:
+                    self._outbox.order_awaiting(allocation)
+                    if allocation.gone:
+                        self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case PutTask(task=task):
                     self._states.begin_again(task.id)
                 case ForgetNode(node_id=node_id):
@@ -305,26 +318,18 @@ class ManagerCore:
     def _order_away(self, allocation_id: AllocationId, now: Instant) -> None:
         allocation = self.cluster.allocations[allocation_id]
         node = self.cluster.nodes.get(allocation.node_id)
-        if node is not None and not (node.condition is Condition.LOST and allocation.ended):
-            self._order_for(allocation.node_id, allocation.id)
+        absent = node is None or (node.condition is Condition.LOST and allocation.ended)
+        if not absent and not self.cluster.awaited(allocation):
+            self._outbox.order_for(allocation.id)
             return
-        # Nobody is there to say that it is gone. Should the node come back, what it holds is ordered away by name.
+        # Nobody is there to say that it is gone, or it was never ordered to run. Should a lost node come back, what
+        # it holds is ordered away by name.
         gone = nodes.as_gone(allocation)
         self._do([Record(gone, allocation.observed)], now)
 
-    def _order_for(self, node_id: NodeId, allocation_id: AllocationId) -> None:
-        order = nodes.order_for(self.cluster, self.cluster.allocations[allocation_id])
-        self._order(node_id, order)
-
-    def _order(self, node_id: NodeId, order: Order | None) -> None:
-        """Queue an order for a connected worker; another gets everything when it connects."""
-        if order and node_id in self._sessions:
-            self._orders.setdefault(node_id, []).append(order)
-
     def _forget_predecessors(self, task_id: TaskId, number: int, now: Instant) -> None:
         slot = self.cluster.slots(task_id)[number]
-        gone = [one.id for one in slot.leaving.values() if one.gone]
-        for allocation_id in gone:
+        for allocation_id in [one.id for one in slot.leaving.values() if one.gone]:
             self.cluster.apply(ForgetAllocation(allocation_id), now.wall_ms)
 
     # -- telling ----------------------------------------------------------------------------------------------
@@ -343,7 +348,3 @@ class ManagerCore:
             dues.append(self._brake.held_until)
         dues += [self._states.next_due(now), self._recovery.listens_until(now)]
         return min([due for due in dues if due is not None], default=None)
-
-
-_PLACEMENTS_AT_ONCE = 1_000
-"""About 20 ms of work: the event loop must not be held for longer than 50."""

@@ -146,13 +146,16 @@ def stray(cluster: Cluster, allocation_id: AllocationId, node_id: NodeId) -> Rem
 
 
 def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
-    """Return the order that an allocation needs now; None for one that ended and is kept for its logs."""
+    """Return the order that an allocation needs now.
+
+    None for one that ended and is kept for its logs, and for one whose room is not free yet.
+    """
     if allocation.gone:
         return None
     if allocation.wanted is Wanted.REMOVE or allocation.lost:
         return Remove(id=allocation.id, reason=allocation.why_removed)
     seen = allocation.observed
-    if seen.phase.ended:
+    if seen.phase.ended or cluster.awaited(allocation):
         return None
     return Run(
         id=allocation.id,

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cube.core import wishes
-from cube.core.cluster import Cluster, held
+from cube.core.cluster import Cluster
 from cube.core.diff import FieldChange, differences
 from cube.core.effects import Accepted, Rejected
 from cube.core.excerpt import Excerpt, SlotSeen, excerpt_of
@@ -181,7 +181,7 @@ class _Rehearsal:
     def _fits_here(self, slot: SlotSeen) -> bool:
         """Whether the successor has room where the former one is. Looked up once per step for all that are alike."""
         assert slot.latest is not None
-        former = held(slot.latest)
+        former = slot.latest.holding
         alike = (former, tuple(slot.avoid))
         if alike in self._tight:
             return False
@@ -226,7 +226,7 @@ class _Rehearsal:
         if latest is None or latest.gone or latest.lost:
             return None
         if latest.reserves and latest.node_id in self._inventory.nodes:
-            self._inventory.let_go(*held(latest))
+            self._inventory.let_go(*latest.holding)
         return latest.node_id
 
     def _note(self, slot: SlotSeen, action: Action, **more: Any) -> None:

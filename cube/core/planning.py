@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from cube.core.agenda import Agenda
-from cube.core.changes import Change
+from cube.core.changes import Assign, Change
 from cube.core.cluster import Cluster
+from cube.core.inputs import Rebalance
+from cube.core.moves import Move
+from cube.core.rebalance import Rebalancing, propose
+from cube.core.reconcile.displacing import plan_better_place, plan_displacement
 from cube.core.reconcile.needs import demand_for
 from cube.core.reconcile.slots import (
     SlotsPlan,
@@ -23,7 +27,7 @@ from cube.core.roster import UNPLACED
 from cube.core.scheduler.place import why_not
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
-from cube.model.ids import TaskId
+from cube.model.ids import NodeId, TaskId
 from cube.model.task import Goal, Task
 from cube.model.timing import Instant, Timing
 
@@ -45,6 +49,7 @@ class Planning:
         self._strategies = strategies
         self._default = strategies[strategy]
         self._runs_out: dict[TaskId, float] = {}
+        self._rebalancing = Rebalancing(cluster, self._strategy_of)
 
     @property
     def look_again_at(self) -> float | None:
@@ -55,20 +60,33 @@ class Planning:
         """Plan one task and return the changes, at most about `room` of them; apply them before the next step."""
         agenda = self._agenda
         if agenda.slots:
-            return self._plan_slots(*self._take_slots(room), now)
+            return self._plan_slots(*agenda.take_slots(room), now)
         if agenda.freed:
             return self._retry(now)
         task_id = next(iter(agenda.rolling))
         del agenda.rolling[task_id]
         return self._move(task_id)
 
-    def _take_slots(self, most: int) -> tuple[TaskId, set[int]]:
-        task_id, numbers = next(iter(self._agenda.slots.items()))
-        if len(numbers) <= most:
-            return task_id, self._agenda.slots.pop(task_id)
-        some = set(sorted(numbers)[:most])
-        numbers -= some
-        return task_id, some
+    def propose(self, wish: Rebalance) -> tuple[Move, ...]:
+        """Return the moves that would bring replicas to where they would be placed today."""
+        single = wish.include_single
+        moves = propose(
+            self._cluster, self._strategy_of, most=wish.max_moves, include_single=single
+        )
+        return tuple(moves)
+
+    def rebalance(self, wish: Rebalance) -> tuple[Move, ...]:
+        """Propose moves and make them from now on, one after the other."""
+        moves = self.propose(wish)
+        self._rebalancing.begin(moves)
+        self._watch_rebalancing()
+        return moves
+
+    def _watch_rebalancing(self) -> None:
+        """Have the next move looked at when something happens to the task that moves."""
+        self._agenda.moving = self._rebalancing.task_id
+        if self._agenda.moving is not None:
+            self._agenda.rolling[self._agenda.moving] = None
 
     def wake(self, now: Instant) -> None:
         """Mark the tasks whose avoided nodes may be tried again by now."""
@@ -87,6 +105,12 @@ class Planning:
         )
         if plan.later:
             self._agenda.mark(task_id, plan.later)
+        if task.spec.preempt and plan.unplaced:
+            # What found a place is recorded first: whom to displace is asked of what is left then.
+            changes = plan.changes or self._displace(task, plan, now)
+            if changes:
+                self._agenda.mark(task_id, numbers)
+                return changes
         changes = plan.changes + self._wait(task, plan)
         slots = self._cluster.rosters[task_id].slots
         for number in sorted(numbers):
@@ -99,9 +123,11 @@ class Planning:
         """Offer freed nodes to every waiting task in turn; tasks that take nothing cost one look per freed node."""
         freed = frozenset(self._agenda.freed)
         self._agenda.freed = set()
-        changes: list[Change] = []
-        for task_id, numbers in list(self._agenda.waiting.items()):
-            task = self._cluster.tasks[task_id]
+        if changes := self._better_places(freed):
+            self._agenda.freed = set(freed)
+            return changes
+        for task_id in self._agenda.in_turn():
+            task, numbers = self._cluster.tasks[task_id], self._agenda.waiting[task_id]
             plan = plan_slots(
                 self._cluster,
                 task,
@@ -111,15 +137,37 @@ class Planning:
                 now=now,
                 only=freed,
             )
-            if plan.changes:
+            placed = plan.changes or self._displace(task, plan, now, freed)
+            if placed:
                 # What is placed changes the nodes for those behind: look at them again after it is applied.
                 self._agenda.freed = set(freed)
-                numbers.intersection_update([*plan.unplaced, *plan.later])
-                if not numbers:
-                    del self._agenda.waiting[task_id]
-                return plan.changes
+                self._stop_waiting(
+                    task_id, {one.allocation.slot for one in placed if isinstance(one, Assign)}
+                )
+                return placed
             changes += self._reword(task, numbers)
         return changes
+
+    def _better_places(self, freed: frozenset[NodeId]) -> list[Change]:
+        """Let those go that await room while there is some elsewhere; they are placed there next."""
+        changes: list[Change] = []
+        for allocation_id in self._cluster.awaiting:
+            allocation = self._cluster.allocations[allocation_id]
+            task = self._cluster.tasks[allocation.task_id]
+            slot = self._cluster.rosters[task.id].slots[allocation.slot]
+            changes = plan_better_place(self._cluster, task, slot, self._strategy_of(task), freed)
+            if changes:
+                break  # the next may want the same room
+        return changes
+
+    def _displace(
+        self, task: Task, plan: SlotsPlan, now: Instant, only: frozenset[NodeId] | None = None
+    ) -> list[Change]:
+        if not task.spec.preempt or not plan.unplaced:
+            return []
+        slots = self._cluster.rosters[task.id].slots
+        refused_ones = [slots[number] for number in plan.unplaced]
+        return plan_displacement(self._cluster, task, refused_ones, now, only)
 
     def _reword(self, task: Task, numbers: set[int]) -> list[Change]:
         """Say anew why a task waits, where that costs little, so that the reason on the screen is true."""
@@ -136,14 +184,24 @@ class Planning:
 
     def _move(self, task_id: TaskId) -> list[Change]:
         task = self._cluster.tasks.get(task_id)
-        if task is None or task.goal is Goal.STOP:
-            return []
-        return plan_moves(
-            self._cluster,
-            task,
-            strategy=self._strategy_of(task),
-            draining=self._cluster.draining,
-        )
+        changes: list[Change] = []
+        if task is not None and task.goal is Goal.RUN:
+            changes = plan_moves(
+                self._cluster,
+                task,
+                strategy=self._strategy_of(task),
+                draining=self._cluster.draining,
+            )
+        if not changes and task_id == self._agenda.moving:
+            changes = self._rebalance_on()
+        return changes
+
+    def _rebalance_on(self) -> list[Change]:
+        """Make the next move when the one before is settled."""
+        changes = self._rebalancing.step()
+        if self._rebalancing.task_id != self._agenda.moving or changes:
+            self._watch_rebalancing()
+        return changes
 
     def _wait(self, task: Task, plan: SlotsPlan) -> list[Change]:
         if plan.look_again_at is not None:
@@ -172,5 +230,12 @@ class Planning:
         return self._strategies.get(task.spec.strategy, self._default)
 
 
+def effort(change: Change) -> int:
+    """How many placements the change took the time of: whom to displace is a longer question."""
+    return 100 if isinstance(change, Assign) and change.allocation.awaits else 1
+
+
+PLACEMENTS_AT_ONCE = 1_000
+"""About 20 ms of work: the event loop must not be held for longer than 50."""
 _REWORD_NODES = 100
 """Beyond, the reason of a waiting task is worded anew only when it is looked at again."""

@@ -38,6 +38,7 @@ SPEC = (
     Range("pids_limit", 1, 4_194_304, "write 1 to 4194304 processes, or -1 for no limit", -1),
     Range("stop_grace_ms", 0, _HOUR_MS, "write 0 ms to one hour (3600000 ms)"),
     Range("max_per_node", 0, 10_000, "write 1 to 10000 replicas, or 0 for no limit"),
+    Range("priority", 1, 100, "write 1 to 100; 50 is the default, more is served first"),
 )
 MAX_RESTARTS = Range("max_restarts", 0, 1_000_000, "write 0 to 1000000, or leave it out for no end")
 

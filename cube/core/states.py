@@ -43,7 +43,7 @@ class States:
                 self._settled[task_id] = now.wall_ms
             if state is not self._told.get(task_id):
                 self._told[task_id] = state
-                reason = reason_of(task, roster, now.wall_ms)
+                reason = reason_of(task, self._cluster, now.wall_ms)
                 words = f"{state}: {reason}" if reason else state.value
                 news.append(Announce(EventKind.TASK_STATE, words, task_id, code=state.value))
         return news

@@ -22,6 +22,7 @@ from cube.core.changes import (
 from cube.core.words import plural, seconds
 from cube.model.allocation import Allocation, Health, Observed, Phase
 from cube.model.event import EventKind, TaskEvent
+from cube.model.ids import slot_name
 from cube.model.task import Task
 
 if TYPE_CHECKING:  # the story is told of a cluster and by it
@@ -39,7 +40,8 @@ def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
         case PutTask(task=task, kind=kind, message=message):
             return _of_task(task, kind, message)
         case Assign(allocation=allocation, why=why):
-            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster, why)
+            words = awaited_words(allocation, cluster) or why
+            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster, words)
         case Adopt(allocation=allocation):
             words = f"found at revision {allocation.revision}, which the ledger had lost"
             return _of(allocation, EventKind.ALLOCATION_ADOPTED, cluster, words)
@@ -155,6 +157,20 @@ def _phase_words(seen: Observed) -> str:
             )
         case _:
             return how_it_ended(seen)
+
+
+def awaited_words(allocation: Allocation, cluster: Cluster) -> str:
+    """Return for whose room it waits: `waits for the room of db.1, web.2 and 3 more`; empty when it waits for none."""
+    awaited = cluster.awaited(allocation)
+    if not awaited:
+        return ""
+    names = [slot_name(cluster.tasks[one.task_id].name, one.slot) for one in awaited]
+    if len(names) > _NAMED_AT_MOST:
+        names[_NAMED_AT_MOST:] = [f"{len(names) - _NAMED_AT_MOST} more"]
+    return f"waits for the room of {' and '.join(', '.join(names).rsplit(', ', 1))}"
+
+
+_NAMED_AT_MOST = 3
 
 
 def health_words(seen: Observed) -> str:

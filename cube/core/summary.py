@@ -6,7 +6,7 @@ import msgspec
 
 from cube.core.cluster import Cluster
 from cube.core.roster import UNPLACED, Roster, Slot, Standing, settled
-from cube.core.story import health_words, how_it_ended
+from cube.core.story import awaited_words, health_words, how_it_ended
 from cube.core.words import plural, seconds
 from cube.model.allocation import Allocation, Health, Phase, Wanted
 from cube.model.ids import slot_name
@@ -28,7 +28,7 @@ def summarise(task: Task, cluster: Cluster, now_ms: int) -> Summary:
     restarts = sum([slot.latest.observed.restart for slot in roster.slots.values() if slot.latest])
     return Summary(
         state_of(task, roster),
-        reason_of(task, roster, now_ms),
+        reason_of(task, cluster, now_ms),
         roster.count(Standing.READY),
         restarts,
     )
@@ -49,7 +49,7 @@ def state_of(task: Task, roster: Roster) -> TaskState:
     return TaskState.COMPLETED
 
 
-def describe(allocation: Allocation, now_ms: int) -> str:
+def describe(allocation: Allocation, cluster: Cluster, now_ms: int) -> str:
     """Return the one line for an allocation: what it does, or why it does not."""
     seen = allocation.observed
     if allocation.gone:
@@ -60,7 +60,7 @@ def describe(allocation: Allocation, now_ms: int) -> str:
         return _with_trouble(f"stopping: {allocation.why_removed}", allocation)
     match seen.phase:
         case Phase.ASSIGNED:
-            return "waiting for its worker"
+            return awaited_words(allocation, cluster) or "waiting for its worker"
         case Phase.PULLING | Phase.CREATING | Phase.STARTING:
             return seen.message or seen.phase.name.lower()
         case Phase.RUNNING:
@@ -83,8 +83,9 @@ def _with_trouble(words: str, allocation: Allocation) -> str:
     return f"{words}; {trouble}" if trouble and trouble not in words else words
 
 
-def reason_of(task: Task, roster: Roster, now_ms: int) -> str:
+def reason_of(task: Task, cluster: Cluster, now_ms: int) -> str:
     """Return the one line for a task: what is the matter with the slot that most needs attention."""
+    roster = cluster.rosters[task.id]
     if task.goal is Goal.STOP:
         left = roster.present
         return (
@@ -99,7 +100,7 @@ def reason_of(task: Task, roster: Roster, now_ms: int) -> str:
     )
     if worst is None:
         return "scaled to 0"
-    words = slot_reason(worst, now_ms)
+    words = slot_reason(worst, cluster, now_ms)
     if not words or task.spec.replicas == 1:
         return words
     return f"{slot_name(task.name, worst.number)}: {words}"
@@ -114,12 +115,19 @@ def _hindrance(task: Task, roster: Roster) -> str:
     return ""
 
 
-def slot_reason(slot: Slot, now_ms: int) -> str:
+def slot_reason(slot: Slot, cluster: Cluster, now_ms: int) -> str:
     """Return the one line for a slot: why it waits, or what its allocation does. Empty where all is well."""
     if slot.standing is Standing.VACANT:
         if slot.waiting:
-            return slot.waiting
+            return waiting_words(slot)
         if slot.latest and slot.latest.leaving:
-            return describe(slot.latest, now_ms)
+            return describe(slot.latest, cluster, now_ms)
         return UNPLACED
-    return describe(slot.latest, now_ms) if slot.latest else ""
+    return describe(slot.latest, cluster, now_ms) if slot.latest else ""
+
+
+def waiting_words(slot: Slot) -> str:
+    """Return why the slot has no place, and first for whom it had to leave the one it had; empty: it does not wait."""
+    if slot.waiting and slot.latest and slot.latest.displaced_by:
+        return f"{slot.latest.why_removed}; {slot.waiting}"
+    return slot.waiting

@@ -13,7 +13,6 @@ from enum import StrEnum
 
 import msgspec
 
-from cube.core.cluster import held
 from cube.core.excerpt import Excerpt, SlotSeen
 from cube.core.roster import Standing
 from cube.core.scheduler.explain import Explanation, explain
@@ -142,7 +141,7 @@ def _alike(slots: list[SlotSeen]) -> dict[_Alike, list[SlotSeen]]:
 def _key(slot: SlotSeen) -> _Alike:
     own: tuple[object, ...] = ()
     if slot.latest and slot.latest.live:
-        own = held(slot.latest)
+        own = slot.latest.holding
     return (tuple(slot.avoid.items()), (slot.home,), own)
 
 
@@ -161,7 +160,7 @@ def _as_if_free(excerpt: Excerpt, slot: SlotSeen) -> AbstractContextManager[None
     latest = slot.latest
     if latest is None or not latest.live or latest.node_id not in excerpt.inventory.nodes:
         return nullcontext()
-    return without(excerpt.inventory, *held(latest))
+    return without(excerpt.inventory, *latest.holding)
 
 
 def _why_slot(

@@ -21,6 +21,7 @@ from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
+from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
@@ -146,6 +147,7 @@ class Manager:
             placement,
             TaskListing(decider, ledger),
             NodeApi(decider, changes),
+            RebalanceApi(decider, changes),
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
             StatusApi(decider, sessions, feed, streams),

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from cube.core.cluster import Cluster
 from cube.core.effects import Effects, Snapshot, Writes
-from cube.core.inputs import Input
+from cube.core.inputs import Input, Rebalance
+from cube.core.moves import Move
 from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Usage
@@ -25,6 +26,9 @@ class Core(Protocol):
     @property
     def recovering(self) -> str | None:
         """What a recovery of the ledger waits for; None when none is going on."""
+
+    def proposal(self, wish: Rebalance, /) -> tuple[Move, ...]:
+        """Return the moves that a rebalancing would make."""
 
     def handle(self, told: Input, now: Instant, /) -> Effects:
         """Take the input in and return its whole consequence."""

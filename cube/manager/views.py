@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from cube.core.cluster import Cluster
-from cube.core.summary import describe, summarise
+from cube.core.moves import Move
+from cube.core.summary import describe, summarise, waiting_words
 from cube.manager.doors import Core
 from cube.model.allocation import Allocation
 from cube.model.event import TaskEvent
@@ -19,6 +20,7 @@ from cube.wire.views import (
     AllocationView,
     EventView,
     ExitView,
+    MoveView,
     NodeView,
     SlotView,
     TaskDetail,
@@ -36,10 +38,8 @@ def task_view(task: Task, cluster: Cluster, now_ms: int) -> TaskView:
         if slot.latest is not None:
             shown.append(slot.latest)
         allocations += [allocation_view(one, task, cluster, now_ms) for one in shown]
-        if slot.waiting:
-            waiting.append(
-                SlotView(name=slot_name(task.name, number), slot=number, reason=slot.waiting)
-            )
+        if words := waiting_words(slot):
+            waiting.append(SlotView(name=slot_name(task.name, number), slot=number, reason=words))
     return TaskView(
         id=task.id,
         name=task.name,
@@ -81,7 +81,7 @@ def allocation_view(
         node=node.name if node else allocation.node_id,
         phase="lost" if allocation.lost and not allocation.gone else seen.phase.name.lower(),
         wanted=allocation.wanted.value,
-        reason=describe(allocation, now_ms),
+        reason=describe(allocation, cluster, now_ms),
         health=seen.health,
         ready=allocation.ready,
         restarts=seen.restart,
@@ -123,6 +123,20 @@ def node_view(node: Node, core: Core, now: Instant) -> NodeView:
         allocations=len(core.cluster.on_node(node.id)),
         heard_ms_ago=None if heard is None else round((now.monotonic - heard) * 1000),
         joined_at=moment(node.joined_ms),
+    )
+
+
+def move_view(move: Move, cluster: Cluster) -> MoveView:
+    """Return the move by the names of what it moves and where."""
+    return MoveView(
+        name=slot_name(cluster.tasks[move.task_id].name, move.slot),
+        task_id=move.task_id,
+        slot=move.slot,
+        origin=cluster.nodes[move.origin].name,
+        target=cluster.nodes[move.target].name,
+        code=move.code,
+        gain=move.gain,
+        reason=move.reason,
     )
 
 

@@ -205,6 +205,8 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     revision: int = 0  # of the event that assigned it; its containers carry it as a label
     wanted: Wanted = Wanted.RUN
     why_removed: str = ""
+    displaced_by: AllocationId | None = None  # for which it had to leave
+    awaits: tuple[AllocationId, ...] = ()  # it has the room of these, and starts once they are gone
     lost: bool = False  # the manager gave up on the node; whatever it reports later changes nothing
     observed: Observed = ASSIGNED
 
@@ -237,6 +239,18 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         if self.lost:
             return not self.gone
         return not self.observed.phase.ended
+
+    @property
+    def holding(
+        self,
+    ) -> tuple[NodeId, TaskId, Resources, tuple[tuple[int, Protocol], ...], tuple[Share, ...]]:
+        """What it reserves, and where: as an inventory is told of it."""
+        return self.node_id, self.task_id, self.demand, self.host_ports, self.devices
+
+    @property
+    def vacating(self) -> bool:
+        """Whether it holds room that will be free without another order."""
+        return self.reserves and not self.live
 
     @property
     def ready(self) -> bool:

@@ -12,6 +12,8 @@ import msgspec
 
 from cube.model.resources import Resources
 
+DEFAULT_PRIORITY = 50
+
 
 class Protocol(StrEnum):
     """The transport of a published port."""
@@ -168,6 +170,8 @@ class TaskSpec(
     prefer: tuple[Preference, ...] = ()
     max_per_node: int = 0  # 0: no limit
     strategy: str = ""  # empty: the cluster's
+    priority: int = DEFAULT_PRIORITY  # 1 to 100: who is offered room first
+    preempt: bool = False  # what finds no room may displace what has a lower priority
 
     @property
     def demand(self) -> Resources:
@@ -197,4 +201,6 @@ class TaskSpec(
             prefer=(),
             max_per_node=0,
             strategy="",
+            priority=DEFAULT_PRIORITY,
+            preempt=False,
         )

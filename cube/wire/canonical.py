@@ -110,6 +110,8 @@ FIELDS = {
     "prefer": Field("prefer", each(preference)),
     "max_per_node": Field("max_per_node", integer),
     "strategy": Field("strategy", text),
+    "priority": Field("priority", integer),
+    "preempt": Field("preempt", boolean),
 }
 
 _IN_HEALTH = "it belongs under `health`"
@@ -147,6 +149,10 @@ HINTS = {
     "startperiod": "did you mean `grace`, under `health`?",
     "nodeselector": "did you mean `constraints`?",
     "placement": "did you mean `constraints`?",
+    "priorityclass": "did you mean `priority`? It is a number, 1 to 100",
+    "priorityclassname": "did you mean `priority`? It is a number, 1 to 100",
+    "preemption": "did you mean `preempt`? It is true or false",
+    "preemptionpolicy": "did you mean `preempt`? It is true or false",
 }
 """What to do about keys that people bring from elsewhere, by the folded key."""
 

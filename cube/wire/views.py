@@ -258,6 +258,19 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warning: str = ""
 
 
+class MoveView(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica that would be placed elsewhere today. `code` names what gets better, `gain` by how much."""
+
+    name: str  # "web.2"
+    task_id: str
+    slot: int
+    origin: str  # the nodes' names
+    target: str
+    code: str
+    gain: float
+    reason: str
+
+
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers."""
 

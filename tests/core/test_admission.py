@@ -59,6 +59,8 @@ def test_a_task_with_everything_is_admitted() -> None:
         constraints=("zone==eu-1", "node.name != w3"),
         max_per_node=1,
         strategy="binpack",
+        priority=100,
+        preempt=True,
     )
 
 
@@ -151,6 +153,7 @@ def test_any_other_image_reference_is_refused_with_an_example(image: str) -> Non
         ("pids_limit", [-1, 1, 4_194_304], [-2, 0, 4_194_305], "processes"),
         ("stop_grace_ms", [0, 3_600_000], [-1, 3_600_001], "ms"),
         ("max_per_node", [0, 10_000], [-1, 10_001], "replicas"),
+        ("priority", [1, 100], [-1, 0, 101], "50 is the default"),
         ("max_restarts", [None, 0, 1_000_000], [-1, 1_000_001], "no end"),
     ],
 )

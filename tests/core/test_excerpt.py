@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cube.core.cluster import held
 from cube.core.excerpt import Excerpt, excerpt_of
 from cube.core.invariants import violations
 from cube.core.roster import Standing
@@ -57,7 +56,7 @@ def test_what_is_written_to_it_leaves_the_cluster_as_it_was() -> None:
     task = world.submit("web", memory_bytes=GIB, extras_millis={"gpu": 1000})
     copy = taken(world, task).inventory
     [allocation] = world.core.cluster.allocations.values()
-    copy.let_go(*held(allocation))
+    copy.let_go(*allocation.holding)
     copy.chosen(node_id("w1"), 99)
     copy.drop(node_id("w1"))
 

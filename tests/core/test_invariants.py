@@ -13,7 +13,7 @@ from cube.core.invariants import violations
 from cube.model.allocation import Phase, Wanted
 from cube.model.extras import Share
 from cube.model.node import Condition
-from cube.model.resources import NOTHING
+from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol
 from tests.builders import GIB, a_node, a_task, an_allocation
 
@@ -76,9 +76,46 @@ def counted_by_task_wrongly(cluster: Cluster) -> None:
 
 def device_given_twice(cluster: Cluster) -> None:
     (node, _) = cluster.nodes.values()
-    cluster.inventory.put(replace(node, facts=replace(node.facts, extras={"gpu": 1})))
+    cluster._put_node(replace(node, facts=replace(node.facts, extras={"gpu": 1})))
     (task,) = cluster.tasks.values()
-    cluster.inventory.hold(node.id, task.id, NOTHING, (), [Share("gpu", 0, 1000)] * 2)
+    shares = (Share("gpu", 0, 1000),) * 2
+    cluster._put_allocation(an_allocation(task, node, slot=2, devices=shares))
+
+
+def yields_to_its_own(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    cluster._put_allocation(replace(first, wanted=Wanted.REMOVE, displaced_by=first.id))
+
+
+def awaits_what_stays(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    task = cluster.tasks[first.task_id]
+    waiting = an_allocation(task, a_node("w1"), slot=2, awaits=(first.id,), phase=Phase.ASSIGNED)
+    cluster._put_allocation(waiting)
+
+
+def promised_beyond_what_leaves(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    task = cluster.tasks[first.task_id]
+    cluster._put_allocation(replace(first, wanted=Wanted.REMOVE, slot=2))
+    more = replace(task.spec.demand, memory_bytes=9 * GIB)
+    cluster._put_allocation(
+        an_allocation(
+            task, a_node("w1"), slot=3, awaits=(first.id,), phase=Phase.ASSIGNED, demand=more
+        )
+    )
+
+
+def yielding_counted_wrongly(cluster: Cluster) -> None:
+    (task,) = cluster.tasks.values()
+    cluster._put_task(replace(task, spec=replace(task.spec, preempt=True)))
+    assert cluster.yielding is not None
+    cluster.yielding.add(0, 50, Resources(1), 1)
+
+
+def yielding_not_counted(cluster: Cluster) -> None:
+    (task,) = cluster.tasks.values()
+    cluster.tasks[task.id] = replace(task, spec=replace(task.spec, preempt=True))
 
 
 def ports_counted_wrongly(cluster: Cluster) -> None:
@@ -113,6 +150,11 @@ BROKEN: list[tuple[Callable[[Cluster], None], str]] = [
     (counted_wrongly, "counts"),
     (counted_by_task_wrongly, "by task"),
     (device_given_twice, "gpu 0 of"),
+    (yields_to_its_own, "displaced by its own task"),
+    (awaits_what_stays, "which stays"),
+    (promised_beyond_what_leaves, "over-committed soon"),
+    (yielding_counted_wrongly, "something else is held"),
+    (yielding_not_counted, "is not counted"),
     (held_by_the_wrong_node, "is said to hold"),
     (standing_wrongly, "counts"),
     (present_wrongly, "allocations left"),

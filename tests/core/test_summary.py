@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cube.core.cluster import Cluster
+from cube.core.effects import Snapshot
 from cube.core.inputs import Stop
 from cube.core.summary import describe, state_of
 from cube.model.allocation import Allocation, Exit, Failure, FailureKind, Health, Phase, Wanted
@@ -69,7 +71,7 @@ LINES = [
 
 @pytest.mark.parametrize(("allocation", "line"), LINES, ids=[line or "well" for _, line in LINES])
 def test_an_allocation_is_described_in_one_line(allocation: Allocation, line: str) -> None:
-    assert describe(allocation, now_ms=1_000) == line
+    assert describe(allocation, Cluster(Snapshot(cluster_id="c1")), now_ms=1_000) == line
 
 
 def test_the_state_is_that_of_the_slot_that_most_needs_attention() -> None:

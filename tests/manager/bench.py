@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from cube.aio.clock import HandClock
 from cube.core.cluster import Cluster
 from cube.core.effects import Answer, Effects, Snapshot, Writes
-from cube.core.inputs import Input, Stop, Tick
+from cube.core.inputs import Input, Rebalance, Stop, Tick
+from cube.core.moves import Move
 from cube.errors import LedgerFull
 from cube.manager.decider import Decider
 from cube.model.event import EventKind, TaskEvent
@@ -29,7 +30,6 @@ class ScriptedCore:
         self.cluster = Cluster(snapshot)
         self.script = script
         self.told: list[Input] = []
-        self.recovering: str | None = None
 
     def handle(self, told: Input, now: Instant, /) -> Effects:
         self.told.append(told)
@@ -37,8 +37,15 @@ class ScriptedCore:
             return Effects(writes=Writes())
         return self.script.pop(0)
 
+    @property
+    def recovering(self) -> str | None:
+        return None
+
     def connected(self, node_id: NodeId, /) -> bool:
         return False
+
+    def proposal(self, wish: Rebalance, /) -> tuple[Move, ...]:
+        return ()
 
     def heard(self, node_id: NodeId, /) -> float | None:
         return None

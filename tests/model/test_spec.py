@@ -33,6 +33,8 @@ WHERE_AND_HOW_MANY: dict[str, Any] = {
     "prefer": (Preference("disk==ssd"),),
     "max_per_node": 2,
     "strategy": "binpack",
+    "priority": 90,
+    "preempt": True,
 }
 OF_THE_CONTAINER: dict[str, Any] = {
     "name": "other",

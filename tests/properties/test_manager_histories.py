@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from cube.core.cluster import Cluster
 from cube.core.inputs import Apply, RemoveNode, Restart, Scale, SetAvailability, Tick
 from cube.model.allocation import Exit, Failure, FailureKind, Health, Phase
-from cube.model.ids import AllocationId
+from cube.model.event import EventKind
+from cube.model.ids import AllocationId, split_allocation_id
 from cube.model.node import Availability
 from cube.model.resources import Resources
 from cube.model.spec import Port, TaskSpec
@@ -23,7 +24,7 @@ NODES = ("w1", "w2", "w3", "w4")
 SMALL = Resources(cpu_millis=2_000, memory_bytes=GIB, disk_bytes=GIB)
 
 specs = st.builds(
-    lambda name, replicas, cpu, memory, port, most, image: a_spec(
+    lambda name, replicas, cpu, memory, port, most, image, rank: a_spec(
         name=name,
         replicas=replicas,
         cpu_millis=cpu,
@@ -31,6 +32,8 @@ specs = st.builds(
         ports=(Port(80, port),) if port else (),
         max_per_node=most,
         image=image,
+        priority=rank[0],
+        preempt=rank[1],
     ),
     name=st.sampled_from(NAMES),
     replicas=st.integers(0, 4),
@@ -39,6 +42,7 @@ specs = st.builds(
     port=st.sampled_from((0, 0, 8080)),
     most=st.sampled_from((0, 0, 1)),
     image=st.sampled_from(("busybox:1", "busybox:2")),
+    rank=st.sampled_from(((50, False), (20, False), (50, True), (90, True))),
 )
 
 failures = st.sampled_from(
@@ -140,8 +144,10 @@ def test_any_history_settles_and_is_recovered_from_the_ledger(history: list[tupl
     highest: dict[tuple[str, int], int] = {}
     stamps: dict[AllocationId, tuple[int, int]] = {}
     for action in history:
+        known = len(world.events)
         act(world, action)
         _only_forward(world, highest, stamps)
+        _only_lower_yield(world, known)
 
     assert not world.core.handle(Tick(), world.now).writes, (
         "a plan that was carried out asks for more"
@@ -155,6 +161,21 @@ def test_any_history_settles_and_is_recovered_from_the_ledger(history: list[tupl
         key: as_recorded(one) for key, one in now.allocations.items()
     }
     assert recovered.revision == now.revision
+
+
+def _only_lower_yield(world: World, known: int) -> None:
+    """Of what was displaced just now, each was of a lower priority than the one it left for."""
+    cluster = world.core.cluster
+    displaced = {
+        (event.task_id, event.slot, event.generation)
+        for event in world.events[known:]
+        if event.kind is EventKind.ALLOCATION_STOPPING and event.message.startswith("displaced by")
+    }
+    for one in cluster.allocations.values():
+        if one.displaced_by and (one.task_id, one.slot, one.generation) in displaced:
+            by = split_allocation_id(one.displaced_by)[0]
+            mine, theirs = cluster.tasks[one.task_id].spec, cluster.tasks[by].spec
+            assert theirs.preempt and theirs.priority > mine.priority
 
 
 def _only_forward(

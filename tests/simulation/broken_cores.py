@@ -18,7 +18,7 @@ from cube.core.effects import Held, Writes
 from cube.core.inputs import Observe, Renew
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
-from cube.core.reconcile import slots
+from cube.core.reconcile import displacing, slots
 from cube.core.recovery import Recovery
 from cube.core.roster import Roster
 from cube.core.scheduler.inventory import Inventory
@@ -139,14 +139,27 @@ class ForgetsStops(Cluster):
             self._writes.tasks.pop(change.task.id)
 
 
-def same_generation(slot: Any, task: Any, demand: Any, node_id: Any, **more: Any) -> Allocation:
+def same_generation(slot: Any, *more: Any, **named: Any) -> Allocation:
     """The next stay of a slot has the number of the one before."""
-    made = _next(slot, task, demand, node_id, **more)
+    made = _next_stay(slot, *more, **named)
     generation = max(1, slot.generation)
-    return replace(made, generation=generation, id=allocation_id(task.id, slot.number, generation))
+    return replace(
+        made, generation=generation, id=allocation_id(made.task_id, slot.number, generation)
+    )
 
 
-_next = slots._next
+_next_stay = slots.next_stay
+
+
+def displace_equals(
+    cluster: Cluster, task: Task, slot: Any, now: Instant, only: Any
+) -> list[Change]:
+    """Whoever has the same priority has to go, too."""
+    raised = replace(task, spec=replace(task.spec, priority=task.spec.priority + 1))
+    return _for_slot(cluster, raised, slot, now, only)
+
+
+_for_slot = displacing._for_slot
 
 
 def believe(allocation: Allocation, observed: Observed) -> Allocation:
@@ -321,8 +334,10 @@ VARIANTS = {
     "holds its own absence against others": Variant(Parts(manager_core=BlamesOthersForItsAbsence)),
     "does not record stops": _patched(manager, "Cluster", ForgetsStops),
     "takes what it lost for strange": _patched(manager, "Recovery", ForgetsThatItForgot),
-    "uses a generation twice": _patched(slots, "_next", same_generation),
+    "uses a generation twice": _patched(slots, "next_stay", same_generation),
     "places the successor before the former is gone": _patched(slots, "_leaving", lambda _: False),
+    "displaces equals": _patched(displacing, "_for_slot", displace_equals),
+    "starts in room that is not free yet": _patched(Cluster, "awaited", lambda *_: []),
     "believes any observation": _patched(nodes, "observe", believe),
     "never frees a host port": _patched(Inventory, "let_go", keep_ports),
     "revives what was stopped": _patched(wishes, "scale", revive),

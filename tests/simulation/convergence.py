@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from cube.core.cluster import Cluster, held
+from cube.core.cluster import Cluster
 from cube.core.manager import ManagerCore
 from cube.core.roster import Slot, Standing
 from cube.core.scheduler.place import demand_of, place
@@ -80,7 +80,7 @@ def _is_held_up(task: Task, core: ManagerCore) -> bool:
         latest = roster.slots[number].latest
         assert latest is not None
         inventory, here = core.cluster.inventory, (latest.node_id,)
-        with without(inventory, *held(latest)):
+        with without(inventory, *latest.holding):
             if place(demand_of(task), 1, inventory, STRATEGIES["spread"], only=here).nodes:
                 return False
     return short > 0

@@ -22,6 +22,7 @@ def spec_of(name: str, draws: tuple[float, ...]) -> TaskSpec:
     """Return the spec that these draws mean."""
     kind, replicas, bound, port, size, restart, health = draws[:7]
     ends = OnDisconnect.STOP if bound < 0.3 else OnDisconnect.KEEP
+    priority, preempt = _RANKS[int(health * 997) % len(_RANKS)]
     policies = (RestartPolicy.ON_FAILURE, RestartPolicy.ALWAYS, RestartPolicy.NEVER)
     return TaskSpec(
         name=name,
@@ -37,7 +38,12 @@ def spec_of(name: str, draws: tuple[float, ...]) -> TaskSpec:
         max_restarts=3 if restart > 0.95 else None,
         stop_grace_ms=(300, 1_000, 3_000)[int(bound * 30) % 3],
         health=HealthCheck(kind=ProbeKind.TCP, port=80) if health < 0.12 else None,
+        priority=priority,
+        preempt=preempt,
     )
+
+
+_RANKS = ((50, False), (50, False), (20, False), (50, True), (90, True))
 
 
 def _pick(draw: float, *choices: tuple[str, float]) -> str:

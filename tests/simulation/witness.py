@@ -24,6 +24,7 @@ from cube.model.spec import OnDisconnect, TaskSpec
 from cube.model.task import Goal
 from tests.simulation.containers import Container
 from tests.simulation.pauses import Pauses
+from tests.simulation.priorities import undue
 from tests.simulation.schedule import Schedule
 from tests.simulation.story import Story
 
@@ -119,6 +120,8 @@ class Witness:
                 self._sessions.pop(node_id, None)
         if effects.writes:
             self._check_cluster(core)
+            for sentence in undue(effects.writes, core.cluster):
+                raise Broken("I10", sentence)
             if self._schedule.now == self._woke_at:
                 self._check_absence(effects.writes)
             if self.story.wanted:

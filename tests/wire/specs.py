@@ -119,6 +119,8 @@ SPECS = st.fixed_dictionaries(
         "prefer": _tuples(st.builds(Preference, WORD, WORD, NUMBER)),
         "max_per_node": NUMBER,
         "strategy": WORD,
+        "priority": NUMBER,
+        "preempt": st.booleans(),
     },
 ).map(_spec)
 """Specs of the right types; hardly any would be admitted."""

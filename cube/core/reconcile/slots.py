@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 import msgspec
-from msgspec.structs import replace
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
-from cube.core.cluster import Cluster, held
+from cube.core.cluster import Cluster
 from cube.core.reconcile.needs import demand_for, home_of
 from cube.core.roster import Avoided, Roster, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, place
 from cube.core.scheduler.strategy import Strategy
 from cube.core.scheduler.trial import without
 from cube.model.allocation import Allocation, Phase, Wanted
-from cube.model.ids import NodeId, allocation_id
+from cube.model.extras import Share
+from cube.model.ids import AllocationId, NodeId, allocation_id
 from cube.model.task import Goal, Task
 from cube.model.timing import Instant, Timing
 
@@ -121,8 +121,7 @@ def _place(
         devices = placement.devices or ((),) * len(placement.nodes)
         least = cluster.lineage.generation
         for slot, node_id, shares in zip(group, placement.nodes, devices, strict=False):
-            stay = _next(slot, task, demand, node_id, least=least, now=now)
-            stay = replace(stay, devices=shares, pinned=demand.home is not None)
+            stay = next_stay(slot, task, demand, node_id, least=least, now=now, devices=shares)
             plan.changes.append(Assign(stay, placement.why))
         if len(placement.nodes) < len(group):
             plan.unplaced += [slot.number for slot in group[len(placement.nodes) :]]
@@ -136,9 +135,18 @@ def _sooner(due: float | None, avoided: Avoided) -> float | None:
     return min(dues if due is None else [due, *dues], default=None)
 
 
-def _next(
-    slot: Slot, task: Task, demand: Demand, node_id: NodeId, *, least: int, now: Instant
+def next_stay(
+    slot: Slot,
+    task: Task,
+    demand: Demand,
+    node_id: NodeId,
+    *,
+    least: int,
+    now: Instant,
+    devices: tuple[Share, ...] = (),
+    awaits: tuple[AllocationId, ...] = (),
 ) -> Allocation:
+    """Return the next allocation of the slot, on that node, of a generation above `least` and all before it."""
     generation = max(slot.generation, least) + 1
     return Allocation(
         id=allocation_id(task.id, slot.number, generation),
@@ -149,7 +157,10 @@ def _next(
         template_revision=task.template_revision,
         demand=demand.resources,
         host_ports=demand.host_ports,
+        devices=devices,
+        pinned=demand.home is not None,
         assigned_ms=now.wall_ms,
+        awaits=awaits,
     )
 
 
@@ -227,7 +238,7 @@ def _fits_in_its_own_place(
 ) -> bool:
     """Whether a successor has room on the same node once the former allocation is gone."""
     inventory, here = cluster.inventory, (former.node_id,)
-    with without(inventory, *held(former)):
+    with without(inventory, *former.holding):
         return bool(place(demand_for(cluster, task, slot), 1, inventory, strategy, only=here).nodes)
 
 
