@@ -150,6 +150,7 @@ class WorkerCore:
             if isinstance(order, Run) and order.first_restart:
                 workload.restart = order.first_restart - 1
                 workload.missed = True
+                workload.over_on_record = order.runs_over >= order.first_restart
         if isinstance(order, Remove):
             self._order_removal(workload, now)
         elif not workload.removing:

@@ -38,7 +38,10 @@ def judge_end(workload: Workload, now: Instant, timing: Timing, draw: float) -> 
     if current is None:
         if workload.missed:
             workload.missed = False
-            workload.end_run(REMOVED_OUTSIDE, now.monotonic, timing, draw)
+            if workload.over_on_record:
+                workload.interrupt_run(Ended(), now.monotonic)
+            else:
+                workload.end_run(REMOVED_OUTSIDE, now.monotonic, timing, draw)
         return
     if current.state is not ContainerState.EXITED:
         return

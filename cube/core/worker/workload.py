@@ -38,6 +38,7 @@ class Workload(msgspec.Struct, kw_only=True):
     running_since: float | None = None
     unsure: bool = False  # a container may have been made whose making was not confirmed
     missed: bool = False  # the manager knew of runs, of which nothing is there
+    over_on_record: bool = False  # the last of these has ended there: the next is due
     unstarted: bool = False  # found made but never started: not to be started without an order
 
     verdict: Verdict | None = None

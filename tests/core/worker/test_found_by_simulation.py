@@ -201,3 +201,13 @@ def test_the_spec_a_container_was_made_for_outweighs_that_of_a_later_order(
     assert workload is not None
     assert workload.spec == run().spec
     assert not any(isinstance(step, Halt | Start) for step in late.done)
+
+
+def test_a_run_whose_former_one_is_over_on_record_begins_although_nothing_of_both_is_left(
+    machine: Machine,
+) -> None:
+    order = run(first_restart=1, restart="never")  # run 0 was stopped for want of a lease
+
+    machine.order(msgspec.structs.replace(order, runs_over=1))
+
+    assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
