@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cube.cli.spec_flags import document_of
 from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json
 from tests.cli.views import task
@@ -105,3 +106,9 @@ def test_a_missing_file_is_named(cube: Cube) -> None:
         2,
         "cube: nope.json: cannot be read: no such file or directory\n",
     )
+
+
+def test_a_priority_is_handed_on_and_preempting_only_where_it_is_said() -> None:
+    assert document_of({"priority": 90, "preempt": True}, {}) == {"priority": 90, "preempt": True}
+    assert document_of({"priority": 0, "preempt": False}, {}) == {"priority": 0}
+    assert document_of({"priority": None, "preempt": False}, {}) == {}

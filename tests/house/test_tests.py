@@ -18,7 +18,6 @@ TESTED_THROUGH = {
     "cube/core/scheduler/demand.py": "tests/core/scheduler/test_place.py",
     "cube/core/scheduler/filters/avoided.py": "tests/core/scheduler/test_filters.py",
     "cube/core/scheduler/filters/constrained.py": "tests/core/scheduler/test_filters.py",
-    "cube/core/outbox.py": "tests/core/reconcile/test_displacing.py",
     "cube/core/paths.py": "tests/core/test_admission.py",
     "cube/core/whereabouts.py": "tests/core/test_admission.py",
     "cube/core/scheduler/counts.py": "tests/core/scheduler/test_inventory.py",

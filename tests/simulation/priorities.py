@@ -15,7 +15,8 @@ def undue(writes: Writes, cluster: Cluster) -> Iterator[str]:
     stopped = {
         (event.task_id, event.slot, event.generation)
         for event in writes.events
-        if event.kind is EventKind.ALLOCATION_STOPPING
+        # Trouble with its removal is told under the same kind, later.
+        if event.kind is EventKind.ALLOCATION_STOPPING and event.message.startswith("displaced by")
     }
     for one in writes.allocations.values():
         if one is None or one.displaced_by is None:

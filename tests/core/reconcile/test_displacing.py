@@ -242,3 +242,29 @@ def test_a_report_of_somebody_else_orders_nothing() -> None:
     seen = ((placed.id, Observed(phase=Phase.ASSIGNED, sequence=99)),)
     world.tell(Observe(node_id("w1"), world.epochs[node_id("w1")], seen))
     assert not [one for one in world.orders[node_id("w1")] if isinstance(one, Run)]
+
+
+def test_an_equal_stays_also_beside_a_lower_one() -> None:
+    world = World()
+    world.join("w1")
+    world.submit("lower", cpu_millis=2_000, priority=10)
+    world.submit("equal", cpu_millis=2_000, priority=90)
+    world.run_all()
+    world.submit("high", cpu_millis=2_000, priority=90, preempt=True)
+    world.submit("larger", cpu_millis=3_000, priority=90, preempt=True)
+    world.run_all()
+    assert world.where("equal") == world.where("high") == {1: "w1"}
+    assert not world.where("lower")
+    assert waits(world, "larger")
+
+
+def test_of_equally_cheap_victims_an_equal_is_none() -> None:
+    world = World()
+    world.join("w1")
+    world.submit("low", cpu_millis=1_000, priority=10)
+    world.submit("equal", cpu_millis=3_000, priority=90)
+    world.run_all()
+    # One victim would be enough if it were the equal; the lower one alone is not.
+    world.submit("high", cpu_millis=2_000, priority=90, preempt=True)
+    assert waits(world, "high")
+    assert world.where("low") == {1: "w1"}
