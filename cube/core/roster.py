@@ -89,6 +89,11 @@ class Roster:
         else:
             self.outdated.discard(slot.number)
 
+    @property
+    def running(self) -> int:
+        """How many slots have a container that runs."""
+        return self.standings[Standing.UNREADY] + self.standings[Standing.READY]
+
     def count(self, standing: Standing) -> int:
         """How many slots stand so."""
         return self.standings[standing]

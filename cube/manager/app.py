@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from cube.aio.clock import Clock, SystemClock
+from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Snapshot
 from cube.core.manager import ManagerCore
@@ -107,7 +108,9 @@ class Manager:
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
-        app = self._application(decider, ledger, sessions, feed, streams)
+        lag = LagGauge()
+        supervisor.keep(lag.run, "loop lag")
+        app = self._application(decider, ledger, sessions, feed, streams, lag)
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
@@ -125,6 +128,7 @@ class Manager:
         sessions: Sessions,
         feed: Feed,
         streams: Streams,
+        lag: LagGauge,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
@@ -138,7 +142,7 @@ class Manager:
             NodeApi(decider, changes),
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
-            StatusApi(decider, sessions, feed, streams),
+            StatusApi(decider, sessions, feed, streams, lag),
         ):
             app.add_routes(api.routes())
         conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)

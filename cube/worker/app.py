@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
 from cube.core.worker.core import WorkerCore
 from cube.core.worker.steps import Start, WorkerEffects
 from cube.errors import PeerFault
+from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
 from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
-from cube.worker.identity import Identity
+from cube.worker.identity import Identified, Identity
 from cube.worker.loop import Loop
 from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
@@ -29,7 +31,8 @@ log = logging.getLogger(__name__)
 class Worker:
     """One worker. `stop` leaves all containers running, as does the death of the process.
 
-    `runtime` must be that of `identity.node_id`; both are closed by `stop`.
+    `runtime` must be that of `identity.node_id`; both are closed by `stop`. `usage` reads what the machine uses; this
+    machine's by default.
     """
 
     def __init__(
@@ -38,14 +41,16 @@ class Worker:
         runtime: Runtime,
         clock: Clock | None = None,
         *,
-        identity: Identity | None = None,
+        identity: Identified | None = None,
+        usage: Callable[[], Usage] | None = None,
     ) -> None:
         self.port = settings.port  # of its own API; the real one after `start`
+        self.joined = asyncio.Event()  # a manager has taken it in at least once
         self._settings = settings
         self._runtime = runtime
         self._clock = clock or SystemClock()
         self._identity = identity or Identity(settings.data)
-        self._gauge = host.Gauge(settings.data)
+        self._usage = usage or host.Gauge(settings.data).read
         self._node = host.name(settings)
         self._supervisor = Supervisor()
         self._core = WorkerCore(settings.timing)
@@ -79,7 +84,7 @@ class Worker:
             limit=settings.streams,
             send=self._session.send,
         )
-        self._api = self._own_api()
+        self._api = None if settings.port is None else self._own_api()
 
     @property
     def connected(self) -> bool:
@@ -89,7 +94,8 @@ class Worker:
     async def start(self) -> None:
         """Look at the engine, take up what runs there, then call the manager. CubeError when it cannot serve."""
         self._loop.begin(self._carry_out)
-        self.port = await self._api.start(self._settings.host, self._settings.port)
+        if self._api is not None and self._settings.port is not None:
+            self.port = await self._api.start(self._settings.host, self._settings.port)
         await self._watch.first_look()
         self._supervisor.keep(self._watch.compare_loop, "engine comparison")
         self._supervisor.keep(self._watch.event_loop, "engine events")
@@ -99,7 +105,8 @@ class Worker:
         """Let go of everything and leave the containers as they are. Repeats safely."""
         self._loop.close()
         await self._supervisor.close()
-        await self._api.close()
+        if self._api is not None:
+            await self._api.close()
         await self._prober.close()
         await self._runtime.close()
         self._identity.close()
@@ -118,7 +125,7 @@ class Worker:
             url=session_url(settings.manager_host, settings.manager_port),
             clock=self._clock,
             hello=self._hello,
-            usage=self._gauge.read,
+            usage=self._usage,
             runtime_error=lambda: self._watch.error,
             welcomed=self._welcomed,
             tell=self._loop.tell,
@@ -178,6 +185,7 @@ class Worker:
                 f"and this machine runs what was assigned at {newest}: nothing is removed for it"
             )
         self._identity.join(welcome.cluster_id)
+        self.joined.set()
 
     def _engine_changed(self) -> None:
         """Tell the manager at once; by a new Hello if the last one could not say what is held here."""

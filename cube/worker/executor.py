@@ -15,7 +15,7 @@ from cube.model.container import ContainerSeen, RunLabel
 from cube.model.ids import AllocationId
 from cube.runtime.contract import PullProgress, Runtime, RuntimeFailure
 from cube.worker.gate import Gate
-from cube.worker.identity import Identity
+from cube.worker.identity import Identified
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Executor:
         self,
         *,
         runtime: Runtime,
-        identity: Identity,
+        identity: Identified,
         clock: Clock,
         supervisor: Supervisor,
         parallel_starts: int,

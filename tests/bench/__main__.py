@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
 
-from tests.bench import hundred, start, status, submit, swarm
+from tests.bench import hundred, scale, start, status, submit, swarm
 from tests.bench.cluster import environment
 
 
@@ -25,11 +27,38 @@ def main() -> None:
         if name in ("hundred", "swarm"):
             kind.add_argument("--count", type=int, default=100)
         kind.set_defaults(measure=module.measure)
+    _add_scale(kinds.add_parser("scale", help=(scale.__doc__ or "").splitlines()[0]))
     chosen = parser.parse_args()
 
     print(f"### {chosen.kind}\n\n{environment()}\n", flush=True)
-    sizes = (chosen.length, chosen.count) if "count" in chosen else (chosen.length,)
-    print(asyncio.run(chosen.measure(*sizes)))
+    print(asyncio.run(_measurement(chosen)))
+
+
+def _measurement(chosen: argparse.Namespace) -> Coroutine[None, None, str]:
+    measurement: Coroutine[None, None, str]
+    if chosen.kind == "scale":
+        sizes = scale.QUICK if chosen.quick else _sizes(chosen)
+        measurement = scale.measure(sizes, chosen.image)
+    else:
+        numbers = (chosen.length, chosen.count) if "count" in chosen else (chosen.length,)
+        measurement = chosen.measure(*numbers)
+    return measurement
+
+
+def _add_scale(kind: argparse.ArgumentParser) -> None:
+    kind.add_argument("--quick", action="store_true", help="a hundred workers, 10,000 containers")
+    for name, default in (("tasks", 1000), ("replicas", 1000), ("workers", 5000), ("processes", 1)):
+        kind.add_argument(f"--{name}", type=int, default=default)
+    kind.add_argument("--image", type=Path, help="draw the curves into this SVG")
+
+
+def _sizes(chosen: argparse.Namespace) -> scale.Sizes:
+    return scale.Sizes(
+        tasks=chosen.tasks,
+        replicas=chosen.replicas,
+        workers=chosen.workers,
+        processes=chosen.processes,
+    )
 
 
 main()

@@ -22,6 +22,18 @@ from tests.bench.engine import COMMAND, IMAGE, STOP_SIGNAL
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 15.0
+JOIN_SECONDS = 0.05  # of one simulated worker, on a busy machine
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used so far."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process has now."""
+    return int(psutil.Process(pid).memory_info().rss)
 
 
 def free_port() -> int:
@@ -73,7 +85,7 @@ class Cluster:
             await self._exits.aclose()
 
     async def _start(self) -> None:
-        self._manager = await self._process(
+        self.manager_pid = await self._process(
             *self._prefix,
             *(sys.executable, "-m", "cube", "manager", "start", "--port", str(self.port)),
             *("--data", str(self.data / "manager")),
@@ -123,8 +135,24 @@ class Cluster:
 
     def manager_cpu(self) -> float:
         """Return the seconds of processor the manager has used so far."""
-        times = psutil.Process(self._manager).cpu_times()
-        return times.user + times.system
+        return cpu_seconds(self.manager_pid)
+
+    async def simulate(self, count: int, processes: int, *, start_time: str) -> list[int]:
+        """Add simulated workers, divided among processes; return those when all nodes have joined."""
+        shares = [count // processes + (one < count % processes) for one in range(processes)]
+        pids = [
+            await self._process(
+                *(sys.executable, "-m", "cube", "worker", "start", "--runtime", "simulated"),
+                *("--manager", f"127.0.0.1:{self.port}", "--count", str(share)),
+                *("--name", f"sim{number}", "--start-time", start_time, "--log-level", "warning"),
+                log=self.data / f"simulated{number}.log",
+            )
+            for number, share in enumerate(shares)
+        ]
+        await self._until(
+            "/stats", lambda stats: stats["nodes_ready"] == count, 60.0 + count * JOIN_SECONDS
+        )
+        return pids
 
     async def _process(self, *command: str, log: Path) -> int:
         with log.open("wb") as sink:
@@ -141,8 +169,8 @@ class Cluster:
         self._exits.push_async_callback(end)
         return process.pid
 
-    async def _until(self, path: str, done: Any) -> None:
-        async with asyncio.timeout(READY_SECONDS):
+    async def _until(self, path: str, done: Any, seconds: float = READY_SECONDS) -> None:
+        async with asyncio.timeout(seconds):
             while True:
                 with contextlib.suppress(aiohttp.ClientConnectionError):
                     async with self.session.get(path) as answer:
