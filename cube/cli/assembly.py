@@ -16,7 +16,6 @@ from cube.worker.app import Worker
 from cube.worker.fleet import Fleet
 from cube.worker.identity import Identity, NamedIdentity
 
-SIMULATED_STARTS = 64  # at once on one machine: its times are scripted and take no processor
 SIMULATED_COMPARISON = 3600.0  # the event stream of a simulated engine loses nothing
 _SIMULATED_DISK = 1 << 40
 
@@ -34,7 +33,6 @@ def fleet_of(settings: WorkerSettings, count: int, chances: Chances) -> Fleet:
         settings,
         port=None,
         runtime="simulated",
-        parallel_starts=SIMULATED_STARTS,
         timing=replace(settings.timing, full_comparison=SIMULATED_COMPARISON),
     )
     script = Script(chances)

@@ -9,6 +9,7 @@ Invariants of `handle`:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from cube.core import nodes, wishes
 from cube.core.agenda import Agenda
@@ -60,6 +61,7 @@ class ManagerCore:
         self._brake = Brake(timing)
         self._clones = Clones(timing)
         self._look_at: float | None = None  # when it asked to be called at the latest
+        self._verdict_at = -inf  # no verdict on a node changes before
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy)
         self._recovery = Recovery(self.cluster, timing, now)
@@ -151,7 +153,7 @@ class ManagerCore:
             self._sessions.pop(node.id, None)
             self._do([] if quarantine else [nodes.quarantined(known, now)], now)
             return TurnedAway(nodes.CLONED)
-        self._leases.renew(node.id, now.monotonic)
+        self._hear(node.id, now)
         self._sessions[node.id] = node.epoch
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
         asked = self._recovery.ask(hello)
@@ -168,7 +170,7 @@ class ManagerCore:
         if self._sessions.get(lease.node_id) != lease.epoch:
             return Held(current=False)
         node = self.cluster.nodes[lease.node_id]
-        self._leases.renew(node.id, now.monotonic)
+        self._hear(node.id, now)
         if lease.usage:
             self._usage[node.id] = lease.usage
         if node.condition is not Condition.READY or node.runtime_error != lease.runtime_error:
@@ -178,6 +180,7 @@ class ManagerCore:
     def _observe(self, said: Observe, now: Instant) -> Held:
         if self._sessions.get(said.node_id) != said.epoch:
             return Held(current=False)
+        self._hear(said.node_id, now)  # who tells what it sees is there
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
         reports = dict(said.reports)
@@ -205,7 +208,11 @@ class ManagerCore:
     def _renew_all(self, now: Instant) -> None:
         for node in self.cluster.nodes.values():
             if node.condition is not Condition.LOST:
-                self._leases.renew(node.id, now.monotonic)
+                self._hear(node.id, now)
+
+    def _hear(self, node_id: NodeId, now: Instant) -> None:
+        self._leases.renew(node_id, now.monotonic)
+        self._verdict_at = min(self._verdict_at, now.monotonic + self._leases.suspect_after)
 
     def _remove_node(self, wish: RemoveNode, now: Instant) -> Answer:
         answer, changes = wishes.remove_node(self.cluster, wish, self.connected(wish.node_id))
@@ -230,9 +237,9 @@ class ManagerCore:
 
     def _judge_nodes(self, now: Instant) -> None:
         """Judge the silent nodes, the longest silent first, unless too many are silent to believe it."""
-        overdue = self._leases.overdue(now.monotonic)
-        if not overdue:
+        if now.monotonic < self._verdict_at:
             return
+        overdue = self._leases.overdue(now.monotonic)
         losing: list[NodeId] = []
         for node_id in overdue:
             node = self.cluster.nodes[node_id]
@@ -244,6 +251,11 @@ class ManagerCore:
                 self._do([nodes.silent(node, Condition.SUSPECT, silence, now)], now)
         if losing and not self._brake.holds(now.monotonic):
             self._give_up(losing, now)
+        # Hearing from nodes only puts verdicts off: until then nobody need be looked at.
+        verdicts = [self._leases.next_verdict(now.monotonic)]
+        if self._brake.holds(now.monotonic):
+            verdicts.append(self._brake.held_until)
+        self._verdict_at = min([due for due in verdicts if due is not None], default=inf)
 
     def _give_up(self, losing: list[NodeId], now: Instant) -> None:
         heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}
@@ -335,12 +347,11 @@ class ManagerCore:
         """Return when something is due although nothing happens."""
         if self._recovery.going_on:
             return self._recovery.ends_at()
-        dues = [self._leases.next_verdict(now.monotonic), self._planning.look_again_at]
-        if self._brake.holds(now.monotonic):
-            dues.append(self._brake.held_until)
-        dues.append(self._states.next_due(now))
+        dues = [self._planning.look_again_at, self._states.next_due(now)]
+        if self._verdict_at < inf:
+            dues.append(self._verdict_at)
         return min([due for due in dues if due is not None], default=None)
 
 
-_PLACEMENTS_AT_ONCE = 1_000
-"""About 20 ms of work: the event loop must not be held for longer than 50."""
+_PLACEMENTS_AT_ONCE = 500
+"""About 15 ms of work with its records: the event loop must not be held for longer than 50, on a busy machine too."""

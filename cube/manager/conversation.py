@@ -155,6 +155,8 @@ class Conversation:
             self._take_in(message, session, welcomed.epoch)
             if self._decider.in_flight > REPORTS_IN_FLIGHT:
                 await self._decider.settled()
+            # What is buffered is received without a pause: the leases of others must not stand behind all of it.
+            await asyncio.sleep(0)
 
     def _take_in(self, message: FromWorker, session: Session, epoch: int) -> None:
         match message:

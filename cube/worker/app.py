@@ -199,10 +199,10 @@ class Worker:
             self._session.beat_now()
 
     def _answered_by_step(self, event: ContainerEvent) -> bool:
-        """Whether a step of ours is about to tell how the container looks after this event."""
+        """Whether a step of ours is about to tell how the container looks after this event, or has told already."""
         step = self._core.step_on(event.container_id)
-        if step is None:
-            return False
+        if step is None:  # the answer to a start is often here before its event
+            return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
     def _open_stream(self, wanted: OpenStream) -> None:

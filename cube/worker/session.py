@@ -64,6 +64,9 @@ More than one heartbeat, so that an idle session is not doubted; less than half,
 KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
 USAGE_EVERY = 5.0
 REPORTS_PER_MESSAGE = 500  # about 0.2 MB
+UNRECORDED_MOST = 2
+"""Messages with reports beyond which the next waits for the manager: one is recorded while one is on its way. What
+happens meanwhile is gathered, so a manager that is busy hears less often, and more at once."""
 DESCRIPTIONS_PER_MESSAGE = 32  # a spec is 64 kB at most
 
 
@@ -110,6 +113,7 @@ class Session:
         self._heard_at = 0.0
         self._orders_seen = 0
         self._to_report = Wakeup()
+        self._recorded = Wakeup()
         self._beat = Wakeup()
 
     @property
@@ -276,6 +280,8 @@ class Session:
                     (report.id, report.observed.sequence) for report in reports
                 )
                 await self.send(Observe(number=number, reports=reports))
+                while len(self._unacknowledged) >= UNRECORDED_MOST:
+                    await self._recorded.wait()
             while self._asked_for:
                 some = tuple(self._asked_for[:DESCRIPTIONS_PER_MESSAGE])
                 del self._asked_for[:DESCRIPTIONS_PER_MESSAGE]
@@ -319,6 +325,7 @@ class Session:
         recorded = [n for n in self._unacknowledged if n <= number]
         reports = tuple(pair for n in recorded for pair in self._unacknowledged.pop(n))
         self._tell(Acknowledged(reports))
+        self._recorded.set()
 
 
 def session_url(host: str, port: int) -> str:

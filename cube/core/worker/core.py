@@ -27,7 +27,7 @@ from cube.core.worker.sight import adopt, look_at
 from cube.core.worker.steps import Discard, Halt, Pull, Start, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Observed, Wanted
-from cube.model.container import ContainerSeen
+from cube.model.container import ContainerSeen, ContainerState
 from cube.model.ids import AllocationId
 from cube.model.orders import Describe, Holding, Order, Remove, Run
 from cube.model.timing import DEFAULT_TIMING, Instant, Timing
@@ -75,6 +75,16 @@ class WorkerCore:
         if isinstance(step, Start | Halt | Discard) and step.container_id == container_id:
             return step
         return None
+
+    def runs(self, container_id: str) -> bool:
+        """Whether this is the container of a present run, and was last seen running."""
+        workload = self._workloads.get(self._ids_by_container.get(container_id, AllocationId("")))
+        current = workload.current if workload is not None else None
+        return (
+            current is not None
+            and current.id == container_id
+            and current.state is ContainerState.RUNNING
+        )
 
     def handle(self, input: WorkerInput, now: Instant) -> WorkerEffects:
         """Take the input in and return the whole consequence."""
