@@ -24,7 +24,6 @@ from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     PROTOCOL,
-    Acknowledge,
     Described,
     FromWorker,
     Hello,
@@ -92,7 +91,7 @@ class Conversation:
                 "install the same version of cube on both",
                 final=True,
             )
-        session = Session(hello.node_id)
+        session = Session(hello.node_id, self._sessions.pause)
         try:
             welcomed = await self._connect(hello, session)
             try:
@@ -178,7 +177,7 @@ class Conversation:
     def _observe(self, message: Observe, session: Session, epoch: int) -> None:
         def acknowledge(effects: Effects) -> None:
             if isinstance(effects.answer, Held) and effects.answer.current:
-                session.say(Acknowledge(number=message.number))
+                session.acknowledge(message.number)
             else:
                 session.close("its reports are not those of the present session")
 

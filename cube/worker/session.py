@@ -64,9 +64,6 @@ More than one heartbeat, so that an idle session is not doubted; less than half,
 KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
 USAGE_EVERY = 5.0
 REPORTS_PER_MESSAGE = 500  # about 0.2 MB
-UNRECORDED_MOST = 2
-"""Messages with reports beyond which the next waits for the manager: one is recorded while one is on its way. What
-happens meanwhile is gathered, so a manager that is busy hears less often, and more at once."""
 DESCRIPTIONS_PER_MESSAGE = 32  # a spec is 64 kB at most
 
 
@@ -280,7 +277,8 @@ class Session:
                     (report.id, report.observed.sequence) for report in reports
                 )
                 await self.send(Observe(number=number, reports=reports))
-                while len(self._unacknowledged) >= UNRECORDED_MOST:
+                # What happens until these are recorded is gathered: a busy manager hears less often, and more at once.
+                while self._unacknowledged:
                     await self._recorded.wait()
             while self._asked_for:
                 some = tuple(self._asked_for[:DESCRIPTIONS_PER_MESSAGE])
