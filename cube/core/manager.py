@@ -175,7 +175,7 @@ class ManagerCore:
             self._usage[node.id] = lease.usage
         if node.condition is not Condition.READY or node.runtime_error != lease.runtime_error:
             self._do(nodes.heard_again(node, lease.runtime_error, now), now)
-        return Held(current=True)
+        return Held(True, self._leases.heartbeat, self._leases.lost_after)
 
     def _observe(self, said: Observe, now: Instant) -> Held:
         if self._sessions.get(said.node_id) != said.epoch:

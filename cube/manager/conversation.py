@@ -146,8 +146,9 @@ class Conversation:
         self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
+        session.lease = welcomed.lease
         while True:
-            async with asyncio.timeout(SILENT_LEASES * welcomed.lease):
+            async with asyncio.timeout(SILENT_LEASES * session.lease):
                 message = await _receive(socket)
             if message is None:
                 return
@@ -161,8 +162,10 @@ class Conversation:
         match message:
             case Lease():
                 lease = Renew(session.node_id, epoch, message.runtime_error, message.usage)
-                if self._decider.renew(lease):
-                    session.say(LeaseHeld(number=message.number))
+                held = self._decider.renew(lease)
+                if held.current:
+                    session.lease = held.lease or session.lease
+                    session.say(LeaseHeld(number=message.number, heartbeat=held.heartbeat, lease=held.lease))
                 else:
                     session.close("its lease is not that of the present session")
             case Observe():

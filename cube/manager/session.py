@@ -34,6 +34,7 @@ class Session:
         self._pause = pause
         self._gathers_until = 0.0
         self._recorded: Acknowledge | None = None
+        self.lease = 0.0  # seconds, as its worker was last told
         self.closed = ""  # why; empty while it is open
         self._messages: deque[bytes] = deque()
         self._orders: deque[Order] = deque()

@@ -28,14 +28,18 @@ class Identified(Protocol):
     incarnation: str
 
     @property
-    def node_id(self) -> NodeId: ...
+    def node_id(self) -> NodeId:
+        """The identity as a worker."""
 
     @property
-    def cluster_id(self) -> str: ...
+    def cluster_id(self) -> str:
+        """The cluster that last took it in; empty before the first."""
 
-    def join(self, cluster_id: str) -> None: ...
+    def join(self, cluster_id: str) -> None:
+        """Remember the cluster."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of what keeps it. Repeats safely."""
 
 
 class NamedIdentity:

@@ -7,7 +7,17 @@ import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 
-from tests.bench import hundred, scale, start, status, submit, swarm
+from tests.bench import (
+    followers,
+    hundred,
+    listing,
+    restart,
+    scale,
+    start,
+    status,
+    submit,
+    swarm,
+)
 from tests.bench.cluster import environment
 
 
@@ -21,11 +31,16 @@ def main() -> None:
         ("swarm", swarm, "--rounds", 3),
         ("submit", submit, "--seconds", 10),
         ("status", status, "--rounds", 30),
+        ("restart", restart, "--allocations", 100_000),
+        ("list", listing, "--tasks", 10_000),
+        ("followers", followers, "--followers", 100),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")
         if name in ("hundred", "swarm"):
-            kind.add_argument("--count", type=int, default=100)
+            kind.add_argument("--count", type=int, default=100, dest="more")
+        if name in ("restart", "list", "followers"):
+            kind.add_argument("--rounds", type=int, default=3, dest="more")
         kind.set_defaults(measure=module.measure)
     _add_scale(kinds.add_parser("scale", help=(scale.__doc__ or "").splitlines()[0]))
     chosen = parser.parse_args()
@@ -40,7 +55,7 @@ def _measurement(chosen: argparse.Namespace) -> Coroutine[None, None, str]:
         sizes = scale.QUICK if chosen.quick else _sizes(chosen)
         measurement = scale.measure(sizes, chosen.image)
     else:
-        numbers = (chosen.length, chosen.count) if "count" in chosen else (chosen.length,)
+        numbers = (chosen.length, chosen.more) if "more" in chosen else (chosen.length,)
         measurement = chosen.measure(*numbers)
     return measurement
 

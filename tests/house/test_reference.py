@@ -37,7 +37,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         EventApi(anything, anything, anything),
         LogApi(anything, anything, anything, anything),
         NodeApi(anything, anything),
-        StatusApi(anything, anything, anything, anything),
+        StatusApi(anything, anything, anything, anything, anything),
         TaskChanges(anything, anything, ManagerSettings()),
         TaskListing(anything, anything),
     )

@@ -118,8 +118,8 @@ class WorkerCore:
                 return self._some([self._probed(input, now.monotonic)])
             case inputs.SessionOpened():
                 return self._open(input, now, effects)
-            case inputs.LeaseConfirmed(sent_at=sent_at):
-                return self._renew(sent_at, now.monotonic)
+            case inputs.LeaseConfirmed():
+                return self._renew(input, now.monotonic)
             case inputs.Acknowledged(reports=reports):
                 self._acknowledge(reports, now.monotonic)
             case _:
@@ -260,10 +260,12 @@ class WorkerCore:
                 self._report(workload, workload.face, now, effects)
         return dict(self._workloads)
 
-    def _renew(self, sent_at: float, now: float) -> dict[AllocationId, Workload]:
+    def _renew(
+        self, confirmed: inputs.LeaseConfirmed, now: float
+    ) -> dict[AllocationId, Workload]:
         """Let run again what was stopped for want of this lease: in this session the manager did not give it up."""
         ran_out = self._lease.halt_at <= now
-        self._lease.renew(sent_at)
+        self._lease.renew(confirmed.sent_at, confirmed.lease)
         if not ran_out or self._lease.halt_at <= now:
             return {}
         halted = [
