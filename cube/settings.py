@@ -43,7 +43,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     manager_host: str = "127.0.0.1"
     manager_port: int = 5555
     host: str = "127.0.0.1"  # its own API, for people and probes on this machine
-    port: int | None = 5556  # 0: any free one; None: no API of its own
+    port: int = 5556  # 0: any free one
+    own_api: bool = True  # not of thousands of simulated workers in one process
     data: Path = DEFAULT_DATA / "worker"
     name: str = ""  # empty: the host's name
     labels: dict[str, str] = {}

@@ -19,6 +19,8 @@ from cube.worker.identity import Identity, NamedIdentity
 SIMULATED_COMPARISON = 3600.0  # the event stream of a simulated engine loses nothing
 _SIMULATED_DISK = 1 << 40
 
+__all__ = ["Chances", "fleet_of", "worker_of"]
+
 
 def worker_of(settings: WorkerSettings) -> Worker:
     """Return a worker on Docker that has not been started. CubeError when its data cannot be used."""
@@ -31,7 +33,7 @@ def fleet_of(settings: WorkerSettings, count: int, chances: Chances) -> Fleet:
     """Return simulated workers `NAME-1`, `NAME-2`, … that have not been started, each on a machine of its own."""
     settings = replace(
         settings,
-        port=None,
+        own_api=False,
         runtime="simulated",
         timing=replace(settings.timing, full_comparison=SIMULATED_COMPARISON),
     )

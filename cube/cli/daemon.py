@@ -71,7 +71,7 @@ def serve(
 
 
 def _raise_file_limit() -> None:
-    """Allow as many open files as may be had: each session is one, and the usual 1,024 are for programs that use select(2)."""
+    """Allow as many open files as may be had: each session is one. The usual 1,024 are for users of select(2)."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

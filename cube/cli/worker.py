@@ -162,8 +162,7 @@ def _simulate(
 ) -> int:
     """Serve as many workers on machines that are only simulated."""
     from cube import log
-    from cube.cli.assembly import fleet_of
-    from cube.runtime.simulated_script import Chances
+    from cube.cli.assembly import Chances, fleet_of
 
     log.configure(log_level)
     start_time, fail_share, fail_after = scripted

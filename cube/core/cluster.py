@@ -101,9 +101,9 @@ class Cluster:
             case Assign(allocation=allocation):
                 self._rewrite(replace(allocation, revision=self.revision + 1))
                 self.candidates[allocation.node_id].last_placed = self.revision + 1
-            case Record(allocation=allocation, before=before):
+            case Record(allocation=allocation, before=seen):
                 self._put_allocation(allocation)
-                if noteworthy(before, allocation.observed):
+                if noteworthy(seen, allocation.observed):
                     self._writes.allocations[allocation.id] = allocation
             case PutTask(task=task):
                 self._put_task(task)

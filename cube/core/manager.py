@@ -61,7 +61,6 @@ class ManagerCore:
         self._brake = Brake(timing)
         self._clones = Clones(timing)
         self._look_at: float | None = None  # when it asked to be called at the latest
-        self._verdict_at = -inf  # no verdict on a node changes before
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy)
         self._recovery = Recovery(self.cluster, timing, now)
@@ -153,7 +152,7 @@ class ManagerCore:
             self._sessions.pop(node.id, None)
             self._do([] if quarantine else [nodes.quarantined(known, now)], now)
             return TurnedAway(nodes.CLONED)
-        self._hear(node.id, now)
+        self._leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
         self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
         asked = self._recovery.ask(hello)
@@ -170,7 +169,7 @@ class ManagerCore:
         if self._sessions.get(lease.node_id) != lease.epoch:
             return Held(current=False)
         node = self.cluster.nodes[lease.node_id]
-        self._hear(node.id, now)
+        self._leases.renew(node.id, now.monotonic)
         if lease.usage:
             self._usage[node.id] = lease.usage
         if node.condition is not Condition.READY or node.runtime_error != lease.runtime_error:
@@ -180,7 +179,7 @@ class ManagerCore:
     def _observe(self, said: Observe, now: Instant) -> Held:
         if self._sessions.get(said.node_id) != said.epoch:
             return Held(current=False)
-        self._hear(said.node_id, now)  # who tells what it sees is there
+        self._leases.renew(said.node_id, now.monotonic)  # who tells what it sees is there
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
         reports = dict(said.reports)
@@ -208,11 +207,7 @@ class ManagerCore:
     def _renew_all(self, now: Instant) -> None:
         for node in self.cluster.nodes.values():
             if node.condition is not Condition.LOST:
-                self._hear(node.id, now)
-
-    def _hear(self, node_id: NodeId, now: Instant) -> None:
-        self._leases.renew(node_id, now.monotonic)
-        self._verdict_at = min(self._verdict_at, now.monotonic + self._leases.suspect_after)
+                self._leases.renew(node.id, now.monotonic)
 
     def _remove_node(self, wish: RemoveNode, now: Instant) -> Answer:
         answer, changes = wishes.remove_node(self.cluster, wish, self.connected(wish.node_id))
@@ -237,7 +232,7 @@ class ManagerCore:
 
     def _judge_nodes(self, now: Instant) -> None:
         """Judge the silent nodes, the longest silent first, unless too many are silent to believe it."""
-        if now.monotonic < self._verdict_at:
+        if now.monotonic < self._leases.verdict_at:
             return
         overdue = self._leases.overdue(now.monotonic)
         losing: list[NodeId] = []
@@ -251,11 +246,7 @@ class ManagerCore:
                 self._do([nodes.silent(node, Condition.SUSPECT, silence, now)], now)
         if losing and not self._brake.holds(now.monotonic):
             self._give_up(losing, now)
-        # Hearing from nodes only puts verdicts off: until then nobody need be looked at.
-        verdicts = [self._leases.next_verdict(now.monotonic)]
-        if self._brake.holds(now.monotonic):
-            verdicts.append(self._brake.held_until)
-        self._verdict_at = min([due for due in verdicts if due is not None], default=inf)
+        self._leases.judged(now.monotonic, self._brake.held_until)
 
     def _give_up(self, losing: list[NodeId], now: Instant) -> None:
         heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}
@@ -348,8 +339,8 @@ class ManagerCore:
         if self._recovery.going_on:
             return self._recovery.ends_at()
         dues = [self._planning.look_again_at, self._states.next_due(now)]
-        if self._verdict_at < inf:
-            dues.append(self._verdict_at)
+        if self._leases.verdict_at < inf:
+            dues.append(self._leases.verdict_at)
         return min([due for due in dues if due is not None], default=None)
 
 

@@ -165,7 +165,9 @@ class Conversation:
                 held = self._decider.renew(lease)
                 if held.current:
                     session.lease = held.lease or session.lease
-                    session.say(LeaseHeld(number=message.number, heartbeat=held.heartbeat, lease=held.lease))
+                    session.say(
+                        LeaseHeld(number=message.number, heartbeat=held.heartbeat, lease=held.lease)
+                    )
                 else:
                     session.close("its lease is not that of the present session")
             case Observe():

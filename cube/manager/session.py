@@ -22,7 +22,9 @@ INSTRUCT_BYTES = MAX_MESSAGE_BYTES // 4
 FRAMES_PER_SECOND = 1_000
 """With orders or acknowledgements, to all workers together; one costs as much as five containers in it. In a large
 cluster each worker is told less often and more at once, and reports so, too: it waits for its acknowledgement."""
-UNPACED_NODES = 50  # where no worker waits: all of them at once are as many as in a twentieth of a second
+UNPACED_NODES = (
+    50  # where no worker waits: all of them at once are as many as in a twentieth of a second
+)
 
 
 class Session:

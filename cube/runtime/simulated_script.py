@@ -11,7 +11,9 @@ from cube.model.container import RunLabel
 from cube.runtime.simulated_container import Behaviour
 
 FAILED = Exit(1)
-_START_TIMES = 256  # as many behaviours are made in advance, so that a container costs none of its own
+_START_TIMES = (
+    256  # as many behaviours are made in advance, so that a container costs none of its own
+)
 
 
 class Chances(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,7 +84,7 @@ class Worker:
             limit=settings.streams,
             send=self._session.send,
         )
-        self._api = None if settings.port is None else self._own_api()
+        self._api = self._own_api() if settings.own_api else None
 
     @property
     def connected(self) -> bool:
@@ -94,7 +94,7 @@ class Worker:
     async def start(self) -> None:
         """Look at the engine, take up what runs there, then call the manager. CubeError when it cannot serve."""
         self._loop.begin(self._carry_out)
-        if self._api is not None and self._settings.port is not None:
+        if self._api is not None:
             self.port = await self._api.start(self._settings.host, self._settings.port)
         await self._watch.first_look()
         self._supervisor.keep(self._watch.compare_loop, "engine comparison")

@@ -1,4 +1,4 @@
-"""Many workers in one process, each a node of its own. For simulated machines: their engines live in the process too."""
+"""Many workers in one process, each a node of its own: simulated machines, whose engines live in the process too."""
 
 from __future__ import annotations
 

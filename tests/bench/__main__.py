@@ -64,6 +64,7 @@ def _add_scale(kind: argparse.ArgumentParser) -> None:
     kind.add_argument("--quick", action="store_true", help="a hundred workers, 10,000 containers")
     for name, default in (("tasks", 1000), ("replicas", 1000), ("workers", 5000), ("processes", 1)):
         kind.add_argument(f"--{name}", type=int, default=default)
+    kind.add_argument("--seconds", type=float, default=3600.0, help="give up after so long")
     kind.add_argument("--image", type=Path, help="draw the curves into this SVG")
 
 
@@ -73,6 +74,7 @@ def _sizes(chosen: argparse.Namespace) -> scale.Sizes:
         replicas=chosen.replicas,
         workers=chosen.workers,
         processes=chosen.processes,
+        seconds=chosen.seconds,
     )
 
 

@@ -22,7 +22,15 @@ async def measure(followers: int, rounds: int) -> str:
     for _ in range(rounds):
         for count in (0, followers):
             rows.append(await _measure(count))
-    columns = ("followers", "events", "running s", "lag p99 ms", "most ms", "processor s", "all got")
+    columns = (
+        "followers",
+        "events",
+        "running s",
+        "lag p99 ms",
+        "most ms",
+        "processor s",
+        "all got",
+    )
     return table(columns, rows)
 
 
@@ -48,9 +56,7 @@ async def _measure(followers: int) -> tuple[str, ...]:
     return (str(followers), str(events), f"{took:.1f}", *lags, f"{used:.2f}", complete)
 
 
-async def _follow(
-    exits: contextlib.AsyncExitStack, cluster: Cluster
-) -> aiohttp.ClientResponse:
+async def _follow(exits: contextlib.AsyncExitStack, cluster: Cluster) -> aiohttp.ClientResponse:
     request = cluster.session.get(
         "/event",
         headers={"Accept": "text/event-stream"},
@@ -65,7 +71,9 @@ async def _count(answer: aiohttp.ClientResponse, most: int) -> int:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(5):
             async for line in answer.content:
-                count += line.startswith((b"event: allocation.assigned", b"event: allocation.running"))
+                count += line.startswith(
+                    (b"event: allocation.assigned", b"event: allocation.running")
+                )
                 if count == most:
                     break
     return count

@@ -21,7 +21,7 @@ async def measure(tasks: int, rounds: int) -> str:
                 answer.raise_for_status()
         rows = []
         for name, path in (("all", "/task"), (f"the first {PAGE}", f"/task?limit={PAGE}")):
-            taken, before = [], cpu_seconds(cluster.manager_pid)
+            taken, size, before = [], 0, cpu_seconds(cluster.manager_pid)
             for _ in range(rounds):
                 began = time.perf_counter()
                 async with cluster.session.get(path) as answer:

@@ -54,9 +54,7 @@ def picture(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> st
             f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"/>'
         )
         key = TOP + 16 + 18 * number
-        parts.append(
-            f'<rect x="{LEFT + 14}" y="{key - 9}" width="18" height="4" fill="{colour}"/>'
-        )
+        parts.append(f'<rect x="{LEFT + 14}" y="{key - 9}" width="18" height="4" fill="{colour}"/>')
         parts.append(_text(LEFT + 38, key, line.name, anchor="start"))
     return "\n".join([*parts, "</svg>", ""])
 

@@ -260,9 +260,7 @@ class WorkerCore:
                 self._report(workload, workload.face, now, effects)
         return dict(self._workloads)
 
-    def _renew(
-        self, confirmed: inputs.LeaseConfirmed, now: float
-    ) -> dict[AllocationId, Workload]:
+    def _renew(self, confirmed: inputs.LeaseConfirmed, now: float) -> dict[AllocationId, Workload]:
         """Let run again what was stopped for want of this lease: in this session the manager did not give it up."""
         ran_out = self._lease.halt_at <= now
         self._lease.renew(confirmed.sent_at, confirmed.lease)
