@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -63,10 +64,13 @@ class Cluster:
         self._workers = workers
         self._prefix = prefix  # of the manager's command line: `taskset -c 0`
         self.port = free_port()
+        self._lent = data is not None
         self.data = data or Path(tempfile.mkdtemp(prefix="cube-bench-"))
 
     async def __aenter__(self) -> Self:
         self._exits = contextlib.AsyncExitStack()
+        if not self._lent:
+            self._exits.callback(shutil.rmtree, self.data, ignore_errors=True)
         try:
             await self._start()
         except BaseException:
@@ -166,7 +170,11 @@ class Cluster:
         async def end() -> None:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-            async with asyncio.timeout(STOP_SECONDS):
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:  # what was measured is not to be lost for it
+                process.kill()
                 await process.wait()
 
         self._exits.push_async_callback(end)
