@@ -26,7 +26,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_limit: int = 64 * 1024  # a task file is a few kB
     bulk_body_limit: int = 8 * 1024 * 1024  # 10,000 tasks in one request
     body_seconds: float = 10.0
-    connections: int = 2000  # 50 workers, their streams, and people
+    connections: int = 10_000  # 5,000 workers, their streams, and people
     streams: int = 200  # logs being followed at once
     feed_queue: int = 1000  # events a follower may lag behind before it is dropped
     requests_kept: float = 24 * 3600.0  # how long an idempotency key is remembered
@@ -44,10 +44,12 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     manager_port: int = 5555
     host: str = "127.0.0.1"  # its own API, for people and probes on this machine
     port: int = 5556  # 0: any free one
+    own_api: bool = True  # not of thousands of simulated workers in one process
     data: Path = DEFAULT_DATA / "worker"
     name: str = ""  # empty: the host's name
     labels: dict[str, str] = {}
     extras: dict[str, int] = {}  # what the machine has beside cpu, memory and disk: {"gpu": 8}
+    runtime: str = "docker"
     docker: str = ""  # the engine's address; empty: DOCKER_HOST, else /var/run/docker.sock
     cpu_millis: int = 0  # what cube may hand out here; 0: all the machine has
     memory_bytes: int = 0

@@ -39,9 +39,12 @@ class Supervisor:
         """Start work that ends by itself."""
         task = asyncio.create_task(self._guard(work, name), name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        # A task cancelled before its first step would leave the work behind, never awaited.
-        task.add_done_callback(lambda _: work.close())
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            work.close()  # a task cancelled before its first step would leave it behind, never awaited
+
+        task.add_done_callback(ended)
         return task
 
     def keep(self, loop: Callable[[], Awaitable[None]], name: str) -> asyncio.Task[None]:

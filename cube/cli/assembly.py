@@ -1,12 +1,25 @@
-"""Putting a worker together with the engine it runs containers on."""
+"""Putting workers together with the engines they run containers on."""
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from cube.aio.clock import SystemClock
+from cube.model.node import Usage
+from cube.model.resources import Resources
 from cube.runtime.docker import DockerRuntime
+from cube.runtime.simulated import SimulatedRuntime
+from cube.runtime.simulated_engine import SimulatedEngine
+from cube.runtime.simulated_script import Chances, Script
 from cube.settings import WorkerSettings
 from cube.worker.app import Worker
-from cube.worker.identity import Identity
+from cube.worker.fleet import Fleet
+from cube.worker.identity import Identity, NamedIdentity
+
+SIMULATED_COMPARISON = 3600.0  # the event stream of a simulated engine loses nothing
+_SIMULATED_DISK = 1 << 40
+
+__all__ = ["Chances", "fleet_of", "worker_of"]
 
 
 def worker_of(settings: WorkerSettings) -> Worker:
@@ -14,3 +27,24 @@ def worker_of(settings: WorkerSettings) -> Worker:
     identity = Identity(settings.data)
     runtime = DockerRuntime(identity.node_id, settings.docker, fences=settings.data / "fences")
     return Worker(settings, runtime, SystemClock(), identity=identity)
+
+
+def fleet_of(settings: WorkerSettings, count: int, chances: Chances) -> Fleet:
+    """Return simulated workers `NAME-1`, `NAME-2`, … that have not been started, each on a machine of its own."""
+    settings = replace(
+        settings,
+        own_api=False,
+        runtime="simulated",
+        timing=replace(settings.timing, full_comparison=SIMULATED_COMPARISON),
+    )
+    script = Script(chances)
+    return Fleet([_simulated(settings, number, script) for number in range(1, count + 1)])
+
+
+def _simulated(settings: WorkerSettings, number: int, script: Script) -> Worker:
+    settings = replace(settings, name=f"{settings.name}-{number}")
+    identity, clock = NamedIdentity(settings.name), SystemClock()
+    capacity = Resources(settings.cpu_millis, settings.memory_bytes, _SIMULATED_DISK)
+    engine = SimulatedEngine(script=script, clock=clock, capacity=capacity)
+    runtime = SimulatedRuntime(identity.node_id, engine)
+    return Worker(settings, runtime, clock, identity=identity, usage=Usage)

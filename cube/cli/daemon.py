@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
@@ -65,7 +66,14 @@ def serve(
     `broken` waits for, and raises, what makes going on senseless. `leaving` is called in a
     thread after the signal, while all still serve, and keeps its own time limit.
     """
+    _raise_file_limit()
     return asyncio.run(_serve(daemons, ready, broken, leaving))
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as may be had: each session is one. The usual 1,024 are for users of select(2)."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
-from cube.cli.amounts import extras_option, pairs_option
+from cube.cli.amounts import between_option, extras_option, pairs_option, share_option
 from cube.cli.daemon import LogLevel, LogLevelOption, data_directory, serve
 from cube.cli.output import note
 from cube.cli.target import ManagerOption, resolve
+from cube.client.transport import Address
+from cube.errors import InvalidInput, Objection
 from cube.settings import WorkerSettings
 from cube.wire.quantities import cores_millis, size
 
@@ -23,6 +27,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 @app.callback()
 def group() -> None:
     """The worker runs containers on this machine as its manager says."""
+
+
+class RuntimeKind(StrEnum):
+    """What runs the containers."""
+
+    DOCKER = "docker"
+    SIMULATED = "simulated"
 
 
 Name = Annotated[
@@ -63,6 +74,34 @@ Memory = Annotated[
 ]
 
 
+Runtime = Annotated[
+    RuntimeKind, typer.Option("--runtime", help="What runs containers; simulated: nothing does.")
+]
+Count = Annotated[
+    int, typer.Option("--count", min=1, max=20_000, help="Simulated: so many workers, NAME-1, ….")
+]
+StartTime = Annotated[
+    str,
+    typer.Option(
+        "--start-time",
+        metavar="TIME[..TIME]",
+        help="Simulated: how long a container takes to start, drawn between the two.",
+    ),
+]
+FailShare = Annotated[
+    str,
+    typer.Option(
+        "--fail-share", metavar="SHARE", help="Simulated: runs that exit with code 1; 0.01 is 1 %."
+    ),
+]
+FailAfter = Annotated[
+    str, typer.Option("--fail-after", metavar="TIME", help="Simulated: how soon those exit.")
+]
+Seed = Annotated[
+    int, typer.Option("--seed", help="Simulated: the same seed, the same times and failures.")
+]
+
+
 @app.command()
 def start(
     manager: ManagerOption = "",
@@ -75,6 +114,12 @@ def start(
     docker: Docker = "",
     cpu: Cpu = "",
     memory: Memory = "",
+    runtime: Runtime = RuntimeKind.DOCKER,
+    count: Count = 1,
+    start_time: StartTime = "0ms",
+    fail_share: FailShare = "0",
+    fail_after: FailAfter = "1s",
+    seed: Seed = 0,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> int:
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
@@ -92,6 +137,12 @@ def start(
         cpu_millis=cores_millis(cpu, "--cpu") if cpu else 0,
         memory_bytes=size(memory, "--memory") if memory else 0,
     )
+    if runtime is RuntimeKind.SIMULATED:
+        scripted = (start_time, fail_share, fail_after)
+        return _simulate(settings, address, count, scripted, seed, log_level)
+    if count > 1:
+        message = "needs --runtime simulated: a machine has one worker"
+        raise InvalidInput((Objection("--count", message),))
     from cube import log
     from cube.cli.assembly import worker_of
 
@@ -100,4 +151,43 @@ def start(
     return serve(
         [worker],
         ready=lambda: note(f"cube worker for {address}, own API on {host}:{worker.port}"),
+    )
+
+
+SIMULATED_NAME = "simulated"
+SIMULATED_CPU_MILLIS, SIMULATED_MEMORY_BYTES = 64_000, 256 << 30  # of each, unless told
+
+
+def _simulate(
+    settings: WorkerSettings,
+    address: Address,
+    count: int,
+    scripted: tuple[str, str, str],
+    seed: int,
+    log_level: LogLevel,
+) -> int:
+    """Serve as many workers on machines that are only simulated."""
+    from cube import log
+    from cube.cli.assembly import Chances, fleet_of
+
+    log.configure(log_level)
+    start_time, fail_share, fail_after = scripted
+    least, most = between_option("--start-time", start_time)
+    chances = Chances(
+        start_least=least,
+        start_most=most,
+        fail_share=share_option("--fail-share", fail_share),
+        fail_after=between_option("--fail-after", fail_after)[0],
+        seed=seed,
+    )
+    settings = replace(
+        settings,
+        name=settings.name or SIMULATED_NAME,
+        cpu_millis=settings.cpu_millis or SIMULATED_CPU_MILLIS,
+        memory_bytes=settings.memory_bytes or SIMULATED_MEMORY_BYTES,
+    )
+    named = f"{settings.name}-1 to {settings.name}-{count}"
+    return serve(
+        [fleet_of(settings, count, chances)],
+        ready=lambda: note(f"cube: {count} simulated workers for {address}, {named}"),
     )

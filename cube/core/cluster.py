@@ -123,14 +123,18 @@ class Cluster:
     def apply(self, change: Change, wall_ms: int) -> None:
         """Make the change, its record and its event."""
         match change:
+            case Assign(allocation=allocation):
+                self._rewrite(replace(allocation, revision=self.revision + 1))
+                self.inventory.chosen(allocation.node_id, self.revision + 1)
+            case Record(allocation=allocation, before=seen):
+                self._put_allocation(allocation)
+                if noteworthy(seen, allocation.observed):
+                    self._writes.allocations[allocation.id] = allocation
             case PutTask(task=task, kind=kind):
                 if kind is not EventKind.TASK_ADOPTED:
                     task = replace(task, changed_revision=self.revision + 1)
                 self._put_task(task)
                 self._writes.tasks[task.id] = task
-            case Assign(allocation=allocation):
-                self._rewrite(replace(allocation, revision=self.revision + 1))
-                self.inventory.chosen(allocation.node_id, self.revision + 1)
             case Adopt(allocation=allocation):
                 self._rewrite(allocation)
             case PutLineage(lineage=lineage):
@@ -142,10 +146,6 @@ class Cluster:
                 self._rewrite(replace(after, displaced_by=displaced_by))
             case WriteOff(allocation_id=allocation_id, why=why):
                 self._rewrite(replace(self.allocations[allocation_id], lost=True, why_removed=why))
-            case Record(allocation=allocation, before=before):
-                self._put_allocation(allocation)
-                if noteworthy(before, allocation.observed):
-                    self._writes.allocations[allocation.id] = allocation
             case ForgetAllocation(allocation_id=allocation_id):
                 self._drop_allocation(allocation_id)
                 self._writes.allocations[allocation_id] = None
@@ -153,10 +153,8 @@ class Cluster:
                 for number in numbers:
                     self.rosters[task_id].slot(number).waiting = why
             case Avoid():
-                self.rosters[change.task_id].slot(change.slot).avoid[change.node_id] = (
-                    change.until,
-                    change.why,
-                )
+                slot = self.rosters[change.task_id].slot(change.slot)
+                slot.avoid_node(change.node_id, change.until, change.why)
             case PutNode(node=node):
                 self._put_node(node)
                 self._writes.nodes[node.id] = node
@@ -263,11 +261,11 @@ class Cluster:
         latest = slot.latest
         if latest is None or allocation.generation >= latest.generation:
             if latest is not None and latest.id != allocation.id:
-                slot.leaving[latest.id] = latest
+                slot.leave(latest)
             slot.latest = allocation
             roster.recount(slot, self.tasks[allocation.task_id])
         else:
-            slot.leaving[allocation.id] = allocation
+            slot.leave(allocation)
 
     def _note_awaiting(self, allocation: Allocation) -> None:
         if allocation.live and allocation.observed.phase is Phase.ASSIGNED:
@@ -300,7 +298,7 @@ class Cluster:
         self._unlink(allocation)
         roster = self.rosters[allocation.task_id]
         roster.present -= _present(allocation)
-        roster.slots[allocation.slot].leaving.pop(allocation_id, None)
+        roster.slots[allocation.slot].forget(allocation_id)
 
 
 def _present(allocation: Allocation) -> bool:

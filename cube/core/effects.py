@@ -65,9 +65,14 @@ class TurnedAway(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Whether the message came from the node's present session. If not, that session is to be closed."""
+    """Whether the message came from the node's present session. If not, that session is to be closed.
+
+    To a lease also the pace: seconds between two, and for how long one counts.
+    """
 
     current: bool
+    heartbeat: float = 0.0
+    lease: float = 0.0
 
 
 class Rebalanced(msgspec.Struct, frozen=True):

@@ -28,6 +28,8 @@ def observe(allocation: Allocation, observed: Observed) -> Allocation:
 
 def noteworthy(before: Observed, after: Observed) -> bool:
     """Whether a restarted manager must know the difference: anything but progress and repetition."""
+    if before.phase is not after.phase or before.restart != after.restart:
+        return True  # nearly always: spares the comparison of copies
     return _lasting(before) != _lasting(after)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from cube.model.ids import NodeId
 from cube.model.node import Condition, Node
@@ -22,6 +23,17 @@ class Leases:
         self._heard: OrderedDict[NodeId, float] = OrderedDict()
         self._excused: set[NodeId] = set()  # given a fresh lease, and not heard since
         self._pace = 1.0
+        self._verdict_at = -inf
+
+    @property
+    def verdict_at(self) -> float:
+        """Before then no verdict changes: being heard only puts one off. Never later than the next is due."""
+        return self._verdict_at
+
+    @property
+    def due(self) -> float | None:
+        """When to look again if nobody is heard; None: there is nobody to judge."""
+        return None if self._verdict_at == inf else self._verdict_at
 
     @property
     def heartbeat(self) -> float:
@@ -46,6 +58,12 @@ class Leases:
         # The pace only grows: a node that was told to beat slowly must not be judged by a quicker one.
         beats = len(self._heard) / self._timing.heartbeat
         self._pace = max(self._pace, beats / self._timing.heartbeats_per_second)
+        self._verdict_at = min(self._verdict_at, at + self.suspect_after)
+
+    def judged(self, at: float, held_until: float) -> None:
+        """All verdicts of this time were given, but for those held back until then."""
+        due = self.next_verdict(at)
+        self._verdict_at = min(inf if due is None else due, held_until if held_until > at else inf)
 
     def renew_all(self, nodes: Iterable[Node], at: float) -> None:
         """Every node that was not given up counts as heard: nobody was judged meanwhile."""

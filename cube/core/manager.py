@@ -197,9 +197,10 @@ class ManagerCore:
             self._usage[node.id] = lease.usage
         if node.condition is not Condition.READY or node.runtime_error != lease.runtime_error:
             self._do(nodes.heard_again(node, lease.runtime_error, now), now)
-        return Held(current=True)
+        return Held(True, self._leases.heartbeat, self._leases.lost_after)
 
     def _observe(self, said: Observe, now: Instant) -> Held:
+        self._leases.renew(said.node_id, now.monotonic)  # who tells what it sees is there
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
         kept = self._recovery.keep_for_later(said)
@@ -251,9 +252,9 @@ class ManagerCore:
 
     def _judge_nodes(self, now: Instant) -> None:
         """Judge the silent nodes, the longest silent first, unless too many are silent to believe it."""
-        overdue = self._leases.overdue(now.monotonic)
-        if not overdue:
+        if now.monotonic < self._leases.verdict_at:
             return
+        overdue = self._leases.overdue(now.monotonic)
         losing: list[NodeId] = []
         for node_id in overdue:
             node = self.cluster.nodes[node_id]
@@ -264,6 +265,7 @@ class ManagerCore:
                 self._do([nodes.silent(node, Condition.SUSPECT, silence, now)], now)
         if losing and not self._brake.holds(now.monotonic):
             self._give_up(losing, now)
+        self._leases.judged(now.monotonic, self._brake.held_until)
 
     def _give_up(self, losing: list[NodeId], now: Instant) -> None:
         heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}
@@ -343,8 +345,6 @@ class ManagerCore:
         """Return when something is due although nothing happens."""
         if self._recovery.going_on:
             return self._recovery.ends_at()
-        dues = [self._leases.next_verdict(now.monotonic), self._planning.look_again_at]
-        if self._brake.holds(now.monotonic):
-            dues.append(self._brake.held_until)
-        dues += [self._states.next_due(now), self._recovery.listens_until(now)]
+        dues = [self._leases.due, self._planning.look_again_at, self._states.next_due(now)]
+        dues.append(self._recovery.listens_until(now))
         return min([due for due in dues if due is not None], default=None)

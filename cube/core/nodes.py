@@ -75,7 +75,10 @@ def joined(known: Node | None, node: Node) -> PutNode:
 
 def _with_free_name(cluster: Cluster, node_id: NodeId, facts: Facts) -> Facts:
     """Names are for people: a second machine of the same name gets a number."""
-    taken = {node.name for node in cluster.nodes.values() if node.id != node_id}
+    known = cluster.nodes.get(node_id)
+    if known is not None and known.facts.name == facts.name:
+        return facts
+    taken = {node.facts.name for node in cluster.nodes.values() if node.id != node_id}
     name, number = facts.name, 2
     while name in taken:
         name, number = f"{facts.name}-{number}", number + 1

@@ -235,7 +235,7 @@ def effort(change: Change) -> int:
     return 100 if isinstance(change, Assign) and change.allocation.awaits else 1
 
 
-PLACEMENTS_AT_ONCE = 1_000
-"""About 20 ms of work: the event loop must not be held for longer than 50."""
+PLACEMENTS_AT_ONCE = 500
+"""About 15 ms of work with its records: the event loop must not be held for longer than 50, on a busy machine too."""
 _REWORD_NODES = 100
 """Beyond, the reason of a waiting task is worded anew only when it is looked at again."""

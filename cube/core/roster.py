@@ -4,7 +4,11 @@ seven numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
+
+import msgspec
 
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.ids import AllocationId, NodeId
@@ -28,24 +32,42 @@ class Standing(IntEnum):
 
 _STANDINGS = len(Standing)
 
-Avoided = dict[NodeId, tuple[float, str]]
+Avoided = Mapping[NodeId, tuple[float, str]]
 """The nodes a slot does not go to: until when (monotonic), and why."""
 
+NONE_LEAVING: Mapping[AllocationId, Allocation] = MappingProxyType({})
+NONE_AVOIDED: Avoided = MappingProxyType({})
 
-class Slot:
-    """The n-th replica. It persists while its allocations come and go."""
 
-    __slots__ = ("avoid", "latest", "leaving", "number", "standing", "waiting")
+class Slot(msgspec.Struct, gc=False):
+    """The n-th replica. It persists while its allocations come and go.
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.latest: Allocation | None = None
-        self.leaving: dict[AllocationId, Allocation] = {}  # earlier ones that are not forgotten yet
-        self.avoid: Avoided = {}
-        self.waiting = ""  # why it has no place; empty when it has one, or was not looked at yet
-        self.standing = Standing.UNWANTED
+    The one object that there is for each replica beside its allocation: it is never part of a cycle, and what most of
+    them never need is made when it is.
+    """
 
-    def avoided(self, at: float) -> Avoided:
+    number: int
+    latest: Allocation | None = None
+    leaving: Mapping[AllocationId, Allocation] = NONE_LEAVING
+    """Earlier ones that are not forgotten yet."""
+    avoid: Avoided = NONE_AVOIDED
+    waiting: str = ""  # why it has no place; empty when it has one, or was not looked at yet
+    standing: Standing = Standing.UNWANTED
+
+    def leave(self, allocation: Allocation) -> None:
+        """Keep an allocation that is not the latest any more, or its newer record."""
+        self.leaving = {**self.leaving, allocation.id: allocation}
+
+    def forget(self, allocation_id: AllocationId) -> None:
+        """Drop one of those that are leaving, if it is there."""
+        left = {id: one for id, one in self.leaving.items() if id != allocation_id}
+        self.leaving = left or NONE_LEAVING
+
+    def avoid_node(self, node_id: NodeId, until: float, why: str) -> None:
+        """Do not go to the node before `until`."""
+        self.avoid = {**self.avoid, node_id: (until, why)}
+
+    def avoided(self, at: float) -> dict[NodeId, tuple[float, str]]:
         """Return the nodes this slot does not go to at that time, until when, and why."""
         return {node: entry for node, entry in self.avoid.items() if entry[0] > at}
 
@@ -88,6 +110,11 @@ class Roster:
             self.outdated.add(slot.number)
         else:
             self.outdated.discard(slot.number)
+
+    @property
+    def running(self) -> int:
+        """How many slots have a container that runs."""
+        return self.standings[Standing.UNREADY] + self.standings[Standing.READY]
 
     def count(self, standing: Standing) -> int:
         """How many slots stand so."""

@@ -31,30 +31,32 @@ if TYPE_CHECKING:  # the story is told of a cluster and by it
 
 def tell(change: Change, cluster: Cluster, wall_ms: int) -> TaskEvent | None:
     """Return the event of a change that was just applied, of the next revision; None where there is nothing to tell."""
-    event = _event_of(change, cluster)
-    return replace(event, revision=cluster.revision + 1, at_ms=wall_ms) if event else None
+    match change:
+        case Assign(allocation=allocation, why=why):  # the two that a cluster is full of come first
+            words = awaited_words(allocation, cluster) or why
+            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster, wall_ms, words)
+        case Record(allocation=allocation, before=before):
+            return _seen(allocation, before, cluster, wall_ms)
+        case _:
+            event = _event_of(change, cluster, wall_ms)
+            return replace(event, revision=cluster.revision + 1, at_ms=wall_ms) if event else None
 
 
-def _event_of(change: Change, cluster: Cluster) -> TaskEvent | None:
+def _event_of(change: Change, cluster: Cluster, wall_ms: int) -> TaskEvent | None:
     match change:
         case PutTask(task=task, kind=kind, message=message):
             return _of_task(task, kind, message)
-        case Assign(allocation=allocation, why=why):
-            words = awaited_words(allocation, cluster) or why
-            return _of(allocation, EventKind.ALLOCATION_ASSIGNED, cluster, words)
         case Adopt(allocation=allocation):
             words = f"found at revision {allocation.revision}, which the ledger had lost"
-            return _of(allocation, EventKind.ALLOCATION_ADOPTED, cluster, words)
+            return _of(allocation, EventKind.ALLOCATION_ADOPTED, cluster, wall_ms, words)
         case PutLineage(kind=kind, message=message):
             return TaskEvent(revision=0, at_ms=0, kind=kind, message=message)
         case Unassign(allocation_id=allocation_id, why=why):
             allocation = cluster.allocations[allocation_id]
-            return _of(allocation, EventKind.ALLOCATION_STOPPING, cluster, why)
+            return _of(allocation, EventKind.ALLOCATION_STOPPING, cluster, wall_ms, why)
         case WriteOff(allocation_id=allocation_id, why=why):
             allocation = cluster.allocations[allocation_id]
-            return _of(allocation, EventKind.ALLOCATION_LOST, cluster, why)
-        case Record(allocation=allocation, before=before):
-            return _seen(allocation, before, cluster)
+            return _of(allocation, EventKind.ALLOCATION_LOST, cluster, wall_ms, why)
         case Wait(task_id=task_id, slots=slots, why=why, codes=codes, told=True):
             many = "" if len(slots) == 1 else f"{plural(len(slots), 'slot')}: "
             return _of_task(
@@ -92,12 +94,17 @@ def _of_task(
 
 
 def _of(
-    allocation: Allocation, kind: EventKind, cluster: Cluster, message: str = "", code: str = ""
+    allocation: Allocation,
+    kind: EventKind,
+    cluster: Cluster,
+    wall_ms: int,
+    message: str = "",
+    code: str = "",
 ) -> TaskEvent:
     node = cluster.nodes.get(allocation.node_id)
     return TaskEvent(
-        revision=0,
-        at_ms=0,
+        revision=cluster.revision + 1,
+        at_ms=wall_ms,
         kind=kind,
         task_id=allocation.task_id,
         task=cluster.tasks[allocation.task_id].name,
@@ -110,25 +117,30 @@ def _of(
     )
 
 
-def _seen(allocation: Allocation, before: Observed, cluster: Cluster) -> TaskEvent | None:
+def _seen(
+    allocation: Allocation, before: Observed, cluster: Cluster, wall_ms: int
+) -> TaskEvent | None:
     """The event of an observation: one for each phase people can see, change of health, and pull or stop
     that fails."""
     seen = allocation.observed
     kind = _KINDS.get(seen.phase)
     if seen.phase is Phase.STOPPING and _code(seen) not in ("", _code(before)):
-        return _of(allocation, EventKind.ALLOCATION_STOPPING, cluster, seen.message, _code(seen))
+        return _of(
+            allocation, EventKind.ALLOCATION_STOPPING, cluster, wall_ms, seen.message, _code(seen)
+        )
     if seen.restart == before.restart and seen.phase is before.phase:
         if seen.phase is Phase.RUNNING and seen.health is not before.health:
             health = seen.health.value
-            return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, health_words(seen), health)
+            words = health_words(seen)
+            return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, wall_ms, words, health)
         if seen.paused is not before.paused:
             words, code = (seen.message, "paused") if seen.paused else ("goes on", "resumed")
-            return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, words, code)
+            return _of(allocation, EventKind.ALLOCATION_HEALTH, cluster, wall_ms, words, code)
         if seen.phase is not Phase.PULLING or _code(seen) in ("", _code(before)):
             return None
     if kind is None:
         return None
-    return _of(allocation, kind, cluster, _phase_words(seen), _code(seen))
+    return _of(allocation, kind, cluster, wall_ms, _phase_words(seen), _code(seen))
 
 
 _KINDS = {

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from cube.aio.aside import Aside
 from cube.aio.clock import Clock, SystemClock
+from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Snapshot
 from cube.core.manager import ManagerCore
@@ -115,7 +116,9 @@ class Manager:
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
         opening.callback(aside.close)
-        app = self._application(decider, ledger, sessions, feed, streams, aside)
+        lag = LagGauge()
+        supervisor.keep(lag.run, "loop lag")
+        app = self._application(decider, ledger, sessions, feed, streams, aside, lag)
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
@@ -134,6 +137,7 @@ class Manager:
         feed: Feed,
         streams: Streams,
         aside: Aside,
+        lag: LagGauge,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
@@ -150,7 +154,7 @@ class Manager:
             RebalanceApi(decider, changes),
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
-            StatusApi(decider, sessions, feed, streams),
+            StatusApi(decider, sessions, feed, streams, lag),
         ):
             app.add_routes(api.routes())
         conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)

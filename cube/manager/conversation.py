@@ -24,7 +24,6 @@ from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     PROTOCOL,
-    Acknowledge,
     Described,
     FromWorker,
     Hello,
@@ -93,7 +92,7 @@ class Conversation:
                 "install the same version of cube on both",
                 final=True,
             )
-        session = Session(hello.node_id)
+        session = Session(hello.node_id, self._sessions.pause)
         try:
             welcomed = await self._connect(hello, session)
             try:
@@ -156,21 +155,28 @@ class Conversation:
         self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
+        session.lease = welcomed.lease
         while True:
-            async with asyncio.timeout(SILENT_LEASES * welcomed.lease):
+            async with asyncio.timeout(SILENT_LEASES * session.lease):
                 message = await _receive(socket)
             if message is None:
                 return
             self._take_in(message, session, welcomed.epoch)
             if self._decider.in_flight > REPORTS_IN_FLIGHT:
                 await self._decider.settled()
+            # What is buffered is received without a pause: the leases of others must not stand behind all of it.
+            await asyncio.sleep(0)
 
     def _take_in(self, message: FromWorker, session: Session, epoch: int) -> None:
         match message:
             case Lease():
                 lease = Renew(session.node_id, epoch, message.runtime_error, message.usage)
-                if self._decider.renew(lease):
-                    session.say(LeaseHeld(number=message.number))
+                held = self._decider.renew(lease)
+                if held.current:
+                    session.lease = held.lease or session.lease
+                    session.say(
+                        LeaseHeld(number=message.number, heartbeat=held.heartbeat, lease=held.lease)
+                    )
                 else:
                     session.close("its lease is not that of the present session")
             case Observe():
@@ -185,7 +191,7 @@ class Conversation:
     def _observe(self, message: Observe, session: Session, epoch: int) -> None:
         def acknowledge(effects: Effects) -> None:
             if isinstance(effects.answer, Held) and effects.answer.current:
-                session.say(Acknowledge(number=message.number))
+                session.acknowledge(message.number)
             else:
                 session.close("its reports are not those of the present session")
 

@@ -107,10 +107,10 @@ class Decider:
         """
         return self._decide(inputs, record, then).told
 
-    def renew(self, lease: Renew) -> bool:
+    def renew(self, lease: Renew) -> Held:
         """Take a lease in and say at once whether the session is the node's present one. Leases are not recorded."""
         answers = self._decide([lease], None, None).answers
-        return bool(answers) and isinstance(answers[0], Held) and answers[0].current
+        return answers[0] if answers and isinstance(answers[0], Held) else Held(current=False)
 
     async def read(self, look: Callable[[Core], Seen]) -> Seen:
         """Return what `look` sees, once all it may have seen is recorded."""

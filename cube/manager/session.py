@@ -10,7 +10,7 @@ from cube.aio.wakeup import Wakeup
 from cube.model.ids import NodeId
 from cube.model.orders import Order
 from cube.wire.codec import encode_message
-from cube.wire.messages import MAX_MESSAGE_BYTES, FromManager, Instruct
+from cube.wire.messages import MAX_MESSAGE_BYTES, Acknowledge, FromManager, Instruct
 
 WRITE_SECONDS = 5.0  # longer than a lease: a worker that does not read is not there
 ORDERS_AHEAD = 20_000
@@ -19,13 +19,24 @@ MESSAGES_AHEAD = 1_000
 """Answers to leases and reports, one each; an honest worker waits for its answers."""
 ORDERS_AT_ONCE = 256
 INSTRUCT_BYTES = MAX_MESSAGE_BYTES // 4
+FRAMES_PER_SECOND = 1_000
+"""With orders or acknowledgements, to all workers together; one costs as much as five containers in it. In a large
+cluster each worker is told less often and more at once, and reports so, too: it waits for its acknowledgement."""
+UNPACED_NODES = (
+    50  # where no worker waits: all of them at once are as many as in a twentieth of a second
+)
 
 
 class Session:
     """One worker's session. Everything put in is sent in order by `write`, leases ahead of orders."""
 
-    def __init__(self, node_id: NodeId) -> None:
+    def __init__(self, node_id: NodeId, pause: Callable[[], float] = lambda: 0.0) -> None:
+        """`pause` tells how long (seconds) to gather orders and acknowledgements after each frame with some."""
         self.node_id = node_id
+        self._pause = pause
+        self._gathers_until = 0.0
+        self._recorded: Acknowledge | None = None
+        self.lease = 0.0  # seconds, as its worker was last told
         self.closed = ""  # why; empty while it is open
         self._messages: deque[bytes] = deque()
         self._orders: deque[Order] = deque()
@@ -38,6 +49,11 @@ class Session:
         if len(self._messages) >= MESSAGES_AHEAD:
             return self.close("it does not read what it asked for")
         self._messages.append(encode_message(message))
+        self._wakeup.set()
+
+    def acknowledge(self, number: int) -> None:
+        """Tell that the reports up to this number are recorded, with the next orders or soon."""
+        self._recorded = Acknowledge(number=number)
         self._wakeup.set()
 
     def instruct(self, orders: list[Order]) -> None:
@@ -56,19 +72,33 @@ class Session:
 
     async def write(self, send: Callable[[bytes], Awaitable[None]]) -> None:
         """Send all that is put in until the session is closed. TimeoutError when the worker does not read."""
+        loop = asyncio.get_running_loop()
         while not self.closed:
-            if (frame := self._next_frame()) is None:
-                await self._wakeup.wait()
+            left = self._gathers_until - loop.time()
+            if (frame := self._next_frame(gathering=left > 0)) is None:
+                await self._wakeup.wait(left if left > 0 and self._owes else None)
                 continue
             async with asyncio.timeout(WRITE_SECONDS):
                 await send(frame)
 
-    def _next_frame(self) -> bytes | None:
+    @property
+    def _owes(self) -> bool:
+        return self._owes_orders or self._recorded is not None
+
+    def _next_frame(self, *, gathering: bool) -> bytes | None:
         if self._messages:
             return self._messages.popleft()
-        if self._owes_orders:
-            return self._next_instruct()
-        return None
+        if gathering:
+            return None
+        if self._recorded is not None:
+            frame, self._recorded = encode_message(self._recorded), None
+        elif self._owes_orders:
+            frame = self._next_instruct()
+        else:
+            return None
+        if not self._owes:
+            self._gathers_until = asyncio.get_running_loop().time() + self._pause()
+        return frame
 
     def _next_instruct(self) -> bytes:
         """Take as many orders as fit well into one message, and number it."""
@@ -111,6 +141,10 @@ class Sessions:
         """Send orders to the node. Without a session they are dropped: its next Hello is answered with all of them."""
         if session := self._by_node.get(node_id):
             session.instruct(orders)
+
+    def pause(self) -> float:
+        """Return how long each session gathers what it is to send, by how many there are. Seconds."""
+        return max(0, len(self._by_node) - UNPACED_NODES) / FRAMES_PER_SECOND
 
     def close(self, reason: str) -> None:
         """Close all."""

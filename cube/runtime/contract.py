@@ -51,6 +51,7 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     platform: str  # "linux/amd64"
     capacity: Resources
+    runtime: str = "docker"  # what kind of engine it is
 
 
 class LogLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -39,7 +39,7 @@ CAPACITY = Resources(cpu_millis=4_000, memory_bytes=8 << 30)
 
 
 class SimulatedEngine:
-    """One machine. `behaviours` is by image; all `others` behave alike.
+    """One machine. `behaviours` is by image; all `others` behave alike. A `script` says it for each run instead.
 
     `sleep` must wait by the clock that `clock` shows.
     """
@@ -49,15 +49,19 @@ class SimulatedEngine:
         behaviours: Mapping[str, Behaviour] | None = None,
         *,
         others: Behaviour = Behaviour(),
+        script: Callable[[RunLabel], Behaviour] | None = None,
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
         capacity: Resources = CAPACITY,
     ) -> None:
         self._behaviours = {full_reference(name): how for name, how in (behaviours or {}).items()}
         self._others = others
+        self._script = script
         self._clock = clock or SystemClock()
         self._sleep = sleep
-        self.facts = EngineFacts(version="simulated", platform="linux/amd64", capacity=capacity)
+        self.facts = EngineFacts(
+            version="simulated", platform="linux/amd64", capacity=capacity, runtime="simulated"
+        )
         self.containers: dict[str, SimulatedContainer] = {}
         self.names: dict[str, SimulatedContainer | None] = {}  # None: a stranger's
         self.pulled: set[str] = set()
@@ -108,7 +112,8 @@ class SimulatedEngine:
     def add(self, name: str, label: RunLabel) -> SimulatedContainer:
         """Make a container under a free name."""
         id = blake2s(str(next(self._numbers)).encode()).hexdigest()
-        container = SimulatedContainer(id, name, label, self.behaviour(label.spec.image))
+        how = self._script(label) if self._script else self.behaviour(label.spec.image)
+        container = SimulatedContainer(id, name, label, how)
         self.containers[id] = self.names[name] = container
         return container
 

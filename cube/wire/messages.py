@@ -96,9 +96,11 @@ class Refuse(msgspec.Struct, frozen=True, tag="refuse", kw_only=True):
 
 
 class LeaseHeld(msgspec.Struct, frozen=True, tag="lease_held", kw_only=True):
-    """The lease of that number was received."""
+    """The lease of that number was received. The pace as it is now, which slows as a cluster grows; 0: as before."""
 
     number: int
+    heartbeat: float = 0.0
+    lease: float = 0.0
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge", kw_only=True):

@@ -291,7 +291,10 @@ class StatsView(msgspec.Struct, frozen=True, kw_only=True):
     followers: int  # clients that follow events
     streams: int  # logs being carried
     decisions_in_flight: int  # made and not recorded yet
-    loop_lag_ms: float  # how long a ready piece of work waited for its turn just now
+    replicas_running: int  # slots whose container runs
+    replicas_waiting: int  # slots that have no node
+    loop_lag_ms: float  # of the last minute: how late the manager was, 99 times of 100 not later
+    loop_lag_max_ms: float
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
@@ -11,13 +12,14 @@ from cube.core.worker.core import WorkerCore
 from cube.core.worker.inputs import LeaseInherited
 from cube.core.worker.steps import Start, WorkerEffects
 from cube.errors import PeerFault
+from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
 from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
-from cube.worker.identity import Identity
+from cube.worker.identity import Identified, Identity
 from cube.worker.loop import Loop
 from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
@@ -30,7 +32,8 @@ log = logging.getLogger(__name__)
 class Worker:
     """One worker. `stop` leaves all containers running, as does the death of the process.
 
-    `runtime` must be that of `identity.node_id`; both are closed by `stop`.
+    `runtime` must be that of `identity.node_id`; both are closed by `stop`. `usage` reads what the machine uses; this
+    machine's by default.
     """
 
     def __init__(
@@ -39,14 +42,16 @@ class Worker:
         runtime: Runtime,
         clock: Clock | None = None,
         *,
-        identity: Identity | None = None,
+        identity: Identified | None = None,
+        usage: Callable[[], Usage] | None = None,
     ) -> None:
         self.port = settings.port  # of its own API; the real one after `start`
+        self.joined = asyncio.Event()  # a manager has taken it in at least once
         self._settings = settings
         self._runtime = runtime
         self._clock = clock or SystemClock()
         self._identity = identity or Identity(settings.data)
-        self._gauge = host.Gauge(settings.data)
+        self._usage = usage or host.Gauge(settings.data).read
         self._node = host.name(settings)
         self._supervisor = Supervisor()
         self._core = WorkerCore(settings.timing)
@@ -80,7 +85,7 @@ class Worker:
             limit=settings.streams,
             send=self._session.send,
         )
-        self._api = self._own_api()
+        self._api = self._own_api() if settings.own_api else None
 
     @property
     def connected(self) -> bool:
@@ -90,7 +95,8 @@ class Worker:
     async def start(self) -> None:
         """Look at the engine, take up what runs there, then call the manager. CubeError when it cannot serve."""
         self._loop.begin(self._carry_out)
-        self.port = await self._api.start(self._settings.host, self._settings.port)
+        if self._api is not None:
+            self.port = await self._api.start(self._settings.host, self._settings.port)
         if (fence := await self._runtime.inherited_fence()) is not None:
             self._loop.tell(LeaseInherited(fence.kill_at))
         await self._watch.first_look()
@@ -102,7 +108,8 @@ class Worker:
         """Let go of everything and leave the containers as they are. Repeats safely."""
         self._loop.close()
         await self._supervisor.close()
-        await self._api.close()
+        if self._api is not None:
+            await self._api.close()
         await self._prober.close()
         await self._runtime.close()
         self._identity.close()
@@ -121,7 +128,7 @@ class Worker:
             url=session_url(settings.manager_host, settings.manager_port),
             clock=self._clock,
             hello=self._hello,
-            usage=self._gauge.read,
+            usage=self._usage,
             runtime_error=lambda: self._watch.error,
             welcomed=self._welcomed,
             tell=self._loop.tell,
@@ -178,6 +185,7 @@ class Worker:
         if why := self._core.why_not_obey(welcome.revision):
             raise PeerFault(why)
         self._identity.join(welcome.cluster_id)
+        self.joined.set()
 
     def _engine_changed(self) -> None:
         """Tell the manager at once; by a new Hello if the last one could not say what is held here."""
@@ -191,10 +199,10 @@ class Worker:
             self._session.beat_now()
 
     def _answered_by_step(self, event: ContainerEvent) -> bool:
-        """Whether a step of ours is about to tell how the container looks after this event."""
+        """Whether a step of ours is about to tell how the container looks after this event, or has told already."""
         step = self._core.step_on(event.container_id)
-        if step is None:
-            return False
+        if step is None:  # the answer to a start is often here before its event
+            return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
     def _open_stream(self, wanted: OpenStream) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from cube.aio.clock import Clock
 from cube.aio.supervise import Supervisor
@@ -15,7 +16,7 @@ from cube.model.container import ContainerSeen, RunLabel
 from cube.model.ids import AllocationId
 from cube.runtime.contract import PullProgress, Runtime, RuntimeFailure
 from cube.worker.gate import Gate
-from cube.worker.identity import Identity
+from cube.worker.identity import Identified
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Executor:
         self,
         *,
         runtime: Runtime,
-        identity: Identity,
+        identity: Identified,
         clock: Clock,
         supervisor: Supervisor,
         parallel_starts: int,
@@ -43,17 +44,23 @@ class Executor:
         self._given_up: set[AllocationId] = set()
 
     def perform(self, step: Step) -> None:
-        """Begin the step."""
-        name = f"{type(step).__name__.lower()} {step.id}"
-        self._running[step.id] = self._supervisor.spawn(self._perform(step), name)
+        """Begin the step; one that loads the engine, as soon as few enough of those are under way."""
+        if isinstance(step, Create | Start):
+            self._gate.enter(partial(self._begin, step), urgent=isinstance(step, Start))
+        else:
+            self._begin(step)
 
     def cancel(self, id: AllocationId) -> None:
-        """Give up the step in flight of this allocation, if there is one."""
+        """Give up the step in flight of this allocation. One that waits for its turn is not worth it."""
         task = self._running.get(id)
         if task is not None and id not in self._given_up:
             self._given_up.add(id)
             # In the next turn: a task cancelled before its first never runs, and would leave the step unanswered.
             asyncio.get_running_loop().call_soon(task.cancel)
+
+    def _begin(self, step: Step) -> None:
+        name = f"{type(step).__name__.lower()} {step.id}"
+        self._running[step.id] = self._supervisor.spawn(self._perform(step), name)
 
     async def _perform(self, step: Step) -> None:
         answer: WorkerInput = StepCancelled(step)
@@ -69,6 +76,9 @@ class Executor:
             answer = StepFailed(step, Failure(FailureKind.ENGINE_ERROR, f"unexpected: {error!r}"))
         finally:
             self._finish(step.id, answer)
+            # After the answer: the start that follows a create is to be the next to begin.
+            if isinstance(step, Create | Start):
+                self._gate.leave()
 
     def _finish(self, id: AllocationId, answer: WorkerInput) -> None:
         given_up = id in self._given_up
@@ -84,11 +94,9 @@ class Executor:
                 await self._runtime.pull(step.image, lambda progress: self._note(step.id, progress))
                 return None
             case Create():
-                async with self._gate.passed(urgent=False):
-                    return await self._runtime.create(self._label(step))
+                return await self._runtime.create(self._label(step))
             case Start():
-                async with self._gate.passed(urgent=True):
-                    return await self._runtime.start(step.container_id)
+                return await self._runtime.start(step.container_id)
             case Halt():
                 return await self._runtime.stop(step.container_id, step.signal, step.grace_ms)
             case Discard():

@@ -36,6 +36,7 @@ def facts(settings: WorkerSettings, engine: EngineFacts | None, address: str) ->
         extras=settings.extras,
         engine_version=engine.version if engine is not None else "",
         cube_version=cube.__version__,
+        runtime=engine.runtime if engine is not None else settings.runtime,
     )
 
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import uuid
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -19,6 +20,48 @@ LOCK_FILE = "worker.lock"
 class _Record(msgspec.Struct, omit_defaults=True):
     node_id: str
     cluster_id: str = ""
+
+
+class Identified(Protocol):
+    """Who a worker is, as the worker sees it: `Identity`, or `NamedIdentity` of one without a directory."""
+
+    incarnation: str
+
+    @property
+    def node_id(self) -> NodeId:
+        """The identity as a worker."""
+
+    @property
+    def cluster_id(self) -> str:
+        """The cluster that last took it in; empty before the first."""
+
+    def join(self, cluster_id: str) -> None:
+        """Remember the cluster."""
+
+    def close(self) -> None:
+        """Let go of what keeps it. Repeats safely."""
+
+
+class NamedIdentity:
+    """The identity that follows from a name and is kept nowhere: of simulated workers, thousands in a process.
+
+    A process that is started again under the same name is the same nodes, whose containers are gone.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.node_id = NodeId(str(uuid.uuid5(_NAMED, name)))
+        self.cluster_id = ""
+        self.incarnation = uuid.uuid4().hex
+
+    def join(self, cluster_id: str) -> None:
+        """Remember the cluster for as long as the process lives."""
+        self.cluster_id = cluster_id
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+_NAMED = uuid.UUID("5f1d3c0e-6a52-4d0b-9a43-0c8f6c2f7b11")  # any fixed one: names of cube's workers
 
 
 class Identity:

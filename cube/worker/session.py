@@ -109,7 +109,9 @@ class Session:
         self._leases: dict[int, float] = {}  # number -> when it was sent
         self._heard_at = 0.0
         self._orders_seen = 0
+        self._heartbeat = self._lease = 0.0  # seconds, as the manager last told
         self._to_report = Wakeup()
+        self._recorded = Wakeup()
         self._beat = Wakeup()
 
     @property
@@ -185,10 +187,10 @@ class Session:
                 # No TaskGroup: before Python 3.13 it forgets a cancellation that comes while one of its
                 # tasks fails, and a worker that is stopped as its manager goes would dial for ever.
                 await race(
-                    leases=self._lease_loop(welcome),
+                    leases=self._lease_loop(),
                     reports=self._report_loop(),
                     receiver=self._hear_loop(socket),
-                    doubts=self._doubt_loop(http, welcome),
+                    doubts=self._doubt_loop(http),
                 )
             finally:
                 self._socket = None
@@ -217,16 +219,17 @@ class Session:
         self._leases.clear()
         self._orders_seen = 0
         self._heard_at = self._clock.now().monotonic
+        self._heartbeat, self._lease = welcome.heartbeat, welcome.lease
         self._welcomed(welcome)
         self._tell(SessionOpened(welcome.epoch, welcome.lease, sent_at))
         log.info("session %d with %s", welcome.epoch, self._url)
 
-    async def _lease_loop(self, welcome: Welcome) -> NoReturn:
+    async def _lease_loop(self) -> NoReturn:
         number, usage_at = 0, float("-inf")
         while True:
-            await self._beat.wait(welcome.heartbeat)
+            await self._beat.wait(self._heartbeat)
             now = self._clock.now().monotonic
-            if now - self._heard_at > welcome.lease * SILENT_LEASES:
+            if now - self._heard_at > self._lease * SILENT_LEASES:
                 raise SessionEnded("the manager confirms no lease any more")
             number += 1
             usage = None
@@ -236,14 +239,13 @@ class Session:
             error = self._runtime_error()
             await self.send(Lease(number=number, usage=usage, runtime_error=error))
 
-    async def _doubt_loop(self, http: aiohttp.ClientSession, welcome: Welcome) -> NoReturn:
+    async def _doubt_loop(self, http: aiohttp.ClientSession) -> NoReturn:
         """End a session that is silent while the manager answers on another connection.
 
         A gap of two seconds can keep a TCP connection silent for four; one of the next packets would have got through.
         """
-        quiet = welcome.lease * DOUBT_LEASES
         while True:
-            heard_at = self._heard_at
+            heard_at, quiet = self._heard_at, self._lease * DOUBT_LEASES
             await asyncio.sleep(heard_at + quiet - self._clock.now().monotonic)
             while self._heard_at == heard_at:
                 if await self._knock(http) and self._heard_at == heard_at:
@@ -276,6 +278,9 @@ class Session:
                     (report.id, report.observed.sequence) for report in reports
                 )
                 await self.send(Observe(number=number, reports=reports))
+                # What happens until these are recorded is gathered: a busy manager hears less often, and more at once.
+                while self._unacknowledged:
+                    await self._recorded.wait()
             while self._asked_for:
                 some = tuple(self._asked_for[:DESCRIPTIONS_PER_MESSAGE])
                 del self._asked_for[:DESCRIPTIONS_PER_MESSAGE]
@@ -289,8 +294,8 @@ class Session:
 
     def _hear(self, message: FromManager) -> None:
         match message:
-            case LeaseHeld(number=number):
-                self._confirm(number)
+            case LeaseHeld():
+                self._confirm(message)
             case Acknowledge(number=number):
                 self._acknowledge(number)
             case Instruct():
@@ -307,18 +312,20 @@ class Session:
             case Welcome():
                 raise PeerFault("the manager said welcome twice")
 
-    def _confirm(self, number: int) -> None:
-        sent_at = self._leases.get(number)
+    def _confirm(self, held: LeaseHeld) -> None:
+        sent_at = self._leases.get(held.number)
         if sent_at is None:
             return
         self._heard_at = self._clock.now().monotonic
-        self._leases = {n: at for n, at in self._leases.items() if n > number}
-        self._tell(LeaseConfirmed(sent_at))
+        self._leases = {n: at for n, at in self._leases.items() if n > held.number}
+        self._heartbeat, self._lease = held.heartbeat or self._heartbeat, held.lease or self._lease
+        self._tell(LeaseConfirmed(sent_at, held.lease))
 
     def _acknowledge(self, number: int) -> None:
         recorded = [n for n in self._unacknowledged if n <= number]
         reports = tuple(pair for n in recorded for pair in self._unacknowledged.pop(n))
         self._tell(Acknowledged(reports))
+        self._recorded.set()
 
 
 def session_url(host: str, port: int) -> str:

@@ -79,8 +79,12 @@ class EngineWatch:
         async for event in self._runtime.events():
             if isinstance(event, Resync):
                 self.compare_now()
-            elif event.action in WORTH_A_LOOK and not self._answered_by_step(event):
+            elif event.action in WORTH_A_LOOK and self._says_more(event):
                 self._look_at(event.container_id)
+
+    def _says_more(self, event: ContainerEvent) -> bool:
+        """Whether it tells what no step does. During a look, which may be older than the event, it always does."""
+        return event.container_id in self._looking or not self._answered_by_step(event)
 
     async def _look_at_all(self) -> None:
         began = self._clock.now().monotonic

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -22,6 +23,18 @@ from tests.bench.engine import COMMAND, IMAGE, STOP_SIGNAL
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 15.0
+JOIN_SECONDS = 0.05  # of one simulated worker, on a busy machine
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used so far."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process has now."""
+    return int(psutil.Process(pid).memory_info().rss)
 
 
 def free_port() -> int:
@@ -45,14 +58,19 @@ def spec(name: str, replicas: int = 1) -> dict[str, Any]:
 class Cluster:
     """A manager, with a worker unless told otherwise. Leaving the block stops its tasks, then the processes."""
 
-    def __init__(self, *, workers: int = 1, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, workers: int = 1, prefix: tuple[str, ...] = (), data: Path | None = None
+    ) -> None:
         self._workers = workers
         self._prefix = prefix  # of the manager's command line: `taskset -c 0`
         self.port = free_port()
-        self.data = Path(tempfile.mkdtemp(prefix="cube-bench-"))
+        self._lent = data is not None
+        self.data = data or Path(tempfile.mkdtemp(prefix="cube-bench-"))
 
     async def __aenter__(self) -> Self:
         self._exits = contextlib.AsyncExitStack()
+        if not self._lent:
+            self._exits.callback(shutil.rmtree, self.data, ignore_errors=True)
         try:
             await self._start()
         except BaseException:
@@ -73,7 +91,7 @@ class Cluster:
             await self._exits.aclose()
 
     async def _start(self) -> None:
-        self._manager = await self._process(
+        self.manager_pid = await self._process(
             *self._prefix,
             *(sys.executable, "-m", "cube", "manager", "start", "--port", str(self.port)),
             *("--data", str(self.data / "manager")),
@@ -94,7 +112,8 @@ class Cluster:
                 *("--data", str(self.data / f"worker{number}")),
                 log=self.data / f"worker{number}.log",
             )
-        await self._until("/node", lambda answer: len(_items(answer)) == self._workers)
+        if self._workers:
+            await self._until("/node", lambda answer: len(_items(answer)) == self._workers)
 
     async def submit(self, task: dict[str, Any]) -> str:
         """Post the task and return its id."""
@@ -123,8 +142,24 @@ class Cluster:
 
     def manager_cpu(self) -> float:
         """Return the seconds of processor the manager has used so far."""
-        times = psutil.Process(self._manager).cpu_times()
-        return times.user + times.system
+        return cpu_seconds(self.manager_pid)
+
+    async def simulate(self, count: int, processes: int, *, start_time: str) -> list[int]:
+        """Add simulated workers, divided among processes; return those when all nodes have joined."""
+        shares = [count // processes + (one < count % processes) for one in range(processes)]
+        pids = [
+            await self._process(
+                *(sys.executable, "-m", "cube", "worker", "start", "--runtime", "simulated"),
+                *("--manager", f"127.0.0.1:{self.port}", "--count", str(share)),
+                *("--name", f"sim{number}", "--start-time", start_time, "--log-level", "warning"),
+                log=self.data / f"simulated{number}.log",
+            )
+            for number, share in enumerate(shares)
+        ]
+        await self._until(
+            "/stats", lambda stats: stats["nodes_ready"] == count, 60.0 + count * JOIN_SECONDS
+        )
+        return pids
 
     async def _process(self, *command: str, log: Path) -> int:
         with log.open("wb") as sink:
@@ -135,14 +170,18 @@ class Cluster:
         async def end() -> None:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-            async with asyncio.timeout(STOP_SECONDS):
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:  # what was measured is not to be lost for it
+                process.kill()
                 await process.wait()
 
         self._exits.push_async_callback(end)
         return process.pid
 
-    async def _until(self, path: str, done: Any) -> None:
-        async with asyncio.timeout(READY_SECONDS):
+    async def _until(self, path: str, done: Any, seconds: float = READY_SECONDS) -> None:
+        async with asyncio.timeout(seconds):
             while True:
                 with contextlib.suppress(aiohttp.ClientConnectionError):
                     async with self.session.get(path) as answer:

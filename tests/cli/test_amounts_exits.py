@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from cube import errors
-from cube.cli.amounts import duration_option, extras_option, pairs_option
+from cube.cli.amounts import (
+    between_option,
+    duration_option,
+    extras_option,
+    pairs_option,
+    share_option,
+)
 from cube.cli.exits import Exit
 from cube.errors import CubeError, InvalidInput
 
@@ -16,6 +22,20 @@ from cube.errors import CubeError, InvalidInput
 )
 def test_durations(text: str, seconds: float | None) -> None:
     assert duration_option("--timeout", text) == seconds
+
+
+def test_two_times_are_a_range_and_one_is_both_its_ends() -> None:
+    assert between_option("--start-time", "20ms..1s") == (0.02, 1.0)
+    assert between_option("--start-time", "50ms") == (0.05, 0.05)
+    with pytest.raises(InvalidInput, match="ends before it begins"):
+        between_option("--start-time", "2s..1s")
+
+
+def test_a_share_is_from_0_to_1() -> None:
+    assert share_option("--fail-share", "0.01") == 0.01
+    for text in ("1.5", "-1", "1 %", ""):
+        with pytest.raises(InvalidInput, match="from 0 to 1"):
+            share_option("--fail-share", text)
 
 
 def test_what_has_no_value_is_named_all_at_once() -> None:

@@ -55,6 +55,13 @@ def test_a_worker_without_manager_or_engine_waits_for_both(tmp_path: Path) -> No
         assert process.wait(10) == 0
 
 
+def test_several_workers_of_one_machine_are_refused(cube: Cube) -> None:
+    result = cube("worker", "start", "--count", "2")
+
+    assert result.code == 2
+    assert result.err.startswith("cube: --count: needs --runtime simulated")
+
+
 def test_amounts_that_do_not_read_keep_a_worker_from_starting(cube: Cube) -> None:
     result = cube("worker", "start", "--memory", "lots")
 

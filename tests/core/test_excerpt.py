@@ -71,8 +71,8 @@ def test_a_slot_brings_what_it_avoids_its_home_and_whether_it_is_leaving() -> No
     [allocation] = world.core.cluster.allocations.values()
     world.report(allocation, phase=Phase.RUNNING, started_ms=1)
     slot = world.core.cluster.slots(task.id)[1]
-    slot.avoid[node_id("w2")] = (world.now.monotonic + 1, "it failed there")
-    slot.avoid[node_id("w1")] = (world.now.monotonic - 1, "long ago")
+    slot.avoid_node(node_id("w2"), world.now.monotonic + 1, "it failed there")
+    slot.avoid_node(node_id("w1"), world.now.monotonic - 1, "long ago")
     [seen] = taken(world, task).slots
 
     assert dict(seen.avoid) == {node_id("w2"): "it failed there"}

@@ -43,7 +43,7 @@ def two_may_run(cluster: Cluster) -> None:
 def kept_in_the_wrong_order(cluster: Cluster) -> None:
     (first,) = cluster.allocations.values()
     slot = cluster.slots(first.task_id)[first.slot]
-    slot.leaving[first.id] = replace(first, lost=True)
+    slot.leave(replace(first, lost=True))
 
 
 def live_beyond_the_replicas(cluster: Cluster) -> None:

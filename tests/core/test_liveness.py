@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from cube.core.liveness import Brake, Leases
 from cube.model.ids import NodeId
 from cube.model.node import Condition
@@ -27,6 +29,27 @@ def test_overdue_nodes_come_longest_silent_first() -> None:
     assert leases.overdue(102.4) == []
     assert leases.overdue(102.5) == [W2]
     assert leases.overdue(103.0) == [W2, W1]
+
+
+def test_until_the_next_verdict_nobody_need_be_judged() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    leases.renew(W1, 100.0)
+    leases.judged(100.0, 0.0)
+    assert leases.verdict_at == 102.0
+    leases.renew(W1, 101.0)  # puts it off; looking too early does no harm
+    assert leases.verdict_at == 102.0
+    leases.judged(102.0, 0.0)
+    assert leases.verdict_at == 103.0
+    leases.judged(105.5, 165.0)  # its verdict is due, and held back
+    assert leases.verdict_at == 165.0
+    leases.renew(W2, 110.0)
+    assert leases.verdict_at == 112.0
+
+
+def test_without_nodes_no_verdict_is_due() -> None:
+    leases = Leases(DEFAULT_TIMING)
+    leases.judged(100.0, 0.0)
+    assert leases.verdict_at == inf
 
 
 def test_the_next_verdict_is_the_earliest_of_both_kinds() -> None:

@@ -80,7 +80,7 @@ def test_slots_that_wait_for_the_same_share_one_picture() -> None:
     assert told.answer.startswith("3 of 5 slots of web wait: no node fits: 1 lacks memory (w1,")
     assert [picture.slots for picture in told.why.pictures] == [(3, 4, 5)]
     assert told.codes == [SlotCode.STARTING] * 2 + [SlotCode.UNPLACEABLE] * 3
-    world.core.cluster.slots(task_id("web"))[4].avoid[node_id("w1")] = (9e9, "it failed there")
+    world.core.cluster.slots(task_id("web"))[4].avoid_node(node_id("w1"), 9e9, "it failed there")
     assert [picture.slots for picture in Told(world).why.pictures] == [(3, 5), (4,)]
 
 
@@ -213,7 +213,7 @@ def test_slots_beyond_the_bound_are_named_and_still_wait(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "PICTURES_AT_MOST", 1)
     world = a_world(w1=GIB)
     world.submit("web", memory_bytes=2 * GIB, replicas=3)
-    world.core.cluster.slots(task_id("web"))[2].avoid[node_id("w1")] = (9e9, "it failed there")
+    world.core.cluster.slots(task_id("web"))[2].avoid_node(node_id("w1"), 9e9, "it failed there")
     told = Told(world)
 
     assert [picture.slots for picture in told.why.pictures] == [(1, 3)]

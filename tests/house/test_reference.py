@@ -41,7 +41,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         LogApi(anything, anything, anything, anything),
         NodeApi(anything, anything),
         RebalanceApi(anything, anything),
-        StatusApi(anything, anything, anything, anything),
+        StatusApi(anything, anything, anything, anything, anything),
         TaskChanges(anything, anything, ManagerSettings(), anything),
         PlacementApi(anything, anything, anything, "spread"),
         TaskListing(anything, anything),

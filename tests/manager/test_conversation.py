@@ -40,8 +40,8 @@ async def test_a_task_goes_to_the_worker_and_its_reports_are_shown(api: Api) -> 
         assert [order.spec.name for order in orders if isinstance(order, Run)] == ["web", "web"]
         for order in orders:
             await worker.obey(order)
-        assert (await worker.expect(Acknowledge)).number == 1
-        assert (await worker.expect(Acknowledge)).number == 2
+        while (await worker.expect(Acknowledge)).number < 2:
+            pass  # one for both when they were recorded together
         view = await api.get(f"/task/{task['id']}")
         assert (view["state"], view["ready"]) == ("running", 2)
         assert [one["node"] for one in view["allocations"]] == ["w1", "w1"]
@@ -53,8 +53,8 @@ async def test_a_task_goes_to_the_worker_and_its_reports_are_shown(api: Api) -> 
         assert (await api.ask("DELETE", "/task/web"))[0] == 202
         for order in removals:
             await worker.obey(order)
-        await worker.expect(Acknowledge)
-        await worker.expect(Acknowledge)
+        while (await worker.expect(Acknowledge)).number < 4:
+            pass
         assert (await api.ask("DELETE", "/task/web"))[0] == 204
         assert worker.numbers == list(range(1, len(worker.numbers) + 1))
 

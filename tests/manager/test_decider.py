@@ -71,8 +71,8 @@ async def test_a_lease_is_answered_at_once_and_not_recorded(bench: Bench) -> Non
     deciding = bench.decide()
     await turns()
 
-    assert bench.decider.renew(Renew(W1, 1))
-    assert not bench.decider.renew(Renew(W1, 0))
+    assert bench.decider.renew(Renew(W1, 1)).current
+    assert not bench.decider.renew(Renew(W1, 0)).current
     assert len(bench.ledger.commits) == 1
     bench.ledger.commits[0].set_result(None)
     await deciding

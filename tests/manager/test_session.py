@@ -11,7 +11,7 @@ from cube.manager.session import INSTRUCT_BYTES, Session, Sessions
 from cube.model.ids import AllocationId
 from cube.model.orders import Order, Remove
 from cube.wire.codec import decode_from_manager
-from cube.wire.messages import FromManager, Instruct, LeaseHeld
+from cube.wire.messages import Acknowledge, FromManager, Instruct, LeaseHeld
 from tests.builders import node_id
 
 W1 = node_id("w1")
@@ -84,6 +84,53 @@ async def test_a_lease_goes_ahead_of_orders() -> None:
     session.say(LeaseHeld(number=1))
     await drain(session, wire)
     assert isinstance(wire.messages[0], LeaseHeld)
+
+
+async def test_acknowledgements_and_orders_are_gathered_and_leases_are_not() -> None:
+    session, wire = Session(W1, lambda: 3600.0), Wire()
+    writing = asyncio.create_task(session.write(wire.send))
+
+    async def settle() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    session.acknowledge(1)
+    session.instruct(removals(1))
+    await settle()
+    session.acknowledge(2)
+    session.acknowledge(3)
+    session.instruct(removals(1))
+    session.say(LeaseHeld(number=7))
+    await settle()
+    assert wire.messages == [
+        Acknowledge(number=1),
+        Instruct(number=1, orders=tuple(removals(1))),
+        LeaseHeld(number=7),
+    ]
+    session.close("done")
+    await writing
+
+
+async def test_what_was_gathered_leaves_when_the_pause_is_over() -> None:
+    session, wire = Session(W1, lambda: 0.01), Wire()
+    writing = asyncio.create_task(session.write(wire.send))
+    async with asyncio.timeout(5):
+        for number in (1, 2, 3):
+            session.acknowledge(number)
+            while Acknowledge(number=number) not in wire.messages:
+                await asyncio.sleep(0)
+    session.close("done")
+    await writing
+
+
+def test_only_many_sessions_pause() -> None:
+    sessions = Sessions()
+    for number in range(50):
+        sessions.enter(Session(node_id(f"w{number}")))
+    assert sessions.pause() == 0
+    for number in range(50, 1_050):
+        sessions.enter(Session(node_id(f"w{number}")))
+    assert sessions.pause() == 1.0
 
 
 async def test_a_worker_too_far_behind_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

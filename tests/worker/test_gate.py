@@ -1,40 +1,28 @@
-"""The gate lets a few through, the urgent first, and loses no place to a cancellation."""
+"""The gate lets a few begin, the urgent first, and gives each place that is left to the next."""
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from cube.worker.gate import Gate
 
 
-async def test_the_urgent_overtake_those_who_wait() -> None:
-    gate, passed = Gate(1), []
-
-    async def go(name: str, *, urgent: bool) -> None:
-        async with gate.passed(urgent=urgent):
-            passed.append(name)
-            await asyncio.sleep(0)
-
-    async with asyncio.TaskGroup() as group:
-        for name, urgent in [("a", False), ("b", False), ("c", False), ("d", True)]:
-            group.create_task(go(name, urgent=urgent))
-    assert passed == ["a", "d", "b", "c"]
-
-
-async def test_a_place_given_to_a_cancelled_one_goes_to_the_next() -> None:
+def test_the_urgent_overtake_those_who_wait() -> None:
+    begun: list[str] = []
     gate = Gate(1)
-    entered = asyncio.Event()
+    for name, urgent in [("a", False), ("b", False), ("c", False), ("d", True)]:
+        gate.enter(partial(begun.append, name), urgent=urgent)
+    assert begun == ["a"]
+    for _ in range(4):
+        gate.leave()
+    assert begun == ["a", "d", "b", "c"]
 
-    async def go() -> None:
-        async with gate.passed(urgent=False):
-            entered.set()
 
-    async with gate.passed(urgent=False):
-        waiting = asyncio.create_task(go())
-        await asyncio.sleep(0)
-    waiting.cancel()  # its place was given a moment ago, and it has not woken up yet
-    await asyncio.gather(waiting, return_exceptions=True)
-    assert not entered.is_set()
-    async with asyncio.timeout(1):
-        await go()
-    assert entered.is_set()
+def test_a_place_that_nobody_waited_for_is_free_again() -> None:
+    begun: list[str] = []
+    gate = Gate(2)
+    gate.enter(partial(begun.append, "a"), urgent=False)
+    gate.leave()
+    for name in ("b", "c", "d"):
+        gate.enter(partial(begun.append, name), urgent=False)
+    assert begun == ["a", "b", "c"]

@@ -96,7 +96,7 @@ def _place(
     """Place identical slots in one go; a slot that avoids nodes of its own, or has a home, is placed by itself."""
     about_to_avoid = {one.slot: one for one in plan.changes if isinstance(one, Avoid)}
     alike: list[Slot] = []
-    groups: list[tuple[list[Slot], Avoided]] = []
+    groups: list[tuple[list[Slot], dict[NodeId, tuple[float, str]]]] = []
     for slot in vacant:
         avoided = slot.avoided(now.monotonic)
         if change := about_to_avoid.get(slot.number):

@@ -29,7 +29,7 @@ from cube.core.worker.sight import adopt, look_at
 from cube.core.worker.steps import Discard, Halt, Pull, Start, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Observed, Wanted
-from cube.model.container import ContainerSeen
+from cube.model.container import ContainerSeen, ContainerState
 from cube.model.ids import AllocationId
 from cube.model.orders import Describe, Holding, Order, Remove, Run
 from cube.model.timing import DEFAULT_TIMING, Instant, Timing
@@ -92,6 +92,13 @@ class WorkerCore:
             return step
         return None
 
+    def runs(self, container_id: str) -> bool:
+        """Whether this is the container of a present run, and was last seen running."""
+        workload = self._workloads.get(self._ids_by_container.get(container_id, AllocationId("")))
+        current = workload.current if workload is not None else None
+        seen = (current.id, current.state) if current is not None else None
+        return seen == (container_id, ContainerState.RUNNING)
+
     def handle(self, input: WorkerInput, now: Instant) -> WorkerEffects:
         """Take the input in and return the whole consequence."""
         self._lease.begin(now.monotonic)
@@ -127,8 +134,8 @@ class WorkerCore:
                 return self._open(input, now, effects)
             case inputs.LeaseInherited(kill_at=kill_at):
                 self._lease.inherit(kill_at)
-            case inputs.LeaseConfirmed(sent_at=sent_at):
-                return self._renew(sent_at, now.monotonic)
+            case inputs.LeaseConfirmed():
+                return self._renew(input, now.monotonic)
             case inputs.Acknowledged(reports=reports):
                 self._acknowledge(reports, now.monotonic)
             case _:
@@ -258,10 +265,10 @@ class WorkerCore:
                 self._report(workload, workload.face, now, effects)
         return dict(self._workloads)
 
-    def _renew(self, sent_at: float, now: float) -> dict[AllocationId, Workload]:
+    def _renew(self, confirmed: inputs.LeaseConfirmed, now: float) -> dict[AllocationId, Workload]:
         """Let run again what was stopped for want of this lease: in this session the manager did not give it up."""
         ran_out = self._lease.halt_at <= now
-        self._lease.renew(sent_at)
+        self._lease.renew(confirmed.sent_at, confirmed.lease)
         if not ran_out or self._lease.halt_at <= now:
             return {}
         halted = [

@@ -87,9 +87,10 @@ class LeaseInherited(msgspec.Struct, frozen=True):
 
 
 class LeaseConfirmed(msgspec.Struct, frozen=True):
-    """The manager has the lease that was sent at this monotonic second."""
+    """The manager has the lease that was sent at this monotonic second. `lease`: how long it counts, 0: as before."""
 
     sent_at: float
+    lease: float = 0.0
 
 
 class Acknowledged(msgspec.Struct, frozen=True):

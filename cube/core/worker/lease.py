@@ -37,8 +37,9 @@ class Lease:
         self._counted_from = min(counted_from, self._counted_from or counted_from)
         self._inherited = True
 
-    def renew(self, sent_at: float) -> None:
-        """Count from `sent_at`, if that is later than what is counted from."""
+    def renew(self, sent_at: float, seconds: float = 0.0) -> None:
+        """Count from `sent_at`, if that is later than what is counted from; for so long from now on, unless 0."""
+        self._seconds = seconds or self._seconds
         self._counted_from = max(sent_at, self._counted_from or sent_at)
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import lru_cache
 
 from aiohttp import hdrs, web
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 EVENTS_MOST = 1_000
 EVENTS_SHOWN = 100
 WRITE_SECONDS = 10.0  # a follower that takes nothing for so long is let go; it resumes by revision
+FRAMES_KEPT = 2_000  # about 1 MB: an event is worded once for all who follow, not once for each
 COMMENT_EVERY = 15.0  # shows both sides that the connection lives
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -128,6 +130,7 @@ async def _send(response: web.StreamResponse, data: bytes) -> None:
         raise ConnectionResetError("the follower does not read") from None
 
 
+@lru_cache(FRAMES_KEPT)
 def _frame(event: TaskEvent) -> bytes:
     data = encode_view(event_view(event))
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.revision, event.kind.encode(), data)

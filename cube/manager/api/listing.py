@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from heapq import nsmallest
 
 from aiohttp import web
 
@@ -61,8 +62,12 @@ class TaskListing:
         def look(core: Core) -> list[Task]:
             wanted = _selection(core, state, node, label)
             # A page is cut by place in a lasting order, so tasks that come or go in between shift nothing.
-            ordered = sorted(core.cluster.tasks.values(), key=_place)
-            return [task for task in ordered if _place(task) > after and wanted(task)][: limit + 1]
+            fitting = [
+                task
+                for task in core.cluster.tasks.values()
+                if _place(task) > after and wanted(task)
+            ]
+            return nsmallest(limit + 1, fitting, key=_place)
 
         found = await self._decider.read(look)
         more = {NEXT_CURSOR: _cursor_text(found[limit - 1])} if len(found) > limit else {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 
 from aiohttp import web
 
 import cube
+from cube.aio.lag import LagGauge
+from cube.core.roster import Standing
 from cube.errors import Recovering
 from cube.manager.decider import Decider
 from cube.manager.doors import Core
@@ -23,11 +24,19 @@ from cube.wire.views import StatsView, VersionView
 class StatusApi:
     """`/healthz`, `/readyz`, `/version`, `/stats`."""
 
-    def __init__(self, decider: Decider, sessions: Sessions, feed: Feed, streams: Streams) -> None:
+    def __init__(
+        self,
+        decider: Decider,
+        sessions: Sessions,
+        feed: Feed,
+        streams: Streams,
+        lag: LagGauge,
+    ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._feed = feed
         self._streams = streams
+        self._lag = lag
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served."""
@@ -63,15 +72,12 @@ class StatusApi:
         )
 
     async def stats(self, request: web.Request) -> web.Response:
-        """Count what there is, and measure how long the loop keeps others waiting."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        await asyncio.sleep(0)
-        lag_ms = round((loop.time() - began) * 1000, 3)
-        return json_response(await self._decider.read(lambda core: self._count(core, lag_ms)))
+        """Count what there is, and tell how long the loop kept others waiting."""
+        return json_response(await self._decider.read(self._count))
 
-    def _count(self, core: Core, lag_ms: float) -> StatsView:
+    def _count(self, core: Core) -> StatsView:
         cluster = core.cluster
+        rosters = cluster.rosters.values()
         return StatsView(
             revision=cluster.revision,
             tasks=len(cluster.tasks),
@@ -82,5 +88,8 @@ class StatusApi:
             followers=len(self._feed),
             streams=len(self._streams),
             decisions_in_flight=self._decider.in_flight,
-            loop_lag_ms=lag_ms,
+            replicas_running=sum(roster.running for roster in rosters),
+            replicas_waiting=sum(roster.count(Standing.VACANT) for roster in rosters),
+            loop_lag_ms=round(self._lag.percentile(0.99) * 1000, 3),
+            loop_lag_max_ms=round(self._lag.percentile(1.0) * 1000, 3),
         )

@@ -503,6 +503,22 @@ class TestSessions:
         assert machine.newest.epoch == 7
         assert machine.phases == ["RUNNING", "RUNNING"]
 
+    def test_a_lease_that_became_longer_stops_nothing_earlier(self, machine: Machine) -> None:
+        machine.tell(inputs.SessionOpened(1, 4.0, machine.seconds))
+        machine.order(run(on_disconnect="stop", restart="never"))
+        machine.tell(inputs.LeaseConfirmed(machine.seconds, 40.0))
+        machine.wait(19.9)
+        assert len(machine.running()) == 1
+        machine.wait(0.2)
+        assert machine.running() == []
+
+    def test_it_knows_which_containers_run(self, machine: Machine) -> None:
+        machine.order(run())
+        assert machine.core.runs("c1")
+        assert not machine.core.runs("of somebody else")
+        machine.order(remove())
+        assert not machine.core.runs("c1")
+
     def test_without_the_manager_a_kept_task_runs_on(self, machine: Machine) -> None:
         machine.tell(inputs.SessionOpened(1, 4.0, machine.seconds))
         machine.order(run())
