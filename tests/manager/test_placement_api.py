@@ -38,7 +38,7 @@ async def test_a_task_without_room_is_told_node_by_node(api: Api) -> None:
     assert (
         told["answer"] == "web.1 waits: no node fits: 2 lack memory (nearest w2, 1 GiB short; w1)"
     )
-    assert (told["waits"], told["state"], told["strategy"]) == (True, "pending", "spread")
+    assert (told["waits"], told["state"], told["strategy"]) == (True, "pending", "fit")
     [slot] = told["slots"]
     assert (slot["name"], slot["code"], slot["node"]) == ("web.1", "unplaceable", None)
     [picture] = told["pictures"]
@@ -53,7 +53,7 @@ async def test_a_task_without_room_is_told_node_by_node(api: Api) -> None:
 async def test_a_placed_slot_says_why_it_is_there_as_recorded(api: Api) -> None:
     async with a_worker(api, "w1", GIB) as w1:
         await w1.welcome()
-        await api.submit(name="web", memory="512m")
+        await api.submit(name="web", memory="512m", strategy="spread")
         async with a_worker(api, "w2", 8 * GIB) as w2:
             await w2.welcome()
             told = await api.get("/task/web/explain?slot=1")
@@ -68,7 +68,7 @@ async def test_a_placed_slot_says_why_it_is_there_as_recorded(api: Api) -> None:
 async def test_a_score_that_is_not_known_is_null(api: Api) -> None:
     async with api.worker("w1", facts=Facts(name="w1")) as w1:
         await w1.welcome()
-        await api.submit(name="web")
+        await api.submit(name="web", strategy="spread")
         told = await api.get("/task/web/explain")
 
     assert told["pictures"][0]["nodes"][0]["scores"]["fullest share"] is None

@@ -26,7 +26,7 @@ def test_a_package_adds_a_strategy_under_the_name_of_its_entry_point() -> None:
         (entry("spread"), "has a name that is taken"),
         (entry("tight", "no.such.module:f"), "cannot be loaded"),
         (entry("tight", "cube.core.scheduler.binpack:none"), "cannot be loaded"),
-        (entry("tight", "cube.core.scheduler.inventory:STATES"), "not a function"),
+        (entry("tight", "cube.core.scheduler.node_states:STATES"), "not a function"),
     ],
 )
 def test_a_package_that_cannot_be_used_is_named(broken: EntryPoint, message: str) -> None:

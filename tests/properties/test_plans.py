@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -56,7 +55,7 @@ def made(world: World, after: dict[str, Any]) -> Plan:
 
 def everything(inventory: Inventory) -> object:
     names = [name for name in Inventory.__annotations__ if name != "open"]
-    columns = np.array([getattr(inventory, name) for name in names]).tolist()
+    columns = [getattr(inventory, name).tolist() for name in names]
     rows = range(len(inventory.ids))
     held = [(inventory.tasks_on(row), inventory.ports_on(row)) for row in rows]
     return columns, held, [inventory.devices_on(row) for row in rows]
