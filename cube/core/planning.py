@@ -123,7 +123,7 @@ class Planning:
         """Offer freed nodes to every waiting task in turn; tasks that take nothing cost one look per freed node."""
         freed = frozenset(self._agenda.freed)
         self._agenda.freed = set()
-        if changes := self._better_places(freed):
+        if changes := self._better_places(now, freed):
             self._agenda.freed = set(freed)
             return changes
         for task_id in self._agenda.in_turn():
@@ -148,14 +148,16 @@ class Planning:
             changes += self._reword(task, numbers)
         return changes
 
-    def _better_places(self, freed: frozenset[NodeId]) -> list[Change]:
+    def _better_places(self, now: Instant, freed: frozenset[NodeId]) -> list[Change]:
         """Let those go that await room while there is some elsewhere; they are placed there next."""
         changes: list[Change] = []
         for allocation_id in self._cluster.awaiting:
             allocation = self._cluster.allocations[allocation_id]
             task = self._cluster.tasks[allocation.task_id]
             slot = self._cluster.rosters[task.id].slots[allocation.slot]
-            changes = plan_better_place(self._cluster, task, slot, self._strategy_of(task), freed)
+            changes = plan_better_place(
+                self._cluster, task, slot, self._strategy_of(task), now, freed
+            )
             if changes:
                 break  # the next may want the same room
         return changes

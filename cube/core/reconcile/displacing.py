@@ -108,13 +108,19 @@ def plan_better_place(
     task: Task,
     slot: Slot,
     strategy: Strategy,
+    now: Instant,
     only: frozenset[NodeId],
 ) -> list[Change]:
-    """Return the order to leave its place for a slot that awaits room, where another node of `only` has room now."""
+    """Return the order to leave its place for a slot that awaits room, where another node of `only` has room now.
+
+    The nodes that the slot avoids are none: it would be placed where it was, and leave again, for ever.
+    """
     latest = slot.latest
     if latest is None or not cluster.awaited(latest):
         return []
-    demand = demand_for(cluster, task, slot, {latest.node_id: "its room is not free yet"})
+    avoid = {node: why for node, (_, why) in slot.avoided(now.monotonic).items()}
+    avoid[latest.node_id] = "its room is not free yet"
+    demand = demand_for(cluster, task, slot, avoid)
     if not place(demand, 1, cluster.inventory, strategy, only=only).nodes:
         return []
     return [Unassign(latest.id, "there is room elsewhere")]

@@ -268,3 +268,20 @@ def test_of_equally_cheap_victims_an_equal_is_none() -> None:
     world.submit("high", cpu_millis=2_000, priority=90, preempt=True)
     assert waits(world, "high")
     assert world.where("low") == {1: "w1"}
+
+
+def test_a_slot_that_awaits_room_does_not_leave_for_a_node_that_it_avoids() -> None:
+    world = World()
+    world.join("w1", "w2")
+    world.submit("low", cpu_millis=WHOLE, priority=10, constraints=("node.name==w1",))
+    world.run_all()
+    world.submit("high", cpu_millis=WHOLE, priority=90, preempt=True)
+    assert world.where("high") == {1: "w2"}
+    taken = Failure(FailureKind.PORT_TAKEN, "port 8080 is taken")
+    world.report(world.latest("high"), phase=Phase.FAILED, failure=taken)
+    world.run_all("w2")
+    # It has left w2 for a while, which has room; planning it must come to an end.
+    assert world.where("high") == {1: "w1"}
+    assert world.summary("high").reason == "waits for the room of low.1"
+    world.join("w2")
+    assert world.summary("high").reason == "waits for the room of low.1"
