@@ -39,7 +39,7 @@ from cube.model.allocation import Allocation
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.task import Goal, Task
 
-LOOKS_AT_MOST = 300  # placements tried for one proposal: some 50 ms
+LOOKS_AT_MOST = 300  # placements tried for one proposal: the rest waits for the next
 LEAST_GAIN = 0.05  # of a share; less is not worth a restart
 _TIES = frozenset({"last chosen", "name"})
 _FIRST = ("spread", "replicas", "preferences")  # then the strategy's own

@@ -32,7 +32,7 @@ from cube.model.allocation import Allocation
 from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId
 
-NODES_AT_MOST = 32  # looked at closely per question, those first that lack least: some 10 ms
+NODES_AT_MOST = 32  # looked at closely per question, those first that lack least
 SETS_AT_MOST = (
     300  # of one size tried on one node; beyond, the victims are few, but not proven fewest
 )
