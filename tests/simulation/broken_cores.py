@@ -14,8 +14,8 @@ from cube.core import manager, nodes, wishes
 from cube.core.changes import Change, PutTask
 from cube.core.clones import Clones
 from cube.core.cluster import Cluster
-from cube.core.effects import Held, Writes
-from cube.core.inputs import Observe, Renew
+from cube.core.effects import Answer, Writes
+from cube.core.inputs import Input, Observe, Renew
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
 from cube.core.reconcile import displacing, slots
@@ -97,13 +97,10 @@ class TakesFailureForSuccess(Decider):
 class HeedsOldSessions(ManagerCore):
     """No check of the epoch."""
 
-    def _renew(self, lease: Renew, now: Instant) -> Held:
-        self._sessions[lease.node_id] = lease.epoch
-        return super()._renew(lease, now)
-
-    def _observe(self, said: Observe, now: Instant) -> Held:
-        self._sessions[said.node_id] = said.epoch
-        return super()._observe(said, now)
+    def _take(self, told: Input, now: Instant) -> Answer:
+        if isinstance(told, Observe | Renew):
+            self._sessions[told.node_id] = told.epoch
+        return super()._take(told, now)
 
 
 class BeginsWithOldLeases(ManagerCore):
