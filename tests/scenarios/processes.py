@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -256,3 +257,16 @@ def docker(*arguments: str, engine: str = "") -> str:
     return subprocess.run(
         ["docker", *host, *arguments], capture_output=True, text=True, timeout=60, check=False
     ).stdout
+
+
+@contextmanager
+def ready_cluster(
+    home: Path, *workers: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
+    """A manager and these workers, ready; everything they made is gone afterwards."""
+    cluster = Cluster(home, environment)
+    try:
+        cluster.start_ready(*workers)
+        yield cluster
+    finally:
+        cluster.end()

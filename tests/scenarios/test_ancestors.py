@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.processes import Answer, Cluster, curl, eventually, free_port
+from tests.scenarios.processes import Answer, Cluster, curl, eventually, free_port, ready_cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -19,12 +19,8 @@ TASK2 = "bb1d59ef-9fc1-4e4b-a44d-db571eeed203"
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("ancestors"))
-    try:
-        cluster.start_ready("w1")
+    with ready_cluster(tmp_path_factory.mktemp("ancestors"), "w1") as cluster:
         yield cluster
-    finally:
-        cluster.end()
 
 
 def post(cluster: Cluster, file: str) -> Answer:

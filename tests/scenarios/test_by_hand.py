@@ -18,7 +18,7 @@ from cube.model.ids import NodeId, TaskId, allocation_id
 from cube.model.spec import TaskSpec
 from cube.runtime.labels import container_names, encode_label
 from cube.wire.views import AllocationView, TaskDetail
-from tests.scenarios.processes import Cluster, docker, eventually
+from tests.scenarios.processes import Cluster, docker, eventually, ready_cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -28,12 +28,8 @@ SERVE = ["sh", "-c", "trap 'exit 143' TERM; sleep 3600 & wait"]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("by-hand"))
-    try:
-        cluster.start_ready("w1")
+    with ready_cluster(tmp_path_factory.mktemp("by-hand"), "w1") as cluster:
         yield cluster
-    finally:
-        cluster.end()
 
 
 def serve(cluster: Cluster, name: str, **more: Any) -> AllocationView:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cube.wire.views import AllocationView, TaskDetail
-from tests.scenarios.processes import SERVE, Cluster, docker, eventually
+from tests.scenarios.processes import SERVE, Cluster, docker, eventually, ready_cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -16,12 +16,8 @@ OUT_OF_MEMORY = ["tail", "/dev/zero"]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("exits"))
-    try:
-        cluster.start_ready("w1")
+    with ready_cluster(tmp_path_factory.mktemp("exits"), "w1") as cluster:
         yield cluster
-    finally:
-        cluster.end()
 
 
 def submit(cluster: Cluster, name: str, *command: str, **more: object) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.scenarios.processes import SERVE, Cluster, docker, eventually
+from tests.scenarios.processes import SERVE, Cluster, docker, eventually, ready_cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -28,12 +28,8 @@ STORM = (
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("floods"))
-    try:
-        cluster.start_ready("w1")
+    with ready_cluster(tmp_path_factory.mktemp("floods"), "w1") as cluster:
         yield cluster
-    finally:
-        cluster.end()
 
 
 def submit(cluster: Cluster, name: str, *command: str, **more: object) -> None:

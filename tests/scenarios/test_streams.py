@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.processes import SERVE, Cluster, Output, docker, eventually
+from tests.scenarios.processes import SERVE, Cluster, Output, docker, eventually, ready_cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -20,12 +20,8 @@ COUNT = ("sh", "-c", "trap 'exit 0' TERM; n=0; while :; do echo $((n=n+1)); slee
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("streams"))
-    try:
-        cluster.start_ready("w1", "w2")
+    with ready_cluster(tmp_path_factory.mktemp("streams"), "w1", "w2") as cluster:
         yield cluster
-    finally:
-        cluster.end()
 
 
 def runs(lines: list[str], slot: str) -> list[list[int]]:

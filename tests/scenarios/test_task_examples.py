@@ -10,7 +10,7 @@ import pytest
 
 from cube.model.allocation import Health
 from cube.wire.views import TaskDetail
-from tests.scenarios.processes import Cluster, curl, eventually
+from tests.scenarios.processes import Cluster, curl, eventually, ready_cluster
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -19,12 +19,8 @@ EXAMPLES = Path("task-examples")
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("examples"))
-    try:
-        cluster.start_ready("w1", "w2")
+    with ready_cluster(tmp_path_factory.mktemp("examples"), "w1", "w2") as cluster:
         yield cluster
-    finally:
-        cluster.end()
 
 
 @pytest.fixture
