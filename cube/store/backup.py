@@ -78,10 +78,10 @@ def write_backup(
             connection.backup(copy, pages=PAGES_AT_ONCE, progress=lambda *_: between(), sleep=0)
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # a single file from here on
             revision = tables.read_revision(copy)
-        _sync(unfinished)
+        sync(unfinished)
         backup = Backup(directory / f"ledger-{at:{_TIME}}-r{revision}.db", revision, at)
         unfinished.replace(backup.path)
-        _sync(directory)
+        sync(directory)
     except (sqlite3.Error, OSError) as error:
         _clear(unfinished)
         raise _worded(error, unfinished, "see whether its disk is in order") from error
@@ -127,7 +127,7 @@ def put_back(path: Path, ledger: Path, *, now_ms: int) -> int:
         with closing(sqlite3.connect(ledger, isolation_level=None)) as copy, transaction(copy):
             revision = tables.read_revision(copy)
             tables.write_lineage(copy, tables.read_lineage(copy).put_back(revision, now_ms=now_ms))
-        _sync(ledger)
+        sync(ledger)
     except BaseException:
         _clear(ledger)
         raise
@@ -160,7 +160,8 @@ def _clear(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have what was written to a file, or the names in a directory, on the disk. OSError where it is not."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -20,7 +20,7 @@ from cube.core.effects import Snapshot
 from cube.errors import CubeError, LedgerBroken, LedgerHeld
 from cube.model.lineage import Lineage
 from cube.store import tables
-from cube.store.backup import backups_in, put_back, verify
+from cube.store.backup import backups_in, put_back, sync, verify
 from cube.store.database import transaction
 from cube.store.directory import DataDirectory
 from cube.store.failures import Unusable, translate
@@ -148,14 +148,6 @@ def _exchange(directory: DataDirectory, fresh: Path, now_ms: int) -> Path | None
         log.unlink(missing_ok=True)
     Witness(ledger.with_name(WITNESS_FILE)).forget()  # of the ledger that was
     fresh.replace(ledger)
-    _sync_directory(ledger.parent)
+    sync(ledger.parent)
     directory.ledger_closed()
     return aside
-
-
-def _sync_directory(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

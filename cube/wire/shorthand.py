@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cube.model.spec import (
     Port,
@@ -107,11 +107,7 @@ def port(value: object, path: str) -> Port:
             protocol=Protocol(match["protocol"] or "tcp"),
             host_ip=(match["host_ip"] or "").strip("[]"),
         )
-    objections = Objections()
-    values = read_fields(mapping(value, path), path, _PORT, objections)
-    require(values, "container_port", path, "name the port inside the container", objections)
-    objections.raise_any()
-    return Port(**values)
+    return Port(**_full(value, path, _PORT, container_port="name the port inside the container"))
 
 
 _VOLUME = Table(
@@ -135,12 +131,15 @@ def volume(value: object, path: str) -> Volume:
                 path, f'{shown(value)} is no volume; write "data:/var/lib/data" or with ":ro"'
             )
         return Volume(name, target, mode == "ro")
-    objections = Objections()
-    values = read_fields(mapping(value, path), path, _VOLUME, objections)
-    require(values, "name", path, "name the volume", objections)
-    require(values, "path", path, "say where it is mounted in the container", objections)
-    objections.raise_any()
-    return Volume(**values)
+    return Volume(
+        **_full(
+            value,
+            path,
+            _VOLUME,
+            name="name the volume",
+            path="say where it is mounted in the container",
+        )
+    )
 
 
 _TMPFS = Table(
@@ -157,11 +156,7 @@ def tmpfs(value: object, path: str) -> Tmpfs:
     if isinstance(value, str):
         target, _, limit = value.partition(":")
         return Tmpfs(target, size(limit.removeprefix("size="), path) if limit else 0)
-    objections = Objections()
-    values = read_fields(mapping(value, path), path, _TMPFS, objections)
-    require(values, "path", path, "say where it is mounted in the container", objections)
-    objections.raise_any()
-    return Tmpfs(**values)
+    return Tmpfs(**_full(value, path, _TMPFS, path="say where it is mounted in the container"))
 
 
 _ULIMIT = Table(
@@ -191,16 +186,8 @@ def ulimits(value: object, path: str) -> tuple[Ulimit, ...]:
 
 
 def _ulimit(value: object, path: str) -> Ulimit:
-    objections = Objections()
-    values = read_fields(mapping(value, path), path, _ULIMIT, objections)
-    for target, what in (
-        ("name", "name the limit"),
-        ("soft", "-1 is none"),
-        ("hard", "-1 is none"),
-    ):
-        require(values, target, path, what, objections)
-    objections.raise_any()
-    return Ulimit(**values)
+    none = "-1 is none"
+    return Ulimit(**_full(value, path, _ULIMIT, name="name the limit", soft=none, hard=none))
 
 
 class Restart(NamedTuple):
@@ -237,11 +224,7 @@ def spread(value: object, path: str) -> Spread:
     """Read what replicas are spread over: a label, or a mapping with its weight."""
     if isinstance(value, str):
         return Spread(value)
-    objections = Objections()
-    values = read_fields(mapping(value, path), path, _SPREAD, objections)
-    require(values, "label", path, "name the label to spread over", objections)
-    objections.raise_any()
-    return Spread(**values)
+    return Spread(**_full(value, path, _SPREAD, label="name the label to spread over"))
 
 
 _PREFERENCE = Table(
@@ -257,7 +240,14 @@ def preference(value: object, path: str) -> Preference:
     """Read what a node had better be: a constraint, or a mapping of `when` or `near` with a weight."""
     if isinstance(value, str):
         return Preference(value)
+    return Preference(**_full(value, path, _PREFERENCE))
+
+
+def _full(value: object, path: str, table: Table, /, **required: str) -> dict[str, Any]:
+    """Read the mapping that is the full form, or raise every objection; `required` keys each with what to do."""
     objections = Objections()
-    values = read_fields(mapping(value, path), path, _PREFERENCE, objections)
+    values = read_fields(mapping(value, path), path, table, objections)
+    for name, hint in required.items():
+        require(values, name, path, hint, objections)
     objections.raise_any()
-    return Preference(**values)
+    return values

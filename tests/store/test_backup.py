@@ -115,7 +115,7 @@ async def test_no_room_for_a_backup_is_no_reason_to_refuse_changes(
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(backups, "_sync", full)
+    monkeypatch.setattr(backups, "sync", full)
     with pytest.raises(LedgerFull) as refused:
         await ledger.backup(now_ms=NOW)
     assert str(tmp_path / "data" / "backups") in refused.value.message
@@ -270,7 +270,7 @@ async def test_when_it_cannot_be_made_nothing_is_left(
     def fail(path: Path) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(backups, "_sync", fail)
+    monkeypatch.setattr(backups, "sync", fail)
     with pytest.raises(OSError, match="Input/output"):
         put_back(backup.path, tmp_path / "fresh.db", now_ms=NOW)
     assert not (tmp_path / "fresh.db").exists()
