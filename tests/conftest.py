@@ -1,10 +1,15 @@
-"""What every test can rely on: no settings of the developer's shell, and an engine where a test asks for one."""
+"""What every test can rely on: no settings of the developer's shell, and an engine where a test asks for one.
+
+The whole run is spread over several processes (scripts/test). A file stays in one of them, so that what it makes for
+all its tests is made once; what takes the machine for itself shares one, and takes turns.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -42,3 +47,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail, never skip, a test that needs an engine where none answers."""
     if item.get_closest_marker("docker") and (reason := _why_no_engine()):
         pytest.fail(f"no Docker engine answers; run scripts/engine ({reason})", pytrace=False)
+
+
+# In this order: the longest first, so that none is left for the end when the other processes have nothing to do.
+_TAKE_TURNS = {
+    "lab": "one machine has room for one lab of three engines",
+    "simulation": "uses all cores by itself",
+    "faults": "a manager under load, stopped at each of its writes",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put each test into its group: of its folder where that takes turns, else of its file."""
+    items.sort(key=_rank)  # stable: inside a file the order stays
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    folder = _folder(item)
+    return folder if folder in _TAKE_TURNS else str(item.path)
+
+
+def _rank(item: pytest.Item) -> tuple[int, bool]:
+    folder = _folder(item)
+    turn = list(_TAKE_TURNS).index(folder) if folder in _TAKE_TURNS else len(_TAKE_TURNS)
+    return turn, item.get_closest_marker("docker") is None
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]

@@ -9,6 +9,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from cube.core.effects import Effects, Held, Welcomed, Writes
 from cube.core.inputs import Connect, Input, Observe, Renew
 from cube.core.invariants import violations
@@ -236,7 +238,7 @@ class Witness:
         self._generations[slot] = new.generation
         self._recorded[new.id] = new.revision
         task = writes.tasks.get(new.task_id) or ledger.tasks[new.task_id]
-        self._specs[new.id] = task.spec.template
+        self._specs[new.id] = _content(task.spec)
         if task.goal is Goal.STOP:
             raise Broken("I2", f"{new.id} was assigned although its task is stopped")
 
@@ -259,7 +261,7 @@ class Witness:
                 if order.id not in self._recorded:
                     raise Broken("I1", f"{order.id} was ordered before it was recorded")
                 theirs = order.id in self._held[node_id]  # then it has its own spec on its label
-                if order.spec.template != self._specs[order.id] and not theirs:
+                if _content(order.spec) != self._specs[order.id] and not theirs:
                     raise Broken("I10", f"{order.id} was ordered with a spec that is not its own")
                 if (node_id, order.id) in self._removed:
                     raise Broken("I2", f"{order.id} was ordered again after its removal")
@@ -351,6 +353,10 @@ class Witness:
         for step in effects.steps:
             self.story.tell(worker.engine.name, "does: {}", _describe(step))
             self._check_step(worker, step)
+        for id, seen in effects.reports.items():
+            if seen.phase is Phase.STOPPING:
+                # Begun or not, its number is spent: nothing said of that run later would be news.
+                self._runs[id] = max(self._runs[id], seen.restart + 1)
         if self.story.wanted:
             for id, seen in effects.reports.items():
                 self.story.tell(
@@ -393,7 +399,7 @@ class Witness:
             if isinstance(step, Create | Start) and step.id not in self._forgiven:
                 raise Broken("I2", f"{_describe(step)}, after it was ordered away")
             return
-        if isinstance(step, Create) and step.spec.template != self._specs[step.id]:
+        if isinstance(step, Create) and _content(step.spec) != self._specs[step.id]:
             raise Broken("I10", f"{_describe(step)} by a spec that is not its own")
         if isinstance(step, Create) and (why := self._pauses.too_soon(worker, step, steps[-1])):
             raise Broken("I12", f"{_describe(step)}, {why}")
@@ -424,6 +430,8 @@ class Witness:
             for other in worker.engine.containers.values()
         ):
             return True
+        if container.runs_begun > 1:
+            return True  # a start given up long ago was done after it had ended: its run is over
         own_reason = label.spec.health is not None or label.spec.on_disconnect is OnDisconnect.STOP
         return isinstance(step, Halt) and (own_reason or container.touched_by_hand)
 
@@ -525,6 +533,11 @@ def _check_forward(before: Allocation, after: Allocation) -> None:
     ended = seen.phase >= Phase.EXITED and seen.restart == now.restart and seen.exit is not None
     if ended and now.exit != seen.exit:
         raise Broken("I5", f"the exit of {after.id} changed from {seen.exit} to {now.exit}")
+
+
+def _content(spec: TaskSpec) -> TaskSpec:
+    """What makes two specs the same wish: a task whose name was given away is found under another one."""
+    return replace(spec.template, name="")
 
 
 def _run(container: Container) -> str:
