@@ -24,6 +24,9 @@ from tests.simulation.world import World
 LEFTOVERS_GONE = 10.0
 """A container that is not wanted is gone so long after its worker was connected and could remove it."""
 
+NEWS_TOLD = 1.0
+"""So long after its hello a worker has told what became of all that it held, and the manager has decided on it."""
+
 
 def unfinished(world: World) -> list[str]:
     """Return what is not yet as it is wanted, one sentence each."""
@@ -53,6 +56,9 @@ def _hosts(world: World, core: ManagerCore) -> Iterator[str]:
         if node is None or not node.ready or not core.connected(node.id):
             yield f"{host.name} is not connected and ready"
             continue
+        since = host.worker.session.open_since if host.worker is not None else None
+        if since is None or world.schedule.now - since < NEWS_TOLD:
+            yield f"{host.name} has only just called, and tells what happened meanwhile"
         for id in core.cluster.on_node(node.id):
             if core.cluster.allocations[id].lost:  # its worker may have to ask its engine again
                 yield f"{id} is not reported as removed"
