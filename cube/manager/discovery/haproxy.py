@@ -20,7 +20,7 @@ HEADER = "# Backends of a cube cluster: replicas that are ready. Made anew at ea
 
 def backends(tasks: list[Served]) -> str:
     """Return the file. A task without a ready replica has a backend without servers, which answers 503."""
-    return HEADER + "".join(f"\n{line}" for one in tasks for line in _backend(one)) + "\n"
+    return HEADER + "".join("\n" + "\n".join(_backend(one)) + "\n" for one in tasks)
 
 
 def _backend(one: Served) -> Iterator[str]:
