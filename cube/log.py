@@ -60,6 +60,11 @@ def about(**subjects: str) -> Iterator[None]:
         _about.reset(token)
 
 
+def also_about(**subjects: str) -> None:
+    """Name these subjects, too, until the block of `about` that this is called in is left."""
+    _about.set({**_about.get(), **subjects})
+
+
 class Sentences(logging.Formatter):
     """`14:03:07 warning  message`, for people."""
 

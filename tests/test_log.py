@@ -101,7 +101,8 @@ async def test_what_a_block_is_about_goes_along_with_all_that_is_logged_in_it() 
         logger.info("in a task that was started there")
 
     with log.about(node="w1"):
-        with log.about(request_id="r1"):
+        with log.about():
+            log.also_about(request_id="r1")
             logger.info("inside")
         logger.info("another node", extra={"node": "w2"})
         started = asyncio.create_task(later())

@@ -13,6 +13,7 @@ from cube.core.worker.inputs import LeaseInherited
 from cube.core.worker.steps import Start, WorkerEffects
 from cube.errors import PeerFault
 from cube.instruments import Readings
+from cube.log import about
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
@@ -99,6 +100,10 @@ class Worker:
 
     async def start(self) -> None:
         """Look at the engine, take up what runs there, then call the manager. CubeError when it cannot serve."""
+        with about(node=self._node):  # also what its tasks will log
+            await self._begin()
+
+    async def _begin(self) -> None:
         self._loop.begin(self._carry_out)
         if self._api is not None:
             self.port = await self._api.start(self._settings.host, self._settings.port)
