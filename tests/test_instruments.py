@@ -20,7 +20,9 @@ def lines(instruments: Instruments, *readings: object) -> list[str]:
 def test_what_is_counted_and_what_is_read_stand_side_by_side() -> None:
     instruments = Instruments(DECLARED)
     instruments.counter("cube_done_total").inc(2)
-    instruments.histogram("cube_took_seconds").observe(0.5)
+    took = instruments.histogram("cube_took_seconds").labels()
+    for size in (0.1, 0.5, 2.0):
+        took.observe(size)
 
     shown = lines(instruments, {"cube_things": {("big",): 3}, "cube_seen_total": {(): 4}})
 
@@ -30,11 +32,11 @@ def test_what_is_counted_and_what_is_read_stand_side_by_side() -> None:
         "cube_done_total 2.0",
         "# HELP cube_took_seconds how long it took",
         "# TYPE cube_took_seconds histogram",
-        'cube_took_seconds_bucket{le="0.1"} 0.0',
-        'cube_took_seconds_bucket{le="1.0"} 1.0',
-        'cube_took_seconds_bucket{le="+Inf"} 1.0',
-        "cube_took_seconds_count 1.0",
-        "cube_took_seconds_sum 0.5",
+        'cube_took_seconds_bucket{le="0.1"} 1.0',  # a bound is part of its bucket
+        'cube_took_seconds_bucket{le="1.0"} 2.0',
+        'cube_took_seconds_bucket{le="+Inf"} 3.0',
+        "cube_took_seconds_count 3.0",
+        "cube_took_seconds_sum 2.6",
         "# HELP cube_things things",
         "# TYPE cube_things gauge",
         'cube_things{kind="big"} 3.0',
@@ -59,3 +61,18 @@ def test_a_label_cannot_break_out_of_its_line() -> None:
     shown = lines(Instruments(DECLARED), {"cube_things": {('a"} 1\nevil 2',): 1}})
 
     assert r'cube_things{kind="a\"} 1\nevil 2"} 1.0' in shown
+
+
+def test_sizes_are_counted_for_each_label_by_itself() -> None:
+    instruments = Instruments((histogram("cube_took_seconds", "how long", "what", buckets=(1.0,)),))
+    took = instruments.histogram("cube_took_seconds")
+    took.labels("a").observe(0.5)
+    took.labels("b").observe(3.0)
+    took.labels("a").observe(4.0)
+
+    assert [line for line in lines(instruments) if "_bucket" in line] == [
+        'cube_took_seconds_bucket{le="1.0",what="a"} 1.0',
+        'cube_took_seconds_bucket{le="+Inf",what="a"} 2.0',
+        'cube_took_seconds_bucket{le="1.0",what="b"} 0.0',
+        'cube_took_seconds_bucket{le="+Inf",what="b"} 1.0',
+    ]

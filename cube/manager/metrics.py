@@ -14,7 +14,7 @@ from cube.core.cluster import Cluster
 from cube.core.effects import Writes
 from cube.instruments import Instruments
 from cube.manager.metric_table import MANAGER_METRICS, OTHER_TASKS, TASKS_SHOWN
-from cube.manager.starts import Starts
+from cube.manager.starts import PHASES, Starts
 from cube.model.allocation import Allocation, Exit, FailureKind
 from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import allocation_id
@@ -42,18 +42,23 @@ class ManagerMetrics:
         counter, histogram = self.instruments.counter, self.instruments.histogram
         events = counter("cube_events_total")
         self._events = {kind: events.labels(kind.value) for kind in EventKind}
-        self._phases = histogram("cube_task_start_duration_seconds")
+        phases = histogram("cube_task_start_duration_seconds")
+        self._phases = {name: phases.labels(name).observe for name in PHASES}
         self._restarts = counter("cube_task_restarts_total")
         self._exits = counter("cube_task_exits_total")
         self._failures = counter("cube_task_failures_total")
         self._commits = counter("cube_ledger_commits_total")
         self._commit_failures = counter("cube_ledger_commit_failures_total")
-        self._commit_seconds = histogram("cube_ledger_commit_duration_seconds")
+        self._commit_seconds = histogram("cube_ledger_commit_duration_seconds").labels()
         self._requests = counter("cube_http_requests_total")
         self._request_seconds = histogram("cube_http_request_duration_seconds")
-        self.decided: Callable[[float], None] = histogram("cube_decision_duration_seconds").observe
+        self.decided: Callable[[float], None] = (
+            histogram("cube_decision_duration_seconds").labels().observe
+        )
         """Take in how long a decision took (seconds)."""
-        self.late: Callable[[float], None] = histogram("cube_event_loop_lag_seconds").observe
+        self.late: Callable[[float], None] = (
+            histogram("cube_event_loop_lag_seconds").labels().observe
+        )
         """Take in by how much the event loop was late (seconds)."""
 
     # -- commits ----------------------------------------------------------------------------------------------
@@ -80,7 +85,7 @@ class ManagerMetrics:
         if allocation is None or task is None:  # forgotten since
             return
         for phase, seconds in self._starts.phases(event, allocation, task):
-            self._phases.labels(phase).observe(seconds)
+            self._phases[phase](seconds)
         if event.code in _FAILURES:
             self._failures.labels(event.code).inc()
         if event.kind in _ENDS:

@@ -14,6 +14,7 @@ from cube.model.task import Task
 
 STARTING_MOST = 10_000  # containers whose first good health is waited for; of more nothing is told
 
+PHASES = ("queue", "dispatch", "pull", "create", "start", "ready", "total")
 PhaseTime = tuple[str, float]
 """The phase and its seconds."""
 

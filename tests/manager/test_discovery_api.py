@@ -6,11 +6,12 @@ import logging
 
 import pytest
 
+from cube.manager.api import discovery as discovery_module
 from cube.model.allocation import Health, Phase, PortBinding
 from cube.model.node import Facts
 from cube.wire.messages import Acknowledge
 from tests.builders import CAPACITY
-from tests.manager.conftest import Api
+from tests.manager.conftest import Api, until
 
 LABELS = {
     "prometheus.io/scrape": "true",
@@ -43,12 +44,19 @@ async def test_a_replica_is_told_while_it_is_ready(api: Api) -> None:
         there = {"ports": (PortBinding(80, 32001),), "container_id": "c1"}
         await worker.report(order.id, Phase.RUNNING, **there)
         await worker.expect(Acknowledge)
-        ready = await answers(api)
-        assert all(b"10.0.0.1:32001" in body for body in ready)
+
+        async def everywhere() -> bool:
+            return all(b"10.0.0.1:32001" in body for body in await answers(api))
+
+        await until(everywhere)
 
         await worker.report(order.id, Phase.RUNNING, health=Health.UNHEALTHY, **there)
         await worker.expect(Acknowledge)
-        assert await answers(api) == nobody
+
+        async def nowhere() -> bool:
+            return await answers(api) == nobody
+
+        await until(nowhere)
 
 
 async def test_an_unchanged_cluster_gives_the_same_bytes(api: Api) -> None:
@@ -75,3 +83,14 @@ async def test_labels_that_traefik_will_not_hear_of_are_logged_once(
 
     told = [record.getMessage() for record in caplog.records]
     assert told == ["labels that are not passed on to Traefik: web: traefik.http.nope"]
+
+
+async def test_an_answer_that_took_long_is_kept_for_a_while(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery_module, "QUICK", -1.0)
+    monkeypatch.setattr(discovery_module, "KEPT_TIMES", 1e9)
+    before = await answers(api)
+    await api.submit(name="web", labels=LABELS)
+
+    assert await answers(api) == before

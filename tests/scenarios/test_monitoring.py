@@ -6,6 +6,7 @@ The programs are Debian's; scripts/test installs them along with the engine.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from tests.scenarios.processes import Cluster, docker, eventually, free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
+MEMORY = "/dev/shm"  # promtool makes a database for each test of a rule, and syncs it
 MONITORING = ROOT / "docs" / "monitoring"
 PAGE = "mkdir -p /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /www"
 LABELS = {"prometheus.io/scrape": "true", "prometheus.io/path": "/", "haproxy.enable": "true"}
@@ -33,7 +35,13 @@ def tool(*command: str, stdin: str | None = None) -> str:
     """What a program of Debian's prints; its complaint where it refuses."""
     assert shutil.which(command[0]), f"{command[0]} is not installed; scripts/test installs it"
     answer = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=60, check=False
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"TMPDIR": MEMORY},
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout + answer.stderr
@@ -80,10 +88,16 @@ def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def web(cluster: Cluster) -> TaskDetail:
+def worker_port() -> int:
+    """Where the worker's own API is."""
+    return free_port()
+
+
+@pytest.fixture
+def web(cluster: Cluster, worker_port: int) -> TaskDetail:
     """Two replicas of a page that says in which container it is."""
     cluster.start_manager()
-    cluster.start_worker("w1", environment={"CUBE_WORKER_PORT": str(free_port())})
+    cluster.start_worker("w1", environment={"CUBE_WORKER_PORT": str(worker_port)})
     task = cluster.client.submit(
         {
             "name": "web",
@@ -100,16 +114,21 @@ def web(cluster: Cluster) -> TaskDetail:
 
 
 def test_prometheus_finds_and_scrapes_the_cluster_and_its_tasks(
-    cluster: Cluster, web: TaskDetail, tmp_path: Path
+    cluster: Cluster, web: TaskDetail, worker_port: int, tmp_path: Path
 ) -> None:
     manager = f"127.0.0.1:{cluster.port}"
-    _, text = fetch(f"http://{manager}/metrics")
-    tool("promtool", "check", "metrics", stdin=text)
+    worker = f"127.0.0.1:{worker_port}"
+    texts = [fetch(f"http://{daemon}/metrics")[1] for daemon in (manager, worker)]
+    for text in texts:
+        tool("promtool", "check", "metrics", stdin=text)
+    assert 'cube_worker_engine_call_duration_seconds_count{operation="start"} 2.0' in texts[1]
+    assert "cube_worker_engine_event_streams_total 1.0" in texts[1]
     found = {"http_sd_configs": [{"url": f"http://{manager}/discovery/prometheus"}]}
     keep = [{"source_labels": ["__meta_cube_task"], "target_label": "task"}]
     config = tmp_path / "prometheus.yml"
     jobs = [
         {"job_name": "cube-manager", "static_configs": [{"targets": [manager]}]},
+        {"job_name": "cube-worker", "static_configs": [{"targets": [worker]}]},
         {"job_name": "tasks", **found, "relabel_configs": keep},
     ]
     config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}))
@@ -121,12 +140,12 @@ def test_prometheus_finds_and_scrapes_the_cluster_and_its_tasks(
         active = json.loads(body)["data"]["activeTargets"] if status == 200 else []
         return {
             job: [one for one in active if one["scrapePool"] == job]
-            for job in ("cube-manager", "tasks")
+            for job in ("cube-manager", "cube-worker", "tasks")
         }
 
     def scraped(found: dict[str, list[Any]]) -> bool:
-        manager_up = [one["health"] for one in found["cube-manager"]] == ["up"]
-        return manager_up and len(found["tasks"]) == 2
+        daemons = [*found["cube-manager"], *found["cube-worker"]]
+        return [one["health"] for one in daemons] == ["up", "up"] and len(found["tasks"]) == 2
 
     listen = ("--web.listen-address", f"127.0.0.1:{port}")
     storage = ("--storage.tsdb.path", str(tmp_path / "tsdb"))
