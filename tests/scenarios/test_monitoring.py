@@ -191,6 +191,6 @@ def test_a_client_of_haproxy_sees_nothing_of_a_replica_that_dies(
         servers = re.findall(r"server web\.\d 127\.0\.0\.1:\d+", text)
         return len(servers) == 2 and text != before
 
-    after = eventually(lambda: fetch(discovery)[1], told_again, 15)
+    after = eventually(lambda: fetch(discovery)[1], told_again, 30)
     backends.write_text(after)
     tool("haproxy", "-c", *files)
