@@ -15,6 +15,7 @@ from cube.settings import WorkerSettings
 from cube.worker.app import Worker
 from cube.worker.fleet import Fleet
 from cube.worker.identity import Identity, NamedIdentity
+from cube.worker.metrics import WorkerMetrics
 
 SIMULATED_COMPARISON = 3600.0  # the event stream of a simulated engine loses nothing
 _SIMULATED_DISK = 1 << 40
@@ -25,8 +26,14 @@ __all__ = ["Chances", "fleet_of", "worker_of"]
 def worker_of(settings: WorkerSettings) -> Worker:
     """Return a worker on Docker that has not been started. CubeError when its data cannot be used."""
     identity = Identity(settings.data)
-    runtime = DockerRuntime(identity.node_id, settings.docker, fences=settings.data / "fences")
-    return Worker(settings, runtime, SystemClock(), identity=identity)
+    metrics = WorkerMetrics()
+    runtime = DockerRuntime(
+        identity.node_id,
+        settings.docker,
+        fences=settings.data / "fences",
+        observe=metrics.engine_asked,
+    )
+    return Worker(settings, runtime, SystemClock(), identity=identity, metrics=metrics)
 
 
 def fleet_of(settings: WorkerSettings, count: int, chances: Chances) -> Fleet:

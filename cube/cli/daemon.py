@@ -15,7 +15,9 @@ from typing import Annotated, Protocol
 import typer
 
 from cube.cli.exits import Exit
+from cube.cli.output import note
 from cube.errors import CubeError
+from cube.log import JsonLines, LogFormat
 from cube.settings import DEFAULT_DATA
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        envvar="CUBE_LOG_FORMAT",
+        help="How to log; auto: text on a terminal, else JSON.",
+    ),
+]
 LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much to log.")]
 
 
@@ -44,6 +54,15 @@ class Daemon(Protocol):
 
     async def stop(self) -> None:
         """Return when it has let go of everything."""
+
+
+def announce(sentence: str) -> None:
+    """Say that a daemon serves, whatever the level of the log: as a record of it where that is for programs."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, JsonLines):
+            handler.handle(log.makeRecord(log.name, logging.INFO, "", 0, sentence, (), None))
+            return
+    note(sentence)
 
 
 def data_directory(kind: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cube.cli.daemon import LogLevel, LogLevelOption, serve
+from cube.cli.daemon import LogFormatOption, LogLevel, LogLevelOption, serve
 from cube.cli.follow import Removal
 from cube.cli.output import note
 from cube.cli.tables import state_word
@@ -20,6 +20,7 @@ from cube.client.manager import ManagerClient
 from cube.client.transport import Address
 from cube.core.words import plural
 from cube.errors import CubeError
+from cube.log import LogFormat
 from cube.settings import ManagerSettings, WorkerSettings
 
 DEFAULTS = ManagerSettings()
@@ -47,13 +48,14 @@ def dev(
         str, typer.Option("-s", "--strategy", help="How nodes are picked.")
     ] = DEFAULTS.strategy,
     log_level: LogLevelOption = LogLevel.WARNING,
+    log_format: LogFormatOption = LogFormat.AUTO,
 ) -> int:
     """Start a manager and workers in one process, to try things out."""
     from cube import log
     from cube.cli.assembly import worker_of
     from cube.manager.app import Manager
 
-    log.configure(log_level)
+    log.configure(log_level, format=log_format)
     with ExitStack() as stack:
         temporary = data is None
         if data is None:

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cube.cli.daemon import LogLevel, LogLevelOption, data_directory, serve
+from cube.cli.daemon import (
+    LogFormatOption,
+    LogLevel,
+    LogLevelOption,
+    announce,
+    data_directory,
+    serve,
+)
 from cube.cli.exits import Exit
 from cube.cli.output import lines, note
 from cube.cli.target import ManagerOption, connect
 from cube.cli.words import size
 from cube.errors import CubeError, LedgerHeld, ManagerAway
+from cube.log import LogFormat
 from cube.settings import ManagerSettings
 
 if TYPE_CHECKING:  # it takes SQLite with it, which the other commands do without
@@ -50,20 +58,21 @@ def start(
         str, typer.Option("-s", "--strategy", envvar="CUBE_STRATEGY", help="How nodes are picked.")
     ] = DEFAULTS.strategy,
     log_level: LogLevelOption = LogLevel.INFO,
+    log_format: LogFormatOption = LogFormat.AUTO,
 ) -> int:
     """Start a manager and serve until SIGTERM or Ctrl-C."""
     # aiohttp takes 0.3 s to import: after the flags were found good, not before.
     from cube import log
     from cube.manager.app import Manager
 
-    log.configure(log_level)
+    log.configure(log_level, format=log_format)
     settings = ManagerSettings(
         host=host, port=port, data=data or data_directory("manager"), strategy=strategy
     )
     manager = Manager(settings)
     return serve(
         [manager],
-        ready=lambda: note(f"cube manager on {host}:{manager.port}, data in {settings.data}"),
+        ready=lambda: announce(f"cube manager on {host}:{manager.port}, data in {settings.data}"),
         broken=manager.run,
     )
 

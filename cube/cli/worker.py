@@ -11,11 +11,18 @@ import typer
 from msgspec.structs import replace
 
 from cube.cli.amounts import between_option, extras_option, pairs_option, share_option
-from cube.cli.daemon import LogLevel, LogLevelOption, data_directory, serve
-from cube.cli.output import note
+from cube.cli.daemon import (
+    LogFormatOption,
+    LogLevel,
+    LogLevelOption,
+    announce,
+    data_directory,
+    serve,
+)
 from cube.cli.target import ManagerOption, resolve
 from cube.client.transport import Address
 from cube.errors import InvalidInput, Objection
+from cube.log import LogFormat
 from cube.settings import WorkerSettings
 from cube.wire.quantities import cores_millis, size
 
@@ -121,6 +128,7 @@ def start(
     fail_after: FailAfter = "1s",
     seed: Seed = 0,
     log_level: LogLevelOption = LogLevel.INFO,
+    log_format: LogFormatOption = LogFormat.AUTO,
 ) -> int:
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
     address = resolve(manager, os.environ)
@@ -139,18 +147,18 @@ def start(
     )
     if runtime is RuntimeKind.SIMULATED:
         scripted = (start_time, fail_share, fail_after)
-        return _simulate(settings, address, count, scripted, seed, log_level)
+        return _simulate(settings, address, count, scripted, seed, (log_level, log_format))
     if count > 1:
         message = "needs --runtime simulated: a machine has one worker"
         raise InvalidInput((Objection("--count", message),))
     from cube import log
     from cube.cli.assembly import worker_of
 
-    log.configure(log_level)
+    log.configure(log_level, format=log_format)
     worker = worker_of(settings)
     return serve(
         [worker],
-        ready=lambda: note(f"cube worker for {address}, own API on {host}:{worker.port}"),
+        ready=lambda: announce(f"cube worker for {address}, own API on {host}:{worker.port}"),
     )
 
 
@@ -164,13 +172,14 @@ def _simulate(
     count: int,
     scripted: tuple[str, str, str],
     seed: int,
-    log_level: LogLevel,
+    logging: tuple[LogLevel, LogFormat],
 ) -> int:
     """Serve as many workers on machines that are only simulated."""
     from cube import log
     from cube.cli.assembly import Chances, fleet_of
 
-    log.configure(log_level)
+    level, format = logging
+    log.configure(level, format=format)
     start_time, fail_share, fail_after = scripted
     least, most = between_option("--start-time", start_time)
     chances = Chances(
@@ -189,5 +198,5 @@ def _simulate(
     named = f"{settings.name}-1 to {settings.name}-{count}"
     return serve(
         [fleet_of(settings, count, chances)],
-        ready=lambda: note(f"cube: {count} simulated workers for {address}, {named}"),
+        ready=lambda: announce(f"cube: {count} simulated workers for {address}, {named}"),
     )

@@ -149,7 +149,8 @@ class Cluster:
             case ForgetAllocation(allocation_id=allocation_id):
                 self._drop_allocation(allocation_id)
                 self._writes.allocations[allocation_id] = None
-            case Wait(task_id=task_id, slots=numbers, why=why):
+            case Wait(task_id=task_id, slots=numbers, why=why, codes=codes):
+                self.rosters[task_id].refused_by = codes
                 for number in numbers:
                     self.rosters[task_id].slot(number).waiting = why
             case Avoid():

@@ -80,13 +80,14 @@ class Slot(msgspec.Struct, gc=False):
 class Roster:
     """The slots of one task. Written by `Cluster` only."""
 
-    __slots__ = ("outdated", "present", "slots", "standings")
+    __slots__ = ("outdated", "present", "refused_by", "slots", "standings")
 
     def __init__(self) -> None:
         self.slots: dict[int, Slot] = {}
         self.standings = [0] * _STANDINGS
         self.present = 0  # allocations of which something may be left on a node that is not lost
         self.outdated: set[int] = set()  # slots whose live allocation must be replaced
+        self.refused_by: tuple[str, ...] = ()  # codes of the filters, when a slot was last refused
 
     def slot(self, number: int) -> Slot:
         """Return the slot, made when it is new."""

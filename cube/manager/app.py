@@ -17,9 +17,11 @@ from cube.aio.supervise import Supervisor
 from cube.core.effects import Snapshot
 from cube.core.manager import ManagerCore
 from cube.errors import CubeError
+from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
+from cube.manager.api.metrics import MetricsApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
@@ -32,8 +34,11 @@ from cube.manager.decider import Decider
 from cube.manager.feed import Feed
 from cube.manager.idempotency import Changes
 from cube.manager.listener import Listener
+from cube.manager.metrics import ManagerMetrics, monotonic
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
+from cube.manager.readings import Gauges
+from cube.manager.recording import Recording
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
@@ -106,8 +111,14 @@ class Manager:
         sessions = Sessions()
         feed = Feed(queue=settings.feed_queue, followers=settings.streams)
         streams = Streams(limit=settings.streams)
+        metrics = ManagerMetrics(lambda: decider.core.cluster)
         decider = Decider(
-            await ledger.load(), self._build, ledger, self._clock, _Hearers(sessions, feed)
+            await ledger.load(),
+            self._build,
+            Recording(ledger, metrics, monotonic),
+            self._clock,
+            _Hearers(sessions, feed),
+            metrics.decided,
         )
         supervisor = await opening.enter_async_context(Supervisor())
         supervisor.keep(decider.run, "planning")
@@ -116,9 +127,20 @@ class Manager:
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
         opening.callback(aside.close)
-        lag = LagGauge()
+        scrapes = Aside("metrics")
+        opening.callback(scrapes.close)
+        lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
-        app = self._application(decider, ledger, sessions, feed, streams, aside, lag)
+        app = self._application(decider, ledger, sessions, feed, streams, aside, lag, metrics)
+        gauges = Gauges(
+            decider=decider,
+            ledger=ledger,
+            sessions=sessions,
+            feed=feed,
+            streams=streams,
+            aside=scrapes,
+        )
+        app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
@@ -138,11 +160,13 @@ class Manager:
         streams: Streams,
         aside: Aside,
         lag: LagGauge,
+        metrics: ManagerMetrics,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
-            middlewares=[guard(HostGuard(names))], client_max_size=settings.bulk_body_limit
+            middlewares=[guard(HostGuard(names), metrics.answered)],
+            client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
         placement = PlacementApi(decider, ledger, aside, settings.strategy)
@@ -155,6 +179,7 @@ class Manager:
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
             StatusApi(decider, sessions, feed, streams, lag),
+            DiscoveryApi(decider),
         ):
             app.add_routes(api.routes())
         conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)

@@ -17,6 +17,7 @@ from cube.core.inputs import Connect, Disconnect, Renew
 from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
+from cube.log import also_about
 from cube.manager.decider import Decider
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
@@ -92,6 +93,7 @@ class Conversation:
                 "install the same version of cube on both",
                 final=True,
             )
+        also_about(node=hello.facts.name)
         session = Session(hello.node_id, self._sessions.pause)
         try:
             welcomed = await self._connect(hello, session)

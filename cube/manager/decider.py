@@ -69,11 +69,14 @@ class Decider:
         ledger: Recorder,
         clock: Clock,
         listener: Listener,
+        decided: Callable[[float], None] | None = None,
     ) -> None:
+        """`decided` is told how long each decision took (seconds)."""
         self._build = build
         self._ledger = ledger
         self._clock = clock
         self._listener = listener
+        self._decided = decided
         self._loop = asyncio.get_running_loop()
         self._untold: deque[_Decision] = deque()
         self._doubt: CubeError | None = None  # why nothing can be decided now
@@ -152,6 +155,7 @@ class Decider:
     ) -> _Decision:
         if self._doubt is not None:
             return self._undecided(self._doubt)
+        began = self._loop.time()
         try:
             answers, effects = self._handle(inputs)
             request = record(answers) if record is not None else None
@@ -160,6 +164,8 @@ class Decider:
             return self._undecided(
                 DecisionFailed("the manager failed at this; nothing was changed")
             )
+        if self._decided is not None:
+            self._decided(self._loop.time() - began)
         recorded = None
         if effects.writes or request is not None:
             recorded = self._ledger.commit(effects.writes, request)

@@ -30,6 +30,8 @@ class Feed:
         self._limit = followers
         self._subscriptions: set[Subscription] = set()
         self._closed = False
+        self.dropped = 0
+        """How many followers were let go because they were too slow."""
 
     def subscribe(
         self, *, task_id: TaskId | None = None, node_id: NodeId | None = None
@@ -57,7 +59,7 @@ class Feed:
     def publish(self, events: Sequence[TaskEvent]) -> None:
         """Hand recorded events on, in the order of their revisions."""
         for subscription in self._subscriptions:
-            subscription.take(events)
+            self.dropped += subscription.take(events)
 
     def close(self) -> None:
         """End all subscriptions, also those to come."""
@@ -97,16 +99,17 @@ class Subscription:
     ) -> None:
         self._left(self)
 
-    def take(self, events: Sequence[TaskEvent]) -> None:
-        """Queue what is wanted of these; beyond the bound let go of everything."""
+    def take(self, events: Sequence[TaskEvent]) -> bool:
+        """Queue what is wanted of these; beyond the bound let go of everything. Whether that happened just now."""
         if self._lagged:
-            return
+            return False
         self._events.extend(event for event in events if self._wanted(event))
         if len(self._events) > self._bound:
             self._events.clear()
             self._lagged = True
         if self._events or self._lagged:
             self._news.set()
+        return self._lagged
 
     def end(self) -> None:
         """Let the follower take what is queued, and no more."""

@@ -5,6 +5,7 @@ Nothing here allocates or logs on the way of a good request beyond what it must:
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import re
@@ -17,6 +18,7 @@ from aiohttp import ClientError, HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from cube.errors import CubeError
+from cube.log import about
 from cube.manager.replies import HttpRefusal, Reply, refused
 from cube.security.hosts import HostGuard
 
@@ -27,8 +29,11 @@ REQUEST_ID = "X-Request-ID"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH_SHOWN = 100
 
+Answered = Callable[[web.Request, int, float | None], None]
+"""Who is told of each answer: its status, and the seconds it took; None when it was sent as it came."""
 
-def guard(hosts: HostGuard) -> Middleware:
+
+def guard(hosts: HostGuard, answered: Answered | None = None) -> Middleware:
     """Return the one middleware of the API."""
     knows = lru_cache(maxsize=64)(hosts.knows)
     prefix, numbers = secrets.token_hex(4), itertools.count(1)
@@ -38,13 +43,19 @@ def guard(hosts: HostGuard) -> Middleware:
         given = request.headers.get(REQUEST_ID)
         if given is None or not _GIVEN_ID.fullmatch(given):
             given = f"{prefix}-{next(numbers)}"
-        try:
-            _check(request, hosts, knows)
-            response = await handler(request)
-        except Exception as error:
-            response = _tell(error, request, given)
-        if not response.prepared:
+        began = asyncio.get_running_loop().time()
+        with about(request_id=given):
+            try:
+                _check(request, hosts, knows)
+                response = await handler(request)
+            except Exception as error:
+                response = _tell(error, request, given)
+        streamed = response.prepared
+        if not streamed:
             response.headers[REQUEST_ID] = given
+        if answered is not None:
+            seconds = None if streamed else asyncio.get_running_loop().time() - began
+            answered(request, response.status, seconds)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s %r %d [%s]", request.method, request.path, response.status, given)
         return response

@@ -31,7 +31,7 @@ from cube.runtime.contract import (
     RuntimeFailure,
 )
 from cube.runtime.credentials import config_path
-from cube.runtime.engine import Engine, container_path, filters
+from cube.runtime.engine import Engine, Observe, container_path, filters
 from cube.runtime.events import follow_events
 from cube.runtime.failures import Asked, Refused, Verb, removed_outside, stuck
 from cube.runtime.fencing import Fencing
@@ -68,10 +68,20 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
 class DockerRuntime:
     """Runs the containers of one node on a Docker engine. Promises: see `Runtime`."""
 
-    def __init__(self, node_id: NodeId, url: str = "", *, fences: Path | None = None) -> None:
-        """`fences` is a folder of this worker's own, for its watchdog; without one nothing is fenced."""
+    def __init__(
+        self,
+        node_id: NodeId,
+        url: str = "",
+        *,
+        fences: Path | None = None,
+        observe: Observe | None = None,
+    ) -> None:
+        """`fences` is a folder of this worker's own, for its watchdog; without one nothing is fenced.
+
+        `observe` is told of each question to the engine and how it went.
+        """
         self._node_id = node_id
-        self._engine = Engine(url)
+        self._engine = Engine(url, observe)
         self._fencing = Fencing(fences, self._engine.url) if fences is not None else None
         self._pulls = SharedPulls(self._fetch)
         self._known: dict[str, _Known] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,9 @@ API_VERSION = (
 SHORT_QUESTIONS = 32  # at once; more only queue up inside the engine
 
 Answer = TypeVar("Answer")
+
+Observe = Callable[[str, float, FailureKind | None], None]
+"""Who is told of each question: what was asked, how long the answer took (seconds), and what was wrong with it."""
 
 
 class EngineVersion(msgspec.Struct, frozen=True, rename="pascal"):
@@ -79,7 +82,8 @@ class Engine:
     Raises only RuntimeFailure; an error the engine answered with is a `Refused`. Connects when first asked.
     """
 
-    def __init__(self, url: str = "") -> None:
+    def __init__(self, url: str = "", observe: Observe | None = None) -> None:
+        self._observe = observe
         self.url = url or os.environ.get("DOCKER_HOST", "") or DEFAULT_URL
         self._version = ""
         self._negotiating = asyncio.Lock()
@@ -97,7 +101,7 @@ class Engine:
         lasting: bool = False,
     ) -> bytes:
         """Return the engine's whole answer. `lasting` keeps a slow question out of the pool of the short ones."""
-        async with guarded(asked, self.url, seconds):
+        async with self._measured(asked, seconds):
             response = await self._send(method, path, params, body, {}, lasting)
             try:
                 return await response.read()
@@ -131,12 +135,29 @@ class Engine:
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Stream]:
         """Open a stream within `seconds`; leaving the block frees its connection."""
-        async with guarded(asked, self.url, seconds):
+        async with self._measured(asked, seconds):
             response = await self._send(method, path, params, body, headers or {}, True)
         try:
             yield Stream(asked, self.url, response)
         finally:
             response.close()
+
+    @asynccontextmanager
+    async def _measured(self, asked: Asked, seconds: float) -> AsyncIterator[None]:
+        """Guard the exchange, and tell how it went. One that is cancelled says nothing of the engine."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with guarded(asked, self.url, seconds):
+                yield
+        except RuntimeFailure as failure:
+            self._tell(asked, loop.time() - began, failure.kind)
+            raise
+        self._tell(asked, loop.time() - began, None)
+
+    def _tell(self, asked: Asked, seconds: float, failed: FailureKind | None) -> None:
+        if self._observe is not None:
+            self._observe(asked.verb.value, seconds, failed)
 
     async def close(self) -> None:
         """Close all connections. Repeats safely."""

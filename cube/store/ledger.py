@@ -74,6 +74,12 @@ class Ledger:
         """How many transactions were made of all commits since it was opened."""
         return self._writer.transactions
 
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of `ledger` and of `log`, which is not folded into it yet. From any thread."""
+        ledger = self._database.path
+        files = {"ledger": ledger, "log": ledger.with_name(f"{ledger.name}-wal")}
+        return {name: file.stat().st_size for name, file in files.items() if file.exists()}
+
     async def load(self) -> Snapshot:
         """Return everything decisions are made from, as of the commits made so far."""
         return await self._database.call(tables.read_state, within=WHOLE_SECONDS)

@@ -10,6 +10,8 @@ BACKUPS = "/backup"
 END_RECOVERY = "/recovery/end"
 REBALANCE = "/rebalance"
 STATS = "/stats"
+METRICS = "/metrics"
+DISCOVERY = "/discovery"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
 

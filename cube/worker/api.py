@@ -11,6 +11,7 @@ from aiohttp import web
 from cube.core.worker.core import WorkerCore
 from cube.core.worker.workload import Workload
 from cube.errors import CubeError, NotFound
+from cube.instruments import CONTENT_TYPE as CONTENT_TYPE_METRICS
 from cube.model.allocation import Exit, Observed, Phase, Wanted
 from cube.model.ids import AllocationId, slot_name, split_allocation_id
 from cube.wire import routes
@@ -35,6 +36,7 @@ class LocalApi:
         data: Path,
         manager: str,
         trouble: Callable[[], str],
+        metrics: Callable[[], bytes],
     ) -> None:
         self._core = core
         self._node_id = node_id
@@ -42,6 +44,7 @@ class LocalApi:
         self._data = data
         self._manager = manager
         self._trouble = trouble
+        self._metrics = metrics
         self._runner: web.AppRunner | None = None
 
     async def start(self, address: str, port: int) -> int:
@@ -55,6 +58,7 @@ class LocalApi:
                     application.router.add_route(method, refused, self._not_here)
         application.router.add_get(routes.STATS, self._stats)
         application.router.add_get(routes.HEALTHZ, self._healthz)
+        application.router.add_get(routes.METRICS, self._show_metrics)
         self._runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS
         )
@@ -100,6 +104,9 @@ class LocalApi:
     async def _healthz(self, _: web.Request) -> web.Response:
         trouble = self._trouble()
         return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics(), headers={"Content-Type": CONTENT_TYPE_METRICS})
 
     async def _not_here(self, request: web.Request) -> web.Response:
         detail = f"workers take orders from their manager only: send this to {self._manager}"

@@ -12,6 +12,8 @@ from cube.core.worker.core import WorkerCore
 from cube.core.worker.inputs import LeaseInherited
 from cube.core.worker.steps import Start, WorkerEffects
 from cube.errors import PeerFault
+from cube.instruments import Readings
+from cube.log import about
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
@@ -21,6 +23,7 @@ from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
 from cube.worker.identity import Identified, Identity
 from cube.worker.loop import Loop
+from cube.worker.metrics import WorkerMetrics, readings
 from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
 from cube.worker.streams import Streams
@@ -33,7 +36,7 @@ class Worker:
     """One worker. `stop` leaves all containers running, as does the death of the process.
 
     `runtime` must be that of `identity.node_id`; both are closed by `stop`. `usage` reads what the machine uses; this
-    machine's by default.
+    machine's by default. `metrics` are those that the runtime tells of its questions, if it does.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Worker:
         *,
         identity: Identified | None = None,
         usage: Callable[[], Usage] | None = None,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
         self.port = settings.port  # of its own API; the real one after `start`
         self.joined = asyncio.Event()  # a manager has taken it in at least once
@@ -55,7 +59,9 @@ class Worker:
         self._node = host.name(settings)
         self._supervisor = Supervisor()
         self._core = WorkerCore(settings.timing)
-        self._loop = Loop(self._core, self._clock)
+        if metrics is None and settings.own_api:
+            metrics = WorkerMetrics()
+        self._loop = Loop(self._core, self._clock, metrics.told if metrics else None)
         self._told_of_holding = False
         self._executor = Executor(
             runtime=runtime,
@@ -85,7 +91,7 @@ class Worker:
             limit=settings.streams,
             send=self._session.send,
         )
-        self._api = self._own_api() if settings.own_api else None
+        self._api = self._own_api(metrics) if metrics and settings.own_api else None
 
     @property
     def connected(self) -> bool:
@@ -94,6 +100,10 @@ class Worker:
 
     async def start(self) -> None:
         """Look at the engine, take up what runs there, then call the manager. CubeError when it cannot serve."""
+        with about(node=self._node):  # also what its tasks will log
+            await self._begin()
+
+    async def _begin(self) -> None:
         self._loop.begin(self._carry_out)
         if self._api is not None:
             self.port = await self._api.start(self._settings.host, self._settings.port)
@@ -136,7 +146,7 @@ class Worker:
             report_every=settings.report_every,
         )
 
-    def _own_api(self) -> LocalApi:
+    def _own_api(self, metrics: WorkerMetrics) -> LocalApi:
         return LocalApi(
             core=self._core,
             node_id=self._identity.node_id,
@@ -144,7 +154,18 @@ class Worker:
             data=self._settings.data,
             manager=self._manager_url,
             trouble=self._trouble,
+            metrics=lambda: metrics.render(self._readings(metrics)),
         )
+
+    def _readings(self, metrics: WorkerMetrics) -> Readings:
+        now, since = self._clock.now().monotonic, metrics.lease_from
+        return {
+            **readings(self._core),
+            **host.readings(self._settings.data),
+            "cube_worker_engine_up": {(): float(not self._watch.error)},
+            "cube_worker_session_up": {(): float(self._session.connected)},
+            "cube_worker_lease_age_seconds": {} if since is None else {(): max(0.0, now - since)},
+        }
 
     @property
     def _manager_url(self) -> str:

@@ -11,6 +11,7 @@ from cube.aio.clock import Clock
 from cube.aio.supervise import Supervisor
 from cube.core.worker.inputs import Pulled, StepCancelled, StepDone, StepFailed, WorkerInput
 from cube.core.worker.steps import Create, Discard, Halt, Pull, Start, Step
+from cube.log import about
 from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen, RunLabel
 from cube.model.ids import AllocationId
@@ -66,13 +67,15 @@ class Executor:
         answer: WorkerInput = StepCancelled(step)
         began = self._clock.now().monotonic
         try:
-            seen = await self._do(step)
+            with about(allocation=step.id):
+                seen = await self._do(step)
             answer = StepDone(step, seen, round((self._clock.now().monotonic - began) * 1000))
         except RuntimeFailure as error:
             answer = StepFailed(step, error.failure)
         except Exception as error:
             # The outermost handler of a step: unanswered, it would block its allocation for ever.
-            log.exception("%s of %s failed unexpectedly", type(step).__name__, step.id)
+            words = "%s of %s failed unexpectedly"
+            log.exception(words, type(step).__name__, step.id, extra={"allocation": step.id})
             answer = StepFailed(step, Failure(FailureKind.ENGINE_ERROR, f"unexpected: {error!r}"))
         finally:
             self._finish(step.id, answer)

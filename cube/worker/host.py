@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 import cube
+from cube.instruments import Readings
 from cube.model.node import Facts, Usage
 from cube.model.resources import Resources
 from cube.runtime.contract import EngineFacts
@@ -58,6 +59,22 @@ def _capacity(settings: WorkerSettings, engine: EngineFacts | None) -> Resources
 
 def _disk(data: Path) -> Any:
     return shutil.disk_usage(ENGINE_DATA if ENGINE_DATA.exists() else data)
+
+
+def readings(data: Path) -> Readings:
+    """Return what the machine has and uses, as metrics."""
+    times, memory, disk = psutil.cpu_times()._asdict(), psutil.virtual_memory(), _disk(data)
+    told = {mode: times.get(mode, 0.0) for mode in ("user", "system", "idle", "iowait")}
+    # What a guest used is in the time of its user already.
+    told["other"] = sum(times.get(mode, 0.0) for mode in ("nice", "irq", "softirq", "steal"))
+    used = memory.total - memory.available
+    return {
+        "cube_worker_host_cpu_seconds_total": {(mode,): spent for mode, spent in told.items()},
+        "cube_worker_host_cpu_cores": {(): psutil.cpu_count() or 1},
+        "cube_worker_host_load1": {(): psutil.getloadavg()[0]},
+        "cube_worker_host_memory_bytes": {("total",): memory.total, ("used",): used},
+        "cube_worker_host_disk_bytes": {("total",): disk.total, ("used",): disk.used},
+    }
 
 
 class Gauge:

@@ -17,8 +17,15 @@ class Loop:
     Nothing in here waits: an order is at the engine's door in the turn in which it was heard.
     """
 
-    def __init__(self, core: WorkerCore, clock: Clock) -> None:
+    def __init__(
+        self,
+        core: WorkerCore,
+        clock: Clock,
+        watch: Callable[[WorkerInput], None] | None = None,
+    ) -> None:
+        """`watch` sees every input, and changes nothing."""
         self._core = core
+        self._watch = watch
         self._clock = clock
         self._carry_out: Callable[[WorkerEffects], None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -32,6 +39,8 @@ class Loop:
         """Give the core one input and carry out what follows. After `close` it changes nothing."""
         if self._carry_out is None:
             return
+        if self._watch is not None:
+            self._watch(input)
         effects = self._core.handle(input, self._clock.now())
         self._carry_out(effects)
         self._set_alarm(effects.look_again_at)

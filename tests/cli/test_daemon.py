@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from cube import log
 from cube.cli import daemon
-from cube.cli.daemon import data_directory, serve
+from cube.cli.daemon import announce, data_directory, serve
 from cube.cli.exits import Exit
 from cube.errors import LedgerBroken, LedgerHeld
 
@@ -89,3 +92,22 @@ def test_root_keeps_state_like_a_service_and_others_below_their_home(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert data_directory("worker") == tmp_path / "cube" / "worker"
+
+
+@pytest.mark.parametrize("level", ["info", "error"])
+def test_that_it_serves_is_said_at_any_level_and_in_the_form_of_the_log(
+    level: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    handlers, before = root.handlers[:], root.level
+    try:
+        log.configure(level, format=log.LogFormat.JSON)
+        announce("cube manager on here")
+        assert json.loads(capsys.readouterr().err)["message"] == "cube manager on here"
+
+        log.configure(level, format=log.LogFormat.TEXT)
+        announce("cube manager on here")
+        assert capsys.readouterr().err == "cube manager on here\n"
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(before)

@@ -34,7 +34,8 @@ def daemon(*args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 @pytest.mark.slow
 def test_a_manager_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    with daemon("manager", "start", "--port", "0", "--data", str(tmp_path)) as (process, ready):
+    args = ("--port", "0", "--data", str(tmp_path), "--log-format", "text")
+    with daemon("manager", "start", *args) as (process, ready):
         found = re.match(r"cube manager on 127\.0\.0\.1:(\d+), data in ", ready)
         assert found is not None
         with ManagerClient(Address("127.0.0.1", int(found[1]))) as client:
@@ -48,7 +49,8 @@ def test_a_manager_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_worker_without_manager_or_engine_waits_for_both(tmp_path: Path) -> None:
     args = ("--docker", "unix:///nowhere.sock", "--data", str(tmp_path), "--port", "0")
-    with daemon("worker", "start", "-m", "127.0.0.1:1", *args) as (process, ready):
+    text = ("--log-format", "text")
+    with daemon("worker", "start", "-m", "127.0.0.1:1", *args, *text) as (process, ready):
         assert ready.startswith("cube worker for 127.0.0.1:1, own API on 127.0.0.1:")
         process.send_signal(signal.SIGTERM)
 

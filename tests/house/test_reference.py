@@ -6,9 +6,11 @@ import re
 from unittest.mock import MagicMock
 
 from cube.cli.exits import Exit
+from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
+from cube.manager.api.metrics import MetricsApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
@@ -37,6 +39,8 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
     told = (REFERENCE / "api.md").read_text()
     anything = MagicMock()  # routes are a list: nothing is asked while it is made
     apis = (
+        DiscoveryApi(anything),
+        MetricsApi(anything, anything, anything),
         EventApi(anything, anything, anything),
         LogApi(anything, anything, anything, anything),
         NodeApi(anything, anything),

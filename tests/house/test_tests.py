@@ -47,13 +47,18 @@ TESTED_THROUGH = {
     "cube/core/worker/workload.py": "tests/core/worker/test_core.py",
     "cube/manager/api/documents.py": "tests/manager/test_task_api.py",
     "cube/manager/api/events.py": "tests/manager/test_event_api.py",
+    "cube/manager/api/discovery.py": "tests/manager/test_discovery_api.py",
     "cube/manager/api/listing.py": "tests/manager/test_task_api.py",
     "cube/manager/api/logs.py": "tests/manager/test_logs.py",
+    "cube/manager/api/metrics.py": "tests/manager/test_metrics.py",
     "cube/manager/api/nodes.py": "tests/manager/test_node_api.py",
     "cube/manager/api/rebalance.py": "tests/manager/test_rebalance_api.py",
     "cube/manager/api/status.py": "tests/manager/test_status_api.py",
     "cube/manager/api/tasks.py": "tests/manager/test_task_api.py",
     "cube/manager/api/upkeep.py": "tests/manager/test_upkeep_api.py",
+    "cube/manager/metric_table.py": "tests/house/test_monitoring.py",
+    "cube/manager/readings.py": "tests/manager/test_metrics.py",
+    "cube/worker/metric_table.py": "tests/house/test_monitoring.py",
 }
 
 # Modules with nothing to test, each with the reason.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 from contextlib import suppress
 
 import msgspec
 import pytest
 
+from cube import log
 from cube.manager import conversation
 from cube.model.orders import Holding, Remove, Run
 from cube.wire.messages import (
@@ -141,3 +144,26 @@ async def test_a_refused_stream_nobody_waits_for_is_ignored(api: Api) -> None:
         await worker.say(StreamRefused(stream_id="none", reason="x"))
         await worker.say(Lease(number=1))
         await worker.expect(LeaseHeld)
+
+
+async def test_the_end_of_a_session_is_logged_with_the_name_of_its_node(
+    api: Api, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    log.configure("info", format=log.LogFormat.JSON)
+    try:
+        async with api.worker("w1") as worker:
+            await worker.welcome()
+            await worker.say(worker.hello)  # twice: a fault
+            await worker.closed()
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+    (record,) = (json.loads(line) for line in capfd.readouterr().err.splitlines())
+    assert (record["node"], record["message"]) == (
+        "w1",
+        "a worker's session ended: the worker said Hello twice",
+    )
+    assert record["request_id"]

@@ -77,6 +77,7 @@ async def test_a_slow_follower_is_let_go_and_nobody_else() -> None:
             assert [event.revision for event in await fast.next(1)] == [revision]
         with pytest.raises(Lagged):
             await slow.next(1)
+    assert feed.dropped == 1
 
 
 async def test_a_follower_gets_only_what_it_asked_for() -> None:

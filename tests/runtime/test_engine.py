@@ -69,6 +69,26 @@ async def test_a_question_is_asked_in_the_chosen_version(
     assert [request.path for request in fake_engine.asked] == ["/v1.44/info"]
 
 
+async def test_who_watches_is_told_how_each_question_went(fake_engine: FakeEngine) -> None:
+    told: list[tuple[str, FailureKind | None]] = []
+
+    def observe(operation: str, seconds: float, failed: FailureKind | None) -> None:
+        assert 0 < seconds < 5
+        told.append((operation, failed))
+
+    engine = Engine(fake_engine.url, observe)
+    fake_engine.answer("GET", "info", {})
+    await engine.ask(ASKED, "GET", "info", 5)
+    with pytest.raises(RuntimeFailure):
+        await engine.ask(Asked(Verb.PULL), "GET", "nothing", 5)
+    async with engine.open(Asked(Verb.LOGS), "GET", "info", 5):
+        pass
+    await engine.close()
+
+    assert told == [("list", None), ("pull", told[1][1]), ("logs", None)]
+    assert told[1][1] is not None
+
+
 async def test_the_version_is_chosen_anew_after_the_engine_was_away(
     engine: Engine, fake_engine: FakeEngine
 ) -> None:

@@ -51,3 +51,15 @@ async def test_nothing_is_carried_out_once_it_is_closed() -> None:
     loop.close()
     loop.tell(Looked((), 0.0))
     assert carried_out == []
+
+
+async def test_who_watches_sees_every_input_before_it_is_carried_out() -> None:
+    seen: list[object] = []
+    loop = Loop(WorkerCore(), HandClock(), seen.append)
+    loop.begin(lambda effects: seen.append(type(effects)))
+    loop.tell(Looked((), 0.0))
+    assert seen == [Looked((), 0.0), WorkerEffects]
+
+    loop.close()
+    loop.tell(Looked((), 0.0))
+    assert len(seen) == 2
