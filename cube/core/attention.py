@@ -7,50 +7,19 @@ getting there is. One task and one node raise one concern each, their worst, so 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
-
-import msgspec
 
 from cube.core.cluster import Cluster
 from cube.core.roster import Roster, Slot, Standing
 from cube.core.summary import reason_of, slot_reason
 from cube.core.words import plural
 from cube.model.allocation import Health, Phase
+from cube.model.concern import Concern, Severity, Subject
 from cube.model.ids import slot_name
 from cube.model.node import Availability, Condition, Node
 from cube.model.task import Goal, Task
 
 CRASHES_SHOWN = 2  # one crash is mended by its restart before anybody could read of it
 CRASHES_GRAVE = 5  # by then the pause between two restarts is seconds, and growing
-
-
-class Severity(StrEnum):
-    """How bad it is, the worst first."""
-
-    ERROR = "error"  # something asked for does not happen, and will not without help
-    WARNING = "warning"  # works in part, or is being mended
-    NOTICE = "notice"  # by somebody's will; shown so that it is not forgotten
-
-
-class Subject(StrEnum):
-    """What a concern is about, the widest first."""
-
-    MANAGER = "manager"
-    NODE = "node"
-    TASK = "task"
-
-
-class Concern(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong. `code` is for programs, `reason` one line for people."""
-
-    severity: Severity
-    code: str
-    subject: Subject
-    id: str = ""  # of the task or the node
-    name: str = ""
-    reason: str
-    slot: int = 0  # the first slot it is about; 0: the whole
-    slots: int = 0  # how many slots it is about
 
 
 def worst_first(concerns: Iterable[Concern]) -> list[Concern]:
@@ -102,7 +71,12 @@ def about_node(node: Node, cluster: Cluster) -> Concern | None:
         (node.quarantine, Severity.ERROR, "quarantined", node.quarantine),
         (node.condition is Condition.LOST, Severity.ERROR, "lost", "not heard of; given up"),
         (node.runtime_error, Severity.ERROR, "engine_away", node.runtime_error),
-        (node.condition is Condition.SUSPECT, Severity.WARNING, "suspect", "late; gets no new work"),
+        (
+            node.condition is Condition.SUSPECT,
+            Severity.WARNING,
+            "suspect",
+            "late; gets no new work",
+        ),
         (
             node.availability is Availability.DRAINING,
             Severity.NOTICE,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from http import HTTPStatus
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 
@@ -12,6 +14,8 @@ from cube.manager.lookup import checked_reference
 from cube.manager.replies import HttpRefusal
 
 MAX_INTEGER = 2**63 - 1
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 async def read_body(request: web.Request, *, limit: int, seconds: float) -> bytes:
@@ -94,6 +98,15 @@ class Query:
         if value not in _FLAGS:
             raise _wrong(name, "must be true or false")
         return _FLAGS[value]
+
+    def choice(self, name: str, kind: type[Choice]) -> Choice | None:
+        """Return a parameter that is one of a few words."""
+        if (value := self.text(name)) is None:
+            return None
+        try:
+            return kind(value.lower())
+        except ValueError:
+            raise _wrong(name, f"must be one of {', '.join(kind)}") from None
 
     def end(self) -> None:
         """Object to parameters that nobody knows: a misspelt filter must not show everything."""

@@ -3,6 +3,8 @@
 TASKS = ("/task", "/tasks")
 NODES = ("/node", "/nodes")
 EVENTS = "/event"
+WATCH = "/watch"
+ATTENTION = "/attention"
 HEALTHZ = "/healthz"
 READYZ = "/readyz"
 VERSION = "/version"

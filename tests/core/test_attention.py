@@ -5,17 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cube.core.attention import (
-    Concern,
-    Severity,
-    Subject,
-    about_manager,
-    about_node,
-    about_task,
-    worst_first,
-)
+from cube.core.attention import about_manager, about_node, about_task, worst_first
 from cube.core.inputs import SetAvailability
 from cube.model.allocation import Failure, FailureKind, Health, Phase
+from cube.model.concern import Concern, Severity, Subject
 from cube.model.node import Availability, Condition, Node
 from cube.model.resources import Resources
 from tests.builders import GIB, a_node, node_id
@@ -68,7 +61,9 @@ def test_an_image_that_does_not_exist_is_an_error_with_its_reason(world: World) 
     world.join("w1")
     world.submit()
     failure = Failure(FailureKind.IMAGE_MISSING, "image nope not found")
-    world.report(world.latest(), phase=Phase.FAILED, failure=failure, message="image nope not found")
+    world.report(
+        world.latest(), phase=Phase.FAILED, failure=failure, message="image nope not found"
+    )
     concern = concern_of(world)
     assert concern and (concern.severity, concern.code) == (Severity.ERROR, "failed")
     assert concern.reason == "image nope not found"
@@ -106,7 +101,9 @@ def test_a_start_that_fails_for_now_is_named_by_its_failure(world: World) -> Non
     ],
     ids=str,
 )
-def test_what_runs_and_is_not_ready(world: World, seen: dict[str, object], expected: object) -> None:
+def test_what_runs_and_is_not_ready(
+    world: World, seen: dict[str, object], expected: object
+) -> None:
     world.join("w1")
     world.submit()
     world.report(world.latest(), phase=Phase.RUNNING, **seen)
