@@ -35,6 +35,7 @@ from cube.manager.idempotency import Changes
 from cube.manager.listener import Listener
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
+from cube.manager.negotiation import Offers
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
@@ -46,6 +47,7 @@ from cube.model.timing import Instant
 from cube.security.hosts import LOOPBACK_NAMES, HostGuard, is_loopback
 from cube.settings import ManagerSettings
 from cube.store.ledger import Ledger
+from cube.wire.operations import MANAGER
 from cube.wire.routes import SESSION
 
 log = logging.getLogger(__name__)
@@ -147,7 +149,8 @@ class Manager:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
-            middlewares=[guard(HostGuard(names))], client_max_size=settings.bulk_body_limit
+            middlewares=[guard(HostGuard(names), Offers(MANAGER))],
+            client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
         placement = PlacementApi(decider, ledger, aside, settings.strategy)

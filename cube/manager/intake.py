@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from cube.errors import InvalidInput, Objection, TooLarge
 from cube.manager.lookup import checked_reference
+from cube.manager.negotiation import check_content
 from cube.manager.replies import HttpRefusal
 
 MAX_INTEGER = 2**63 - 1
@@ -29,6 +30,7 @@ async def read_body(request: web.Request, *, limit: int, seconds: float) -> byte
             "compressed bodies are not read",
             hint="send it without Content-Encoding",
         )
+    check_content(request)
     if request.content.is_eof():  # all of it is here: the usual case, and it saves a timer
         body = request.content.read_nowait(-1)
     else:

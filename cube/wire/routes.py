@@ -12,6 +12,7 @@ BACKUPS = "/backup"
 END_RECOVERY = "/recovery/end"
 REBALANCE = "/rebalance"
 STATS = "/stats"
+OPENAPI = "/openapi.json"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
 

@@ -17,6 +17,7 @@ from cube.manager.doors import Core, PrunedHistory
 from cube.manager.feed import Feed, Lagged, follow
 from cube.manager.intake import MAX_INTEGER, Query
 from cube.manager.lookup import find_node, find_task
+from cube.manager.paging import next_revision, revision_cursor
 from cube.manager.replies import json_response
 from cube.manager.views import event_view
 from cube.manager.watch_views import framed
@@ -59,7 +60,7 @@ class EventApi:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Show recorded events: those after a revision, else the newest; with `follow` also those to come."""
         query = Query(request)
-        after = query.integer("after")
+        after = revision_cursor(query)
         limit = query.integer("limit", most=EVENTS_MOST)
         task, node = query.reference("task"), query.reference("node")
         kind = query.choice("kind", EventKind)
@@ -70,15 +71,16 @@ class EventApi:
             resumed = _last_event_id(request)
             after = resumed if resumed is not None else after
             return await self._follow(request, after, limit, Wanted(task_id, node_id, kind))
+        limit = limit or EVENTS_SHOWN
         events = await self._history.events(
             after=after or 0,
-            limit=limit or EVENTS_SHOWN,
+            limit=limit,
             newest=after is None,
             task_id=task_id,
             node_id=node_id,
             kind=kind,
         )
-        return json_response([event_view(event) for event in events])
+        return json_response([event_view(event) for event in events], next_revision(events, limit))
 
     async def _follow(
         self, request: web.Request, after: int | None, limit: int | None, wanted: Wanted

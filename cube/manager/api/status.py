@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -17,12 +19,13 @@ from cube.manager.replies import HttpRefusal, json_response, refused
 from cube.manager.session import Sessions
 from cube.manager.streams import Streams
 from cube.wire.messages import PROTOCOL
-from cube.wire.routes import HEALTHZ, READYZ, STATS, VERSION
-from cube.wire.views import StatsView, VersionView
+from cube.wire.openapi import description
+from cube.wire.routes import HEALTHZ, OPENAPI, READYZ, STATS, VERSION
+from cube.wire.views import StatsView, StatusView, VersionView
 
 
 class StatusApi:
-    """`/healthz`, `/readyz`, `/version`, `/stats`."""
+    """`/healthz`, `/readyz`, `/version`, `/stats`, `/openapi.json`."""
 
     def __init__(
         self,
@@ -45,11 +48,16 @@ class StatusApi:
             web.get(READYZ, self.readyz),
             web.get(VERSION, self.version),
             web.get(STATS, self.stats),
+            web.get(OPENAPI, self.openapi),
         ]
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Show what this API is, for programs."""
+        return json_response(_description())
 
     async def healthz(self, request: web.Request) -> web.Response:
         """Say that the process answers."""
-        return json_response({"status": "ok"})
+        return json_response(StatusView("ok"))
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Say whether changes are taken at present."""
@@ -59,7 +67,7 @@ class StatusApi:
         waiting_for = await self._decider.read(lambda core: core.recovering)
         if waiting_for is not None:
             return refused(Recovering(f"the ledger is being recovered: {waiting_for}")).response()
-        return json_response({"status": "ready"})
+        return json_response(StatusView("ready"))
 
     async def version(self, request: web.Request) -> web.Response:
         """Say who answers."""
@@ -93,3 +101,8 @@ class StatusApi:
             loop_lag_ms=round(self._lag.percentile(0.99) * 1000, 3),
             loop_lag_max_ms=round(self._lag.percentile(1.0) * 1000, 3),
         )
+
+
+@lru_cache(1)  # 10 ms, and always the same
+def _description() -> dict[str, Any]:
+    return description(cube.__version__)
