@@ -111,12 +111,17 @@ def _responses(operation: Operation, kinds: _Kinds) -> dict[str, Any]:
             {"description": answer.about, "headers": _headers(("X-Request-ID", *answer.headers))},
         )
         if forms := _forms(answer):
-            # Streams have no schema of the whole; their parts are described in words.
-            schema = kinds.any_of(forms) if answer.media == JSON else {"type": "string"}
-            told.setdefault("content", {})[answer.media] = {"schema": schema}
+            schema = kinds.any_of(forms)
+            # A stream has no schema of the whole, only of each line or message.
+            whole = {"schema": schema} if answer.media == JSON else _stream_of(schema)
+            told.setdefault("content", {})[answer.media] = whole
     for status in sorted({*ALWAYS, *operation.problems}):
         responses.setdefault(str(status), {"$ref": f"#/components/responses/problem{status}"})
     return dict(sorted(responses.items()))
+
+
+def _stream_of(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "x-each": schema}
 
 
 def _problem(status: int, kinds: _Kinds) -> dict[str, Any]:
