@@ -92,13 +92,16 @@ def _told(operation: Operation, kinds: _Kinds) -> dict[str, Any]:
                 "required": one.place == "path",
                 "description": one.about,
                 "schema": kinds.schema(one.kind),
+                **({"example": one.example} if one.example else {}),
             }
             for one in operation.parameters
         ],
         "responses": _responses(operation, kinds),
     }
     if operation.body:
-        content = {JSON: {"schema": kinds.any_of(operation.body)}}
+        content: dict[str, Any] = {JSON: {"schema": kinds.any_of(operation.body)}}
+        if operation.example is not None:
+            content[JSON]["example"] = operation.example
         told["requestBody"] = {"required": True, "content": content}
     return told
 

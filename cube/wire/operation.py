@@ -40,6 +40,7 @@ class Parameter(msgspec.Struct, frozen=True):
     place: Place
     kind: Any  # the type that describes it
     about: str
+    example: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     parameters: tuple[Parameter, ...] = ()
     body: tuple[Any, ...] = ()  # the forms it may have, all JSON; none: there is no body
+    example: Any = None  # of a body
     answers: tuple[Answer, ...]
     problems: tuple[
         int, ...

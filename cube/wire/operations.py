@@ -38,7 +38,8 @@ from cube.wire.watch import AttentionView, Snapshot
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
 
-_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name")
+_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "web")
+_NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "w1")
 _KEY = Parameter(
     "Idempotency-Key",
     Place.HEADER,
@@ -74,6 +75,7 @@ _PAGED = ("X-Next-Cursor",)
 _CHANGING = (404, 408, 409, 413, 415, 422, 507)
 _CREATING = _CHANGING
 _TASK_FORMS = (TaskSpec, dict[str, Any])  # short and ancestral forms are described in task-file.md
+_EXAMPLE = {"name": "web", "image": "nginx:1.27", "replicas": 2, "ports": ["8080:80"]}
 _TASK, _NODES = routes.TASKS[0], routes.NODES[0]
 _ONE_TASK, _ONE_NODE = f"{_TASK}/{{ref}}", f"{_NODES}/{{ref}}"
 
@@ -103,7 +105,7 @@ MANAGER = (
         Answer(200, "the same task was there already; or the plan of a dry run", (TaskView, PlanView)),
         Answer(201, "the new task", TaskView, headers=("Location",)),
         Answer(207, "an outcome for each of a list", list[BulkResult]),
-        parameters=(_DRY_RUN, _KEY), body=(*_TASK_FORMS, list[Any]), problems=_CREATING),
+        parameters=(_DRY_RUN, _KEY), body=(*_TASK_FORMS, list[Any]), example=_EXAMPLE, problems=_CREATING),
     _get(_ONE_TASK, "getTask", "One task with its newest events",
         Answer(200, "the task", TaskDetail, headers=("ETag",)),
         Answer(304, "it looks as it did", headers=("ETag",)),
@@ -111,14 +113,14 @@ MANAGER = (
     _change("PUT", _ONE_TASK, "applyTask", "Make the task of this name be as the body says",
         Answer(200, "as it is now; or the plan of a dry run", (TaskView, PlanView)),
         Answer(201, "the new task", TaskView, headers=("Location",)),
-        parameters=(_REF, _DRY_RUN, _KEY, _IF_MATCH), body=_TASK_FORMS, problems=_CREATING),
+        parameters=(_REF, _DRY_RUN, _KEY, _IF_MATCH), body=_TASK_FORMS, example=_EXAMPLE, problems=_CREATING),
     _change("DELETE", _ONE_TASK, "stopTask", "Stop a task and remove its containers; may be repeated",
         Answer(202, "containers are going", TaskView),
         Answer(204, "none is left"),
         parameters=(_REF, _KEY, _IF_MATCH), problems=_CHANGING),
     _change("POST", f"{_ONE_TASK}/scale", "scaleTask", "Change the number of replicas",
         Answer(200, "as it is now", TaskView),
-        parameters=(_REF, _KEY, _IF_MATCH), body=(Replicas,), problems=_CHANGING),
+        parameters=(_REF, _KEY, _IF_MATCH), body=(Replicas,), example={"replicas": 3}, problems=_CHANGING),
     _change("POST", f"{_ONE_TASK}/restart", "restartTask", "Replace the containers one after the other",
         Answer(200, "as it is now", TaskView),
         parameters=(_REF, _KEY, _IF_MATCH), problems=_CHANGING),
@@ -143,11 +145,11 @@ MANAGER = (
         Answer(200, "a page of nodes", list[NodeView], headers=_PAGED),
         parameters=(_query("state", NodeState, "only nodes of this condition or availability"), _LABEL, _NAME,
             _limit(10_000), _CURSOR)),
-    _get(_ONE_NODE, "getNode", "One node", Answer(200, "the node", NodeView), parameters=(_REF,), problems=(404,)),
+    _get(_ONE_NODE, "getNode", "One node", Answer(200, "the node", NodeView), parameters=(_NODE_REF,), problems=(404,)),
     _change("DELETE", _ONE_NODE, "removeNode", "Forget a node that is lost or empty",
-        Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_REF, _KEY), problems=_CHANGING),
+        Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_NODE_REF, _KEY), problems=_CHANGING),
     *(_change("POST", f"{_ONE_NODE}/{verb}", f"{verb}Node", summary,
-        Answer(200, "as it is now", NodeView), parameters=(_REF, _KEY), problems=_CHANGING)
+        Answer(200, "as it is now", NodeView), parameters=(_NODE_REF, _KEY), problems=_CHANGING)
         for verb, summary in (("drain", "Move what it has away, and place nothing there"),
             ("cordon", "Place nothing new there"), ("uncordon", "Place work there again"))),
     _change("POST", routes.REBALANCE, "rebalance", "Move replicas to where they would be placed today",
