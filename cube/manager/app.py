@@ -123,9 +123,8 @@ class Manager:
         opening.callback(aside.close)
         lag = LagGauge()
         supervisor.keep(lag.run, "loop lag")
-        app = self._application(decider, ledger, sessions, feed, streams, aside, lag)
+        app = self._application(decider, ledger, sessions, feed, watching, streams, aside, lag)
         app.add_routes(UpkeepApi(decider, backups).routes())
-        app.add_routes(WatchApi(decider, watching).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.
@@ -142,6 +141,7 @@ class Manager:
         ledger: Ledger,
         sessions: Sessions,
         feed: Feed,
+        watching: Watching,
         streams: Streams,
         aside: Aside,
         lag: LagGauge,
@@ -162,7 +162,8 @@ class Manager:
             RebalanceApi(decider, changes),
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
-            StatusApi(decider, sessions, feed, streams, lag),
+            StatusApi(decider, sessions, feed, watching, streams, lag),
+            WatchApi(decider, watching),
         ):
             app.add_routes(api.routes())
         conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)

@@ -313,6 +313,7 @@ class StatsView(msgspec.Struct, frozen=True, kw_only=True):
     nodes_ready: int
     sessions: int  # workers connected
     followers: int  # clients that follow events
+    watchers: int  # clients that watch everything
     streams: int  # logs being carried
     decisions_in_flight: int  # made and not recorded yet
     replicas_running: int  # slots whose container runs

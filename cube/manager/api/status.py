@@ -18,6 +18,7 @@ from cube.manager.feed import Feed
 from cube.manager.replies import HttpRefusal, json_response, refused
 from cube.manager.session import Sessions
 from cube.manager.streams import Streams
+from cube.manager.watching import Watching
 from cube.wire.messages import PROTOCOL
 from cube.wire.openapi import description
 from cube.wire.routes import HEALTHZ, OPENAPI, READYZ, STATS, VERSION
@@ -32,12 +33,14 @@ class StatusApi:
         decider: Decider,
         sessions: Sessions,
         feed: Feed,
+        watching: Watching,
         streams: Streams,
         lag: LagGauge,
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._feed = feed
+        self._watching = watching
         self._streams = streams
         self._lag = lag
 
@@ -94,6 +97,7 @@ class StatusApi:
             nodes_ready=sum(node.ready for node in cluster.nodes.values()),
             sessions=len(self._sessions),
             followers=len(self._feed),
+            watchers=len(self._watching),
             streams=len(self._streams),
             decisions_in_flight=self._decider.in_flight,
             replicas_running=sum(roster.running for roster in rosters),
