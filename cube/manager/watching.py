@@ -173,7 +173,8 @@ class Watching:
         """Tell what changed, round after round, for as long as anybody follows."""
         self.start_over()
         while True:
-            await self._wakeup.wait(BEAT_SECONDS if self._awake else None)
+            left = max(0.0, self._beat_at - self._decider.now().monotonic)
+            await self._wakeup.wait(left if self._awake else None)
             if self._wanted is not None:
                 await self._make_everything(self._wanted)
             now = self._decider.now()
