@@ -28,6 +28,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: float = 10.0
     connections: int = 10_000  # 5,000 workers, their streams, and people
     streams: int = 200  # logs being followed at once
+    followers: int = 2000  # of events, and as many of everything: tabs that somebody left open
     feed_queue: int = 1000  # events a follower may lag behind before it is dropped
     requests_kept: float = 24 * 3600.0  # how long an idempotency key is remembered
     events_kept: int = 1_000_000  # about 300 MB of history

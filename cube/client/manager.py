@@ -10,10 +10,12 @@ import msgspec
 
 from cube.client.stream import Feed, follow_log
 from cube.client.transport import Address, Query, Transport, segment, target
+from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
 from cube.wire.codec import decode_view
 from cube.wire.routes import (
+    ATTENTION,
     BACKUPS,
     END_RECOVERY,
     EVENTS,
@@ -36,6 +38,7 @@ from cube.wire.views import (
     VersionView,
     WhyView,
 )
+from cube.wire.watch import AttentionView
 
 PAGE = 1000  # tasks per answer: about a megabyte
 CURSOR_HEADER = "x-next-cursor"
@@ -56,20 +59,20 @@ class ManagerClient:
         self._transport.close()
 
     def tasks(
-        self, *, state: str | None = None, node: str | None = None, label: str | None = None
+        self,
+        *,
+        state: str | None = None,
+        node: str | None = None,
+        label: str | None = None,
+        name: str | None = None,
     ) -> list[TaskView]:
-        """All tasks that fit, page after page."""
-        found: list[TaskView] = []
-        cursor: str | None = None
-        while True:
-            query: Query = {
-                "state": state, "node": node, "label": label, "limit": PAGE, "cursor": cursor
-            }  # fmt: skip
-            reply = self._transport.read(TASKS[0], query)
-            found += decode_view(reply.body, list[TaskView])
-            cursor = reply.headers.get(CURSOR_HEADER)
-            if not cursor:
-                return found
+        """All tasks that fit, page after page. In a name `*` stands for any characters."""
+        query: Query = {"state": state, "node": node, "label": label, "name": name}
+        return [
+            view
+            for body in self._pages(TASKS[0], query)
+            for view in decode_view(body, list[TaskView])
+        ]
 
     def task(self, ref: str) -> TaskDetail:
         """One task with its recent events."""
@@ -79,9 +82,9 @@ class ManagerClient:
         """Create the task of this document. The same id and spec again change nothing."""
         return self._change("POST", TASKS[0], document)
 
-    def apply(self, name: str, document: Any) -> TaskView:
-        """Make the task of that name be as the document says."""
-        return self._change("PUT", _task(name), document)
+    def apply(self, name: str, document: Any, *, if_revision: int | None = None) -> TaskView:
+        """Make the task of that name be as the document says; with a revision only while it is at that one."""
+        return self._change("PUT", _task(name), document, if_revision)
 
     def plan(self, name: str, document: Any) -> PlanView:
         """What `apply` would change. Changes nothing."""
@@ -94,18 +97,18 @@ class ManagerClient:
         query: Query = {"slot": slot}
         return decode_view(self._transport.read(f"{_task(ref)}/explain", query).body, WhyView)
 
-    def stop(self, ref: str) -> TaskView | None:
+    def stop(self, ref: str, *, if_revision: int | None = None) -> TaskView | None:
         """Stop it and remove its containers; None when nothing of it is left."""
-        reply = self._transport.change("DELETE", _task(ref))
+        reply = self._transport.change("DELETE", _task(ref), headers=_if_match(if_revision))
         return decode_view(reply.body, TaskView) if reply.body else None
 
-    def scale(self, ref: str, replicas: int) -> TaskView:
+    def scale(self, ref: str, replicas: int, *, if_revision: int | None = None) -> TaskView:
         """Change how many of it run."""
-        return self._change("POST", f"{_task(ref)}/scale", {"replicas": replicas})
+        return self._change("POST", f"{_task(ref)}/scale", {"replicas": replicas}, if_revision)
 
-    def restart(self, ref: str) -> TaskView:
+    def restart(self, ref: str, *, if_revision: int | None = None) -> TaskView:
         """Replace its containers one after the other."""
-        return self._change("POST", f"{_task(ref)}/restart", None)
+        return self._change("POST", f"{_task(ref)}/restart", None, if_revision)
 
     def logs(
         self,
@@ -122,19 +125,40 @@ class ManagerClient:
         return follow_log(self._connect, f"{_task(ref)}/logs", query, sleep=self._sleep)
 
     def events(
-        self, *, after: int | None = None, task: str | None = None, limit: int | None = None
+        self,
+        *,
+        after: int | None = None,
+        task: str | None = None,
+        limit: int | None = None,
+        node: str | None = None,
+        kind: str | None = None,
     ) -> list[EventView]:
         """Recorded events, oldest first: those after that revision, or else the newest."""
-        query: Query = {"after": after, "task": task, "limit": limit}
+        query: Query = {"after": after, "task": task, "limit": limit, "node": node, "kind": kind}
         return decode_view(self._transport.read(EVENTS, query).body, list[EventView])
 
     def feed(self, *, after: int = 0, task: str | None = None, patience: float = 60.0) -> Feed:
         """The events after that revision, and then live. Enter it to start."""
         return Feed(self._connect, task=task, after=after, patience=patience)
 
-    def nodes(self) -> list[NodeView]:
-        """All nodes."""
-        return decode_view(self._transport.read(NODES[0]).body, list[NodeView])
+    def nodes(
+        self, *, state: str | None = None, label: str | None = None, name: str | None = None
+    ) -> list[NodeView]:
+        """All nodes that fit, by name. In a name `*` stands for any characters."""
+        query: Query = {"state": state, "label": label, "name": name}
+        return [
+            view
+            for body in self._pages(NODES[0], query)
+            for view in decode_view(body, list[NodeView])
+        ]
+
+    def attention(self) -> AttentionView:
+        """What is wrong now, the worst first."""
+        return decode_view(self._transport.read(ATTENTION).body, AttentionView)
+
+    def watch(self, *, patience: float = 60.0) -> Iterator[Message]:
+        """Everything there is, and then every change of it, for as long as it is read."""
+        return watch(self._connect, patience=patience, sleep=self._sleep)
 
     def node(self, ref: str) -> NodeView:
         """One node."""
@@ -190,9 +214,22 @@ class ManagerClient:
         except CubeError:
             return False
 
-    def _change(self, method: str, path: str, document: Any) -> TaskView:
+    def _pages(self, path: str, query: Query) -> Iterator[bytes]:
+        """The bodies of all pages of a list."""
+        cursor: str | None = None
+        while True:
+            reply = self._transport.read(path, {**query, "limit": PAGE, "cursor": cursor})
+            yield reply.body
+            cursor = reply.headers.get(CURSOR_HEADER)
+            if not cursor:
+                return
+
+    def _change(
+        self, method: str, path: str, document: Any, if_revision: int | None = None
+    ) -> TaskView:
         body = None if document is None else msgspec.json.encode(document)
-        return decode_view(self._transport.change(method, path, body).body, TaskView)
+        reply = self._transport.change(method, path, body, headers=_if_match(if_revision))
+        return decode_view(reply.body, TaskView)
 
     def _connect(self) -> Transport:
         return Transport(self.address, sleep=self._sleep)
@@ -211,3 +248,7 @@ def _task(ref: str) -> str:
 
 def _node(ref: str) -> str:
     return f"{NODES[0]}/{segment(ref)}"
+
+
+def _if_match(revision: int | None) -> dict[str, str]:
+    return {} if revision is None else {"If-Match": f'"{revision}"'}

@@ -76,9 +76,15 @@ class Transport:
         """GET, tried again when the manager is briefly away."""
         return self._patiently(lambda: self._exchange("GET", target(path, query), None, {}))
 
-    def change(self, method: str, path: str, body: bytes | None = None) -> Reply:
+    def change(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """A change under one fresh Idempotency-Key: however often it is sent, it happens once."""
-        headers = {"Idempotency-Key": _uuid4()}
+        headers = {"Idempotency-Key": _uuid4(), **(headers or {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
         return self._patiently(lambda: self._exchange(method, path, body, headers))

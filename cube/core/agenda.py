@@ -107,6 +107,7 @@ class Agenda:
             case Record(allocation=allocation):
                 self._note_report(allocation, cluster)
             case Wait(task_id=task_id):
+                self.touched[task_id] = None  # the reason why it waits is seen as well
                 self._note_moves(task_id, cluster)
             case PutNode(node=node):
                 self._note_node(node, cluster)

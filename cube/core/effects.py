@@ -94,6 +94,9 @@ class Effects(msgspec.Struct, kw_only=True):
     answer: Answer = None
     writes: Writes
     orders: dict[NodeId, list[Order]] = {}
+    touched: dict[
+        TaskId, None
+    ] = {}  # of which people may see something new; a deleted one is not among them
     look_again_at: float | None = None
     more: bool = False
 

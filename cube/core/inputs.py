@@ -12,6 +12,8 @@ from cube.model.node import Availability, Facts, Usage
 from cube.model.orders import Description, Holding
 from cube.model.spec import TaskSpec
 
+# `if_revision`: what is wished for only while the task is at that revision; None: at any.
+
 
 class Submit(msgspec.Struct, frozen=True, tag=True):
     """Create the task, or start again the stopped one with this id. Same id and spec as a running one: no change."""
@@ -33,6 +35,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
     task_id: TaskId
     why: str = "stopped by the user"
+    if_revision: int | None = None
 
 
 class Scale(msgspec.Struct, frozen=True, tag=True):
@@ -40,12 +43,14 @@ class Scale(msgspec.Struct, frozen=True, tag=True):
 
     task_id: TaskId
     replicas: int
+    if_revision: int | None = None
 
 
 class Restart(msgspec.Struct, frozen=True, tag=True):
     """Replace every container of the task, one after the other."""
 
     task_id: TaskId
+    if_revision: int | None = None
 
 
 class SetAvailability(msgspec.Struct, frozen=True, tag=True):

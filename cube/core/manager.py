@@ -120,12 +120,13 @@ class ManagerCore:
         if not self._recovery.going_on:
             self._judge_nodes(now)
             more = self._recovery.listens_until(now) is None and self._plan(now)
-        self._tell_states(now)
+        touched = self._tell_states(now)
         self._look_at = self._next_look(now)
         return Effects(
             answer=answer,
             writes=self.cluster.take_writes(),
             orders=self._outbox.take(),
+            touched=touched,
             look_again_at=self._look_at,
             more=more,
         )
@@ -322,12 +323,10 @@ class ManagerCore:
         node = self.cluster.nodes.get(allocation.node_id)
         absent = node is None or (node.condition is Condition.LOST and allocation.ended)
         if not absent and not self.cluster.awaited(allocation):
-            self._outbox.order_for(allocation.id)
-            return
+            return self._outbox.order_for(allocation.id)
         # Nobody is there to say that it is gone, or it was never ordered to run. Should a lost node come back, what
         # it holds is ordered away by name.
-        gone = nodes.as_gone(allocation)
-        self._do([Record(gone, allocation.observed)], now)
+        self._do([Record(nodes.as_gone(allocation), allocation.observed)], now)
 
     def _forget_predecessors(self, task_id: TaskId, number: int, now: Instant) -> None:
         slot = self.cluster.slots(task_id)[number]
@@ -336,10 +335,11 @@ class ManagerCore:
 
     # -- telling ----------------------------------------------------------------------------------------------
 
-    def _tell_states(self, now: Instant) -> None:
+    def _tell_states(self, now: Instant) -> dict[TaskId, None]:
         touched, self._agenda.touched = self._agenda.touched, {}
         self._do(self._states.news(touched, now), now)
         self._do(self._states.too_old(now), now)
+        return touched
 
     def _next_look(self, now: Instant) -> float | None:
         """Return when something is due although nothing happens."""

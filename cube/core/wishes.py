@@ -66,12 +66,8 @@ def apply(cluster: Cluster, wish: Apply, now: Instant) -> Outcome:
                 f"there is no running task {wish.spec.name} at revision {wish.if_revision}",
             ), []
         return _created(Submit(wish.task_id, wish.spec), now)
-    if wish.if_revision is not None and wish.if_revision != present.revision:
-        return Rejected(
-            "conflict",
-            f"task {present.name} is at revision {present.revision}, not {wish.if_revision}",
-            f"look at it again: cube status {present.name}",
-        ), []
+    if moved := _moved_on(present, wish.if_revision):
+        return moved, []
     if present.spec == wish.spec:
         return Accepted(present, created=False, changed=False), []
     template = present.spec.template != wish.spec.template
@@ -83,6 +79,8 @@ def stop(cluster: Cluster, wish: Stop, now: Instant) -> Outcome:
     present = cluster.tasks.get(wish.task_id)
     if present is None:
         return _no_task(wish.task_id), []
+    if moved := _moved_on(present, wish.if_revision):
+        return moved, []
     if present.goal is Goal.STOP:
         return Accepted(present, created=False, changed=False), []
     task = replace(present, goal=Goal.STOP, revision=present.revision + 1, changed_ms=now.wall_ms)
@@ -96,6 +94,8 @@ def scale(cluster: Cluster, wish: Scale, now: Instant) -> Outcome:
     present = cluster.tasks.get(wish.task_id)
     if present is None or present.goal is Goal.STOP:
         return _no_task(wish.task_id), []
+    if moved := _moved_on(present, wish.if_revision):
+        return moved, []
     if present.spec.replicas == wish.replicas:
         return Accepted(present, created=False, changed=False), []
     spec = replace(present.spec, replicas=wish.replicas)
@@ -108,6 +108,8 @@ def restart(cluster: Cluster, wish: Restart, now: Instant) -> Outcome:
     present = cluster.tasks.get(wish.task_id)
     if present is None or present.goal is Goal.STOP:
         return _no_task(wish.task_id), []
+    if moved := _moved_on(present, wish.if_revision):
+        return moved, []
     return _revised(present, present.spec, now, template=True, words="restarted by the user")
 
 
@@ -188,3 +190,14 @@ def _taken(name: str, holder: Task) -> Rejected:
 
 def _no_task(task_id: str) -> Rejected:
     return Rejected("not_found", f"there is no running task {task_id}", "see: cube status -a")
+
+
+def _moved_on(task: Task, if_revision: int | None) -> Rejected | None:
+    """Return the refusal of a wish that was made for another revision of the task."""
+    if if_revision is None or if_revision == task.revision:
+        return None
+    return Rejected(
+        "conflict",
+        f"task {task.name} is at revision {task.revision}, not {if_revision}",
+        f"look at it again: cube status {task.name}",
+    )

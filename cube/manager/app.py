@@ -14,7 +14,7 @@ from cube.aio.aside import Aside
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
-from cube.core.effects import Snapshot
+from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
 from cube.errors import CubeError
 from cube.manager.api.discovery import DiscoveryApi
@@ -28,6 +28,7 @@ from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.api.watch import WatchApi
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
@@ -37,11 +38,13 @@ from cube.manager.listener import Listener
 from cube.manager.metrics import ManagerMetrics, monotonic
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
+from cube.manager.negotiation import Offers
 from cube.manager.readings import Gauges
 from cube.manager.recording import Recording
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
+from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
 from cube.model.orders import Order
@@ -49,6 +52,7 @@ from cube.model.timing import Instant
 from cube.security.hosts import LOOPBACK_NAMES, HostGuard, is_loopback
 from cube.settings import ManagerSettings
 from cube.store.ledger import Ledger
+from cube.wire.operations import MANAGER
 from cube.wire.routes import SESSION
 
 log = logging.getLogger(__name__)
@@ -109,18 +113,21 @@ class Manager:
         """Make the parts and listen; `opening` will stop each before those it stands on."""
         settings = self._settings
         sessions = Sessions()
-        feed = Feed(queue=settings.feed_queue, followers=settings.streams)
+        feed = Feed(queue=settings.feed_queue, followers=settings.followers)
         streams = Streams(limit=settings.streams)
         metrics = ManagerMetrics(lambda: decider.core.cluster)
+        hearers = _Hearers(sessions, feed)
         decider = Decider(
             await ledger.load(),
             self._build,
             Recording(ledger, metrics, monotonic),
             self._clock,
-            _Hearers(sessions, feed),
+            hearers,
             metrics.decided,
         )
+        watching = hearers.watching = Watching(decider, ledger, followers=settings.followers)
         supervisor = await opening.enter_async_context(Supervisor())
+        supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
         backups = Backups(ledger, settings, self._clock)
@@ -131,7 +138,9 @@ class Manager:
         opening.callback(scrapes.close)
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
-        app = self._application(decider, ledger, sessions, feed, streams, aside, lag, metrics)
+        app = self._application(
+            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics
+        )
         gauges = Gauges(
             decider=decider,
             ledger=ledger,
@@ -146,6 +155,7 @@ class Manager:
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
+        opening.callback(watching.close)
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
         self.port = await listener.open(settings.host, settings.port)
@@ -157,6 +167,7 @@ class Manager:
         ledger: Ledger,
         sessions: Sessions,
         feed: Feed,
+        watching: Watching,
         streams: Streams,
         aside: Aside,
         lag: LagGauge,
@@ -165,7 +176,7 @@ class Manager:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
-            middlewares=[guard(HostGuard(names), metrics.answered)],
+            middlewares=[guard(HostGuard(names), Offers(MANAGER), metrics.answered)],
             client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
@@ -178,7 +189,8 @@ class Manager:
             RebalanceApi(decider, changes),
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
-            StatusApi(decider, sessions, feed, streams, lag),
+            StatusApi(decider, sessions, feed, watching, streams, lag),
+            WatchApi(decider, watching),
             DiscoveryApi(decider),
         ):
             app.add_routes(api.routes())
@@ -220,11 +232,12 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Hearers:
-    """Who hears of decisions: the workers and the followers of events."""
+    """Who hears of decisions: the workers, the followers of events, and those who watch everything."""
 
     def __init__(self, sessions: Sessions, feed: Feed) -> None:
         self._sessions = sessions
         self._feed = feed
+        self.watching: Watching | None = None  # looks at what decides, and is told of it
 
     def deliver(self, node_id: NodeId, orders: list[Order]) -> None:
         """Send orders to their worker."""
@@ -233,7 +246,16 @@ class _Hearers:
     def publish(self, events: Sequence[TaskEvent]) -> None:
         """Tell those who follow."""
         self._feed.publish(events)
+        if self.watching is not None:
+            self.watching.publish(events)
+
+    def touched(self, effects: Effects) -> None:
+        """Have shown what changed."""
+        if self.watching is not None:
+            self.watching.touched(effects)
 
     def start_over(self) -> None:
         """Let the workers come again."""
         self._sessions.close("decisions were taken back")
+        if self.watching is not None:
+            self.watching.start_over()

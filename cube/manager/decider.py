@@ -227,6 +227,7 @@ class Decider:
             self._listener.deliver(node_id, orders)
         if effects.writes.events:
             self._listener.publish(effects.writes.events)
+        self._listener.touched(effects)
 
     # -- the core's own time ----------------------------------------------------------------------------------
 
@@ -321,6 +322,7 @@ def _join(whole: Effects, later: Effects) -> None:
         whole.writes.lineage = later.writes.lineage
     for node_id, orders in later.orders.items():
         whole.orders.setdefault(node_id, []).extend(orders)
+    whole.touched.update(later.touched)
     whole.look_again_at = later.look_again_at
     whole.more = whole.more or later.more
 

@@ -65,6 +65,9 @@ class Listener(Protocol):
     def publish(self, events: Sequence[TaskEvent]) -> None:
         """Tell those who follow."""
 
+    def touched(self, effects: Effects) -> None:
+        """Take note of what people may see anew, whether it was worth a record or not."""
+
     def start_over(self) -> None:
         """Decisions were taken back: let the workers come again and be compared."""
 
@@ -83,6 +86,13 @@ class History(Protocol):
         kind: EventKind | None = None,
     ) -> list[TaskEvent]:
         """Events after a revision, oldest first; with `newest` the last ones, still oldest first."""
+
+
+class PrunedHistory(History, Protocol):
+    """A history that forgets its oldest events, and knows where it begins."""
+
+    async def oldest_revision(self) -> int:
+        """Return the revision of the oldest event still kept, 0 where there is none."""
 
 
 class Requests(Protocol):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from http import HTTPStatus
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 
 from cube.errors import InvalidInput, Objection, TooLarge
 from cube.manager.lookup import checked_reference
+from cube.manager.negotiation import check_content
 from cube.manager.replies import HttpRefusal
 
 MAX_INTEGER = 2**63 - 1
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 async def read_body(request: web.Request, *, limit: int, seconds: float) -> bytes:
@@ -25,6 +30,7 @@ async def read_body(request: web.Request, *, limit: int, seconds: float) -> byte
             "compressed bodies are not read",
             hint="send it without Content-Encoding",
         )
+    check_content(request)
     if request.content.is_eof():  # all of it is here: the usual case, and it saves a timer
         body = request.content.read_nowait(-1)
     else:
@@ -94,6 +100,15 @@ class Query:
         if value not in _FLAGS:
             raise _wrong(name, "must be true or false")
         return _FLAGS[value]
+
+    def choice(self, name: str, kind: type[Choice]) -> Choice | None:
+        """Return a parameter that is one of a few words."""
+        if (value := self.text(name)) is None:
+            return None
+        try:
+            return kind(value.lower())
+        except ValueError:
+            raise _wrong(name, f"must be one of {', '.join(kind)}") from None
 
     def end(self) -> None:
         """Object to parameters that nobody knows: a misspelt filter must not show everything."""

@@ -16,11 +16,16 @@ from http import HTTPStatus
 
 from aiohttp import ClientError, HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from msgspec.structs import replace
 
 from cube.errors import CubeError
 from cube.log import about
+from cube.manager.negotiation import Offers
 from cube.manager.replies import HttpRefusal, Reply, refused
 from cube.security.hosts import HostGuard
+from cube.wire import problems
+from cube.wire.codec import decode_view, encode_view
+from cube.wire.views import Problem
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +38,10 @@ Answered = Callable[[web.Request, int, float | None], None]
 """Who is told of each answer: its status, and the seconds it took; None when it was sent as it came."""
 
 
-def guard(hosts: HostGuard, answered: Answered | None = None) -> Middleware:
-    """Return the one middleware of the API."""
+def guard(
+    hosts: HostGuard, offers: Offers | None = None, answered: Answered | None = None
+) -> Middleware:
+    """Return the one middleware of the API. `offers`: what its operations can answer with."""
     knows = lru_cache(maxsize=64)(hosts.knows)
     prefix, numbers = secrets.token_hex(4), itertools.count(1)
 
@@ -47,12 +54,16 @@ def guard(hosts: HostGuard, answered: Answered | None = None) -> Middleware:
         with about(request_id=given):
             try:
                 _check(request, hosts, knows)
+                if offers is not None:
+                    offers.check(request)
                 response = await handler(request)
             except Exception as error:
                 response = _tell(error, request, given)
         streamed = response.prepared
         if not streamed:
             response.headers[REQUEST_ID] = given
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                _number(response, given)
         if answered is not None:
             seconds = None if streamed else asyncio.get_running_loop().time() - began
             answered(request, response.status, seconds)
@@ -97,11 +108,22 @@ def _tell(error: Exception, request: web.Request, request_id: str) -> web.Stream
     return refused(error).response()
 
 
+def _number(response: web.StreamResponse, request_id: str) -> None:
+    """Put the number into a problem, where people copy it from."""
+    if isinstance(response, web.Response) and response.content_type == problems.CONTENT_TYPE:
+        assert isinstance(response.body, bytes)
+        problem = replace(decode_view(response.body, Problem), request_id=request_id)
+        response.body = encode_view(problem) + b"\n"
+
+
 def _tell_http(error: web.HTTPException, request: web.Request) -> web.Response:
     path = request.path[:_PATH_SHOWN]
     match error.status:
         case 404:
             refusal = HttpRefusal(HTTPStatus.NOT_FOUND, f"there is nothing at {path!r}")
+        case 405 if request.method == hdrs.METH_OPTIONS:
+            allowed = f"{error.headers[hdrs.ALLOW]},{hdrs.METH_OPTIONS}"
+            return web.Response(status=204, headers={hdrs.ALLOW: allowed})
         case 405:
             refusal = HttpRefusal(
                 HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not possible at {path!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -83,6 +84,6 @@ def error_of(answer: Answer) -> CubeError:
     return error
 
 
-def json_response(view: object) -> web.Response:
+def json_response(view: object, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return a view with status 200."""
-    return web.Response(body=encode_view(view) + b"\n", headers=_JSON)
+    return web.Response(body=encode_view(view) + b"\n", headers=_JSON | dict(headers or {}))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import msgspec
 
 from cube.core.cluster import Cluster
 from cube.core.moves import Move
+from cube.core.roster import Slot
 from cube.core.summary import describe, summarise, waiting_words
 from cube.manager.doors import Core
 from cube.model.allocation import Allocation
@@ -28,12 +31,16 @@ from cube.wire.views import (
 )
 
 
-def task_view(task: Task, cluster: Cluster, now_ms: int) -> TaskView:
-    """Return the task with its derived state and its slots in order."""
+def task_view(
+    task: Task, cluster: Cluster, now_ms: int, slots: Iterable[Slot] | None = None
+) -> TaskView:
+    """Return the task with its derived state and its slots in order, or only with those given."""
     summary = summarise(task, cluster, now_ms)
     allocations: list[AllocationView] = []
     waiting: list[SlotView] = []
-    for number, slot in sorted(cluster.slots(task.id).items()):
+    shown_slots = cluster.slots(task.id).values() if slots is None else slots
+    for slot in sorted(shown_slots, key=attrgetter("number")):
+        number = slot.number
         shown = [one for one in slot.leaving.values() if not one.gone]
         if slot.latest is not None:
             shown.append(slot.latest)

@@ -3,6 +3,8 @@
 TASKS = ("/task", "/tasks")
 NODES = ("/node", "/nodes")
 EVENTS = "/event"
+WATCH = "/watch"
+ATTENTION = "/attention"
 HEALTHZ = "/healthz"
 READYZ = "/readyz"
 VERSION = "/version"
@@ -12,6 +14,7 @@ REBALANCE = "/rebalance"
 STATS = "/stats"
 METRICS = "/metrics"
 DISCOVERY = "/discovery"
+OPENAPI = "/openapi.json"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
 

@@ -6,6 +6,7 @@ Amounts are integers with the unit in the name; times are RFC 3339 in UTC. Field
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -271,6 +272,29 @@ class MoveView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class NodeState(StrEnum):
+    """What nodes can be asked for by: the words of their condition and of their availability."""
+
+    READY = "ready"
+    SUSPECT = "suspect"
+    LOST = "lost"
+    ACTIVE = "active"
+    CORDONED = "cordoned"
+    DRAINING = "draining"
+
+
+class Replicas(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /task/{ref}/scale`: how many are to run."""
+
+    replicas: int
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    """`/healthz` and `/readyz`: one word."""
+
+    status: str
+
+
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers."""
 
@@ -289,6 +313,7 @@ class StatsView(msgspec.Struct, frozen=True, kw_only=True):
     nodes_ready: int
     sessions: int  # workers connected
     followers: int  # clients that follow events
+    watchers: int  # clients that watch everything
     streams: int  # logs being carried
     decisions_in_flight: int  # made and not recorded yet
     replicas_running: int  # slots whose container runs
@@ -307,3 +332,4 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     hint: str = ""
     errors: tuple[Objection, ...] = ()
+    request_id: str = ""  # by which the manager's log has it

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from cube.core.worker.core import WorkerCore
 from cube.core.worker.workload import Workload
@@ -22,6 +23,7 @@ from cube.worker import host
 
 KEEP_ALIVE_SECONDS = 15.0  # aiohttp's default keeps idle connections for an hour
 BODY_LIMIT = 1024  # nothing here takes a body
+PATH_SHOWN = 100
 
 
 class LocalApi:
@@ -47,18 +49,24 @@ class LocalApi:
         self._metrics = metrics
         self._runner: web.AppRunner | None = None
 
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is served."""
+        tasks = [
+            route
+            for root in routes.TASKS
+            for route in (web.get(root, self._tasks), web.get(f"{root}/{{id}}", self._task))
+        ]
+        return [
+            *tasks,
+            web.get(routes.STATS, self._stats),
+            web.get(routes.HEALTHZ, self._healthz),
+            web.get(routes.METRICS, self._show_metrics),
+        ]
+
     async def start(self, address: str, port: int) -> int:
         """Listen and return the port. CubeError when the address is taken."""
-        application = web.Application(client_max_size=BODY_LIMIT)
-        for path in routes.TASKS:
-            application.router.add_get(path, self._tasks)
-            application.router.add_get(path + "/{id}", self._task)
-            for refused in (path, path + "/{id}"):
-                for method in ("POST", "PUT", "DELETE"):
-                    application.router.add_route(method, refused, self._not_here)
-        application.router.add_get(routes.STATS, self._stats)
-        application.router.add_get(routes.HEALTHZ, self._healthz)
-        application.router.add_get(routes.METRICS, self._show_metrics)
+        application = web.Application(middlewares=[self._tell_problems], client_max_size=BODY_LIMIT)
+        application.add_routes(self.routes())
         self._runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS
         )
@@ -108,17 +116,33 @@ class LocalApi:
     async def _show_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers={"Content-Type": CONTENT_TYPE_METRICS})
 
-    async def _not_here(self, request: web.Request) -> web.Response:
-        detail = f"workers take orders from their manager only: send this to {self._manager}"
-        problem = Problem(
+    @web.middleware
+    async def _tell_problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Tell what the router refuses in words that name the manager: who changes something is at the wrong door."""
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            allow = error.headers.get(hdrs.ALLOW, "")
+            headers = {"Allow": allow} if allow else {}
+            if error.status == 405 and request.method == hdrs.METH_OPTIONS:
+                return web.Response(status=204, headers=headers)
+            return _problem(self._refusal(error, request), headers)
+
+    def _refusal(self, error: web.HTTPException, request: web.Request) -> Problem:
+        place = f"{self._manager}{request.path[:PATH_SHOWN]}"
+        if error.status == 404:
+            told = f"there is nothing at {request.path[:PATH_SHOWN]!r}"
+            return problem_of(NotFound(told, hint=f"ask the manager: curl {place}"))
+        if error.status != 405:
+            return problem_of(CubeError(error.reason))
+        return Problem(
             type="urn:cube:problem:not_here",
             title="Not on a worker",
             status=405,
-            detail=detail,
+            detail=f"workers take orders from their manager only: send this to {self._manager}",
             code="not_here",
-            hint=f"curl -X {request.method} {self._manager}{request.path}",
+            hint=f"curl -X {request.method} {place}",
         )
-        return _problem(problem, {"Allow": "GET"})
 
     def _view(self, workload: Workload) -> AllocationView:
         task_id, slot, generation = split_allocation_id(workload.id)

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from tests.bench import (
+    deaf,
     followers,
     hundred,
     listing,
@@ -44,6 +45,9 @@ def main() -> None:
             kind.add_argument("--count", type=int, default=100, dest="more")
         if name in ("restart", "list", "followers"):
             kind.add_argument("--rounds", type=int, default=3, dest="more")
+        if name == "followers":
+            help_idle = "measure so many followers that never read instead"
+            kind.add_argument("--idle", type=int, help=help_idle)
         kind.set_defaults(measure=module.measure)
     kind = kinds.add_parser("placement", help=(placement.__doc__ or "").splitlines()[0])
     kind.add_argument("--quick", action="store_true", dest="length", help="one seed, few slices")
@@ -60,6 +64,8 @@ def _measurement(chosen: argparse.Namespace) -> Coroutine[None, None, str]:
     if chosen.kind == "scale":
         sizes = scale.QUICK if chosen.quick else _sizes(chosen)
         measurement = scale.measure(sizes, chosen.image)
+    elif "idle" in chosen and chosen.idle:
+        measurement = deaf.measure(chosen.idle)
     else:
         numbers = (chosen.length, chosen.more) if "more" in chosen else (chosen.length,)
         measurement = chosen.measure(*numbers)

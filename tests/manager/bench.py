@@ -97,6 +97,9 @@ class Heard:
     def publish(self, events: Sequence[TaskEvent]) -> None:
         self.all.extend(event.revision for event in events)
 
+    def touched(self, effects: Effects) -> None:
+        pass
+
     def start_over(self) -> None:
         self.started_over.set()
 

@@ -174,6 +174,9 @@ class Nothing:
     async def events(self, **wish: object) -> list[TaskEvent]:
         return []
 
+    async def oldest_revision(self) -> int:
+        return 0
+
 
 def a_long_event() -> TaskEvent:
     return TaskEvent(revision=9, at_ms=0, kind=EventKind.TASK_CHANGED, message="x" * 60_000)

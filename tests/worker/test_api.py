@@ -42,6 +42,19 @@ async def test_orders_are_for_the_manager(worker: Worker, manager: SmallManager)
         assert f"127.0.0.1:{manager.port}" in problem["detail"]
 
 
+async def test_what_it_does_not_serve_is_told_with_the_place_where_it_is(
+    worker: Worker, manager: SmallManager
+) -> None:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{worker.port}") as http:
+        answer = await http.get("/node")
+        problem = await answer.json(content_type="application/problem+json")
+        assert answer.status == 404
+        assert problem["hint"] == f"ask the manager: curl http://127.0.0.1:{manager.port}/node"
+        answer = await http.options("/task")
+        assert (answer.status, answer.headers["Allow"]) == (204, "GET,HEAD")
+        assert (await http.head("/task")).status == 200
+
+
 async def test_a_taken_port_is_refused_with_the_way_out(
     worker: Worker, settings: WorkerSettings, tmp_path: Path
 ) -> None:

@@ -7,21 +7,25 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import lru_cache
+from typing import NamedTuple
 
 from aiohttp import hdrs, web
 
 from cube.errors import InvalidInput, NotFound, Objection
 from cube.manager.decider import Decider
-from cube.manager.doors import Core, History
+from cube.manager.doors import Core, PrunedHistory
 from cube.manager.feed import Feed, Lagged, follow
 from cube.manager.intake import MAX_INTEGER, Query
 from cube.manager.lookup import find_node, find_task
+from cube.manager.paging import next_revision, revision_cursor
 from cube.manager.replies import json_response
 from cube.manager.views import event_view
-from cube.model.event import TaskEvent
+from cube.manager.watch_views import framed
+from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.wire.codec import encode_view
 from cube.wire.routes import EVENTS
+from cube.wire.watch import Resync, WatchKind
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +37,18 @@ COMMENT_EVERY = 15.0  # shows both sides that the connection lives
 LAST_EVENT_ID = "Last-Event-ID"
 
 
+class Wanted(NamedTuple):
+    """Which events somebody wants; None stands for any."""
+
+    task_id: TaskId | None = None
+    node_id: NodeId | None = None
+    kind: EventKind | None = None
+
+
 class EventApi:
     """`GET /event`."""
 
-    def __init__(self, decider: Decider, history: History, feed: Feed) -> None:
+    def __init__(self, decider: Decider, history: PrunedHistory, feed: Feed) -> None:
         self._decider = decider
         self._history = history
         self._feed = feed
@@ -48,35 +60,34 @@ class EventApi:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Show recorded events: those after a revision, else the newest; with `follow` also those to come."""
         query = Query(request)
-        after = query.integer("after")
+        after = revision_cursor(query)
         limit = query.integer("limit", most=EVENTS_MOST)
         task, node = query.reference("task"), query.reference("node")
+        kind = query.choice("kind", EventKind)
         live = query.flag("follow", default=_asks_for_a_stream(request))
         query.end()
         task_id, node_id = await self._decider.read(lambda core: _ids(core, task, node))
         if live:
             resumed = _last_event_id(request)
             after = resumed if resumed is not None else after
-            return await self._follow(request, after, limit, task_id, node_id)
+            return await self._follow(request, after, limit, Wanted(task_id, node_id, kind))
+        limit = limit or EVENTS_SHOWN
         events = await self._history.events(
             after=after or 0,
-            limit=limit or EVENTS_SHOWN,
+            limit=limit,
             newest=after is None,
             task_id=task_id,
             node_id=node_id,
+            kind=kind,
         )
-        return json_response([event_view(event) for event in events])
+        return json_response([event_view(event) for event in events], next_revision(events, limit))
 
     async def _follow(
-        self,
-        request: web.Request,
-        after: int | None,
-        limit: int | None,
-        task_id: TaskId | None,
-        node_id: NodeId | None,
+        self, request: web.Request, after: int | None, limit: int | None, wanted: Wanted
     ) -> web.StreamResponse:
         self._feed.check_room()
-        start = await self._start(after, limit, task_id, node_id)
+        start = await self._start(after, limit, wanted)
+        oldest = await self._history.oldest_revision() if after else 0
         response = web.StreamResponse(
             headers={
                 hdrs.CONTENT_TYPE: "text/event-stream",
@@ -89,35 +100,43 @@ class EventApi:
             self._feed,
             self._history,
             start,
-            task_id=task_id,
-            node_id=node_id,
+            task_id=wanted.task_id,
+            node_id=wanted.node_id,
             pause=COMMENT_EVERY,
         )
         await _send(response, f": events after {start}\n\n".encode())
+        if oldest > start + 1:
+            await _send(response, _resync(oldest))
         async with aclosing(events):
-            await _stream(response, events)
+            await _stream(response, events, wanted.kind)
         return response
 
-    async def _start(
-        self, after: int | None, limit: int | None, task_id: TaskId | None, node_id: NodeId | None
-    ) -> int:
+    async def _start(self, after: int | None, limit: int | None, wanted: Wanted) -> int:
         """Return the revision behind which to start: that given, or `limit` events back, or now."""
         if after is not None:
             return after
         now = await self._decider.read(lambda core: core.cluster.revision)
         if limit:
             newest = await self._history.events(
-                newest=True, limit=limit, task_id=task_id, node_id=node_id
+                newest=True,
+                limit=limit,
+                task_id=wanted.task_id,
+                node_id=wanted.node_id,
+                kind=wanted.kind,
             )
             return newest[0].revision - 1 if newest else now
         return now
 
 
-async def _stream(response: web.StreamResponse, events: AsyncIterator[list[TaskEvent]]) -> None:
+async def _stream(
+    response: web.StreamResponse, events: AsyncIterator[list[TaskEvent]], kind: EventKind | None
+) -> None:
     """Send events until there are no more. A follower that is too slow is told where to resume, and let go."""
     try:
         async for batch in events:
-            await _send(response, b"".join(map(_frame, batch)) or b":\n\n")
+            some = batch if kind is None else [event for event in batch if event.kind is kind]
+            if some or not batch:
+                await _send(response, b"".join(map(_frame, some)) or b":\n\n")
     except Lagged:
         await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
 
@@ -134,6 +153,11 @@ async def _send(response: web.StreamResponse, data: bytes) -> None:
 def _frame(event: TaskEvent) -> bytes:
     data = encode_view(event_view(event))
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.revision, event.kind.encode(), data)
+
+
+def _resync(oldest: int) -> bytes:
+    reason = f"events before revision {oldest} are not kept any more"
+    return framed(WatchKind.RESYNC, encode_view(Resync(reason, oldest)))
 
 
 def _asks_for_a_stream(request: web.Request) -> bool:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from heapq import nsmallest
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from cube.core.summary import state_of
-from cube.errors import InvalidInput, Objection
 from cube.manager.decider import Decider
 from cube.manager.doors import Core, History
 from cube.manager.intake import Query, reference
 from cube.manager.lookup import find_node, find_task
+from cube.manager.paging import cursor, labelled, named, next_revision, page, revision_cursor
 from cube.manager.replies import json_response
+from cube.manager.revisions import etag, matches
 from cube.manager.views import event_view, task_detail, task_view
+from cube.model.event import EventKind
 from cube.model.ids import NodeId, TaskId
 from cube.model.task import Task, TaskState
 from cube.wire.codec import encode_view
@@ -26,7 +27,6 @@ RECENT_EVENTS = 20
 EVENTS_MOST = 1_000
 TASKS_MOST = 10_000
 TASKS_AT_ONCE = 100  # shown in one go: about 5 ms in which nobody else gets a turn
-NEXT_CURSOR = "X-Next-Cursor"
 
 Wanted = Callable[[Task], bool]
 
@@ -53,25 +53,23 @@ class TaskListing:
     async def all(self, request: web.Request) -> web.Response:
         """Show the tasks that fit, oldest first, page by page."""
         query = Query(request)
-        state, label = _state(query.text("state")), query.text("label")
-        node = query.reference("node")
+        state, node = query.choice("state", TaskState), query.reference("node")
+        has_label, has_name = labelled(query), named(query)
         limit = query.integer("limit", most=TASKS_MOST) or TASKS_MOST
-        after = _cursor(query.text("cursor"))
+        after = cursor(query, numbered=True)
         query.end()
 
-        def look(core: Core) -> list[Task]:
-            wanted = _selection(core, state, node, label)
-            # A page is cut by place in a lasting order, so tasks that come or go in between shift nothing.
-            fitting = [
+        def look(core: Core) -> tuple[list[Task], dict[str, str]]:
+            wanted = _selection(core, state, node)
+            fitting = (
                 task
                 for task in core.cluster.tasks.values()
-                if _place(task) > after and wanted(task)
-            ]
-            return nsmallest(limit + 1, fitting, key=_place)
+                if has_name(task.name) and has_label(task.spec.labels) and wanted(task)
+            )
+            return page(fitting, limit, after, _place)
 
-        found = await self._decider.read(look)
-        more = {NEXT_CURSOR: _cursor_text(found[limit - 1])} if len(found) > limit else {}
-        body = await self._encode([task.id for task in found[:limit]])
+        found, more = await self._decider.read(look)
+        body = await self._encode([task.id for task in found])
         return web.Response(body=body, content_type="application/json", headers=more)
 
     async def one(self, request: web.Request) -> web.Response:
@@ -87,20 +85,25 @@ class TaskListing:
             return task_view(task, core.cluster, self._decider.now().wall_ms)
 
         view = await self._decider.read(look)
-        return json_response(task_detail(view, events))
+        body = encode_view(task_detail(view, events)) + b"\n"
+        tag = etag(view.revision, body)
+        if matches(request.headers.get(hdrs.IF_NONE_MATCH), tag):
+            return web.Response(status=304, headers={hdrs.ETAG: tag})
+        return web.Response(body=body, content_type="application/json", headers={hdrs.ETAG: tag})
 
     async def events(self, request: web.Request) -> web.Response:
         """Show the recorded events of one task: those after a revision, or else the newest."""
         found = reference(request)
         query = Query(request)
         limit = query.integer("limit", most=EVENTS_MOST) or EVENTS_MOST
-        after = query.integer("after")
+        kind, after = query.choice("kind", EventKind), revision_cursor(query)
         query.end()
         task = await self._decider.read(lambda core: find_task(core.cluster, found))
         events = await self._history.events(
-            after=after or 0, limit=limit, newest=after is None, task_id=task.id
+            after=after or 0, limit=limit, newest=after is None, task_id=task.id, kind=kind
         )
-        return json_response([event_view(event) for event in events])
+        more = next_revision(events, limit)
+        return json_response([event_view(event) for event in events], more)
 
     async def _encode(self, task_ids: list[TaskId]) -> bytes:
         """Return the views as one JSON list, made in pieces so that others get their turn."""
@@ -121,49 +124,17 @@ def _place(task: Task) -> tuple[int, str]:
     return (task.created_ms, task.id)
 
 
-def _cursor_text(task: Task) -> str:
-    return f"{task.created_ms}.{task.id}"
-
-
-def _cursor(text: str | None) -> tuple[int, str]:
-    if text is None:
-        return (-1, "")
-    created, dot, task_id = text.partition(".")
-    if not (dot and created.isascii() and created.isdigit() and len(created) <= 16):
-        raise InvalidInput((Objection("?cursor", "is none that was given out"),))
-    return (int(created), task_id)
-
-
-def _state(text: str | None) -> TaskState | None:
-    if text is None:
-        return None
-    try:
-        return TaskState(text.lower())
-    except ValueError:
-        states = ", ".join(state.value for state in TaskState)
-        raise InvalidInput((Objection("?state", f"must be one of {states}"),)) from None
-
-
-def _selection(core: Core, state: TaskState | None, node: str | None, label: str | None) -> Wanted:
-    """Return what tells the tasks asked for from others."""
+def _selection(core: Core, state: TaskState | None, node: str | None) -> Wanted:
+    """Return what tells the tasks in that state and on that node from others."""
     cluster = core.cluster
     on_node: set[TaskId] | None = None
     if node is not None:
         node_id: NodeId = find_node(cluster, node).id
         on_node = {cluster.allocations[key].task_id for key in cluster.on_node(node_id)}
-    name, _, value = (label or "").partition("=")
-    any_value = label is not None and "=" not in label
 
     def wanted(task: Task) -> bool:
-        return (
-            (on_node is None or task.id in on_node)
-            and (label is None or _has_label(task, name, None if any_value else value))
-            and (state is None or state_of(task, cluster.rosters[task.id]) is state)
+        return (on_node is None or task.id in on_node) and (
+            state is None or state_of(task, cluster.rosters[task.id]) is state
         )
 
     return wanted
-
-
-def _has_label(task: Task, name: str, value: str | None) -> bool:
-    labels = task.spec.labels
-    return name in labels and (value is None or labels[name] == value)

@@ -9,15 +9,18 @@ from aiohttp import web
 from cube.core.effects import Answer
 from cube.core.inputs import Input, RemoveNode, SetAvailability
 from cube.manager.decider import Decider
+from cube.manager.doors import Core
 from cube.manager.idempotency import Changes, key_of
 from cube.manager.intake import Query, reference
 from cube.manager.lookup import find_node
+from cube.manager.paging import cursor, labelled, named, page
 from cube.manager.replies import Reply, error_of, json_response, refused, shown
 from cube.manager.views import node_view
 from cube.model.node import Availability, Node
 from cube.wire.routes import NODES
-from cube.wire.views import NodeView
+from cube.wire.views import NodeState, NodeView
 
+NODES_MOST = 10_000
 _VERBS = {
     "drain": Availability.DRAINING,
     "cordon": Availability.CORDONED,
@@ -49,12 +52,25 @@ class NodeApi:
         ]
 
     async def all(self, request: web.Request) -> web.Response:
-        """Show all nodes by name."""
-        Query(request).end()
-        views = await self._decider.read(
-            lambda core: [self._view(node) for node in core.cluster.nodes.values()]
-        )
-        return json_response(sorted(views, key=lambda view: (view.name, view.id)))
+        """Show the nodes that fit by name, page by page."""
+        query = Query(request)
+        state, has_label, has_name = query.choice("state", NodeState), labelled(query), named(query)
+        limit = query.integer("limit", most=NODES_MOST) or NODES_MOST
+        after = cursor(query, numbered=False)
+        query.end()
+
+        def look(core: Core) -> tuple[list[NodeView], dict[str, str]]:
+            fitting = (
+                node
+                for node in core.cluster.nodes.values()
+                if has_name(node.name)
+                and has_label(node.facts.labels)
+                and (state is None or state.value in (node.condition, node.availability))
+            )
+            found, more = page(fitting, limit, after, lambda node: (node.name, node.id))
+            return [self._view(node) for node in found], more
+
+        return json_response(*await self._decider.read(look))
 
     async def one(self, request: web.Request) -> web.Response:
         """Show one node."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -16,25 +18,29 @@ from cube.manager.feed import Feed
 from cube.manager.replies import HttpRefusal, json_response, refused
 from cube.manager.session import Sessions
 from cube.manager.streams import Streams
+from cube.manager.watching import Watching
 from cube.wire.messages import PROTOCOL
-from cube.wire.routes import HEALTHZ, READYZ, STATS, VERSION
-from cube.wire.views import StatsView, VersionView
+from cube.wire.openapi import description
+from cube.wire.routes import HEALTHZ, OPENAPI, READYZ, STATS, VERSION
+from cube.wire.views import StatsView, StatusView, VersionView
 
 
 class StatusApi:
-    """`/healthz`, `/readyz`, `/version`, `/stats`."""
+    """`/healthz`, `/readyz`, `/version`, `/stats`, `/openapi.json`."""
 
     def __init__(
         self,
         decider: Decider,
         sessions: Sessions,
         feed: Feed,
+        watching: Watching,
         streams: Streams,
         lag: LagGauge,
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._feed = feed
+        self._watching = watching
         self._streams = streams
         self._lag = lag
 
@@ -45,11 +51,16 @@ class StatusApi:
             web.get(READYZ, self.readyz),
             web.get(VERSION, self.version),
             web.get(STATS, self.stats),
+            web.get(OPENAPI, self.openapi),
         ]
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Show what this API is, for programs."""
+        return json_response(_description())
 
     async def healthz(self, request: web.Request) -> web.Response:
         """Say that the process answers."""
-        return json_response({"status": "ok"})
+        return json_response(StatusView("ok"))
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Say whether changes are taken at present."""
@@ -59,7 +70,7 @@ class StatusApi:
         waiting_for = await self._decider.read(lambda core: core.recovering)
         if waiting_for is not None:
             return refused(Recovering(f"the ledger is being recovered: {waiting_for}")).response()
-        return json_response({"status": "ready"})
+        return json_response(StatusView("ready"))
 
     async def version(self, request: web.Request) -> web.Response:
         """Say who answers."""
@@ -86,6 +97,7 @@ class StatusApi:
             nodes_ready=sum(node.ready for node in cluster.nodes.values()),
             sessions=len(self._sessions),
             followers=len(self._feed),
+            watchers=len(self._watching),
             streams=len(self._streams),
             decisions_in_flight=self._decider.in_flight,
             replicas_running=sum(roster.running for roster in rosters),
@@ -93,3 +105,8 @@ class StatusApi:
             loop_lag_ms=round(self._lag.percentile(0.99) * 1000, 3),
             loop_lag_max_ms=round(self._lag.percentile(1.0) * 1000, 3),
         )
+
+
+@lru_cache(1)  # 10 ms, and always the same
+def _description() -> dict[str, Any]:
+    return description(cube.__version__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from cube.core.effects import Accepted, Answer
 from cube.core.inputs import Apply, Input, Restart, Scale, Stop, Submit
@@ -22,6 +22,7 @@ from cube.manager.intake import Query, read_body, reference, too_large
 from cube.manager.lookup import find_task
 from cube.manager.mint import mint
 from cube.manager.replies import Reply, error_of, location_of, refused, shown
+from cube.manager.revisions import if_revision
 from cube.manager.views import task_view
 from cube.model.ids import TaskId
 from cube.model.task import Task
@@ -93,7 +94,7 @@ class TaskChanges:
         name, dry_run = reference(request), _dry_run(request)
         body = await self._body(request)
         incoming = read_named_task(body, name)
-        wish = Apply(incoming.task_id or TaskId(mint()), incoming.spec, _if_revision(request))
+        wish = Apply(incoming.task_id or TaskId(mint()), incoming.spec, if_revision(request))
         if dry_run:
             return (await self._foretell(wish)).response()
         reply = await self._changes.make(_key(request, body), lambda: [wish], self._tell)
@@ -101,21 +102,26 @@ class TaskChanges:
 
     async def stop(self, request: web.Request) -> web.Response:
         """Stop the task: 202 while containers are going, 204 when all are gone."""
-        return await self._change(request, lambda task, _: Stop(task.id), self._tell_stopped)
+        revision = if_revision(request)
+        return await self._change(
+            request, lambda task, _: Stop(task.id, if_revision=revision), self._tell_stopped
+        )
 
     async def scale(self, request: web.Request) -> web.Response:
         """Change the number of replicas."""
+        revision = if_revision(request)
 
         def wish(task: Task, body: bytes) -> Input:
             replicas = read_replicas(body)
             check_scaled(task.spec, replicas)
-            return Scale(task.id, replicas)
+            return Scale(task.id, replicas, revision)
 
         return await self._change(request, wish, self._tell)
 
     async def restart(self, request: web.Request) -> web.Response:
         """Replace the containers one after the other."""
-        return await self._change(request, lambda task, _: Restart(task.id), self._tell)
+        revision = if_revision(request)
+        return await self._change(request, lambda task, _: Restart(task.id, revision), self._tell)
 
     async def _change(
         self,
@@ -230,13 +236,3 @@ def _dry_run(request: web.Request) -> bool:
 def _key(request: web.Request, body: bytes) -> Key | None:
     header = request.headers.get("Idempotency-Key")
     return None if header is None else key_of(header, request.method, request.path, body)
-
-
-def _if_revision(request: web.Request) -> int | None:
-    """Return the revision in If-Match, written `7` or `"7"`."""
-    if (header := request.headers.get(hdrs.IF_MATCH)) is None:
-        return None
-    text = header.strip().removeprefix('"').removesuffix('"')
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidInput((Objection("If-Match", "must be the revision of the task"),))
-    return int(text)

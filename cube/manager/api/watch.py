@@ -1,0 +1,132 @@
+"""`/watch`: everything that people can see, live over one connection. `/attention`: what is wrong, once.
+
+A follower that stops reading is let go after ten seconds, or when what it did not read is not kept any more, whichever
+comes first. It comes back with `Last-Event-ID` and goes on from there, or is told to begin again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from aiohttp import hdrs, web
+
+from cube.core.attention import about_manager, about_node, about_task
+from cube.manager.decider import Decider
+from cube.manager.doors import Core
+from cube.manager.intake import Query
+from cube.manager.journal import Journal, Overtaken
+from cube.manager.replies import json_response
+from cube.manager.watch_views import attention_view, framed
+from cube.manager.watching import Watching
+from cube.model.concern import Concern
+from cube.model.ids import TaskId
+from cube.wire.codec import encode_view
+from cube.wire.routes import ATTENTION, WATCH
+from cube.wire.watch import Resync, WatchKind
+
+WRITE_SECONDS = 10.0
+SEND_BUFFER = (
+    64 * 1024
+)  # in the kernel, for one who does not read; its own choice would be megabytes
+COMES_BACK_MS = 1000  # a browser's own choice is three seconds
+TASKS_AT_ONCE = 1000  # judged in one go: a few ms
+LAST_EVENT_ID = "Last-Event-ID"
+
+
+class WatchApi:
+    """`GET /watch` and `GET /attention`."""
+
+    def __init__(self, decider: Decider, watching: Watching) -> None:
+        self._decider = decider
+        self._watching = watching
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is served."""
+        return [
+            web.get(WATCH, self.watch, allow_head=False),
+            web.get(ATTENTION, self.attention),
+        ]
+
+    async def attention(self, request: web.Request) -> web.Response:
+        """Show what is wrong now, the worst first."""
+        Query(request).end()
+        tasks, concerns = await self._decider.read(self._wide)
+        for start in range(0, len(tasks), TASKS_AT_ONCE):
+            some = tasks[start : start + TASKS_AT_ONCE]
+            concerns += await self._decider.read(lambda core, some=some: self._of(core, some))  # type: ignore[misc]
+            await asyncio.sleep(0)
+        return json_response(attention_view(concerns))
+
+    async def watch(self, request: web.Request) -> web.StreamResponse:
+        """Send a snapshot, or what came behind `Last-Event-ID`, and then everything that changes."""
+        Query(request).end()
+        last = request.headers.get(LAST_EVENT_ID, "")
+        with self._watching.follow() as journal:
+            number = self._watching.resumed(last) if last else None
+            response = web.StreamResponse(
+                headers={
+                    hdrs.CONTENT_TYPE: "text/event-stream",
+                    hdrs.CACHE_CONTROL: "no-store",
+                    "X-Accel-Buffering": "no",  # nginx would hold events back until its buffer is full
+                }
+            )
+            _bound_buffer(request)
+            await response.prepare(request)
+            await _send(response, f"retry: {COMES_BACK_MS}\n\n".encode())
+            if number is None:
+                if last:
+                    await _send(response, _resync("what came behind the last id is not kept"))
+                everything = await self._watching.everything()
+                for message in everything.messages:
+                    await _send(response, message)
+                number = everything.number
+            await _go_on(response, journal, number)
+        return response
+
+    def _wide(self, core: Core) -> tuple[list[TaskId], list[Concern]]:
+        """Return the tasks to look at, and what is wrong beside them."""
+        doubt = self._decider.doubt
+        concerns = about_manager(recovering=core.recovering, trouble=doubt.message if doubt else "")
+        for node in core.cluster.nodes.values():
+            if concern := about_node(node, core.cluster):
+                concerns.append(concern)
+        return list(core.cluster.tasks), concerns
+
+    def _of(self, core: Core, task_ids: list[TaskId]) -> list[Concern]:
+        now_ms, tasks = self._decider.now().wall_ms, core.cluster.tasks
+        found = [
+            about_task(task, core.cluster, now_ms)
+            for key in task_ids
+            if (task := tasks.get(key)) is not None
+        ]
+        return [concern for concern in found if concern is not None]
+
+
+async def _go_on(response: web.StreamResponse, journal: Journal, number: int) -> None:
+    """Send what is in the journal from that number on, until it is closed."""
+    try:
+        while await journal.news(number):
+            data, number = journal.read(number)
+            await _send(response, data)
+    except Overtaken as error:
+        await _send(response, _resync(error.message))
+
+
+def _resync(reason: str) -> bytes:
+    return framed(WatchKind.RESYNC, encode_view(Resync(reason)))
+
+
+def _bound_buffer(request: web.Request) -> None:
+    """Keep the kernel from holding megabytes for somebody who does not read."""
+    wire = request.transport
+    if wire is not None and (door := wire.get_extra_info("socket")) is not None:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+async def _send(response: web.StreamResponse, data: bytes) -> None:
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await response.write(data)
+    except TimeoutError:
+        raise ConnectionResetError("the follower does not read") from None
