@@ -81,14 +81,14 @@ _ONE_TASK, _ONE_NODE = f"{_TASK}/{{ref}}", f"{_NODES}/{{ref}}"
 
 
 def _get(path: str, id: str, summary: str, *answers: Answer, **more: Any) -> Operation:
-    fields = {"role": Role.VIEWER, **more}
+    fields: dict[str, Any] = {"role": Role.VIEWER, **more}
     return Operation(method="GET", path=path, id=id, summary=summary, answers=answers, **fields)
 
 
 def _change(
     method: str, path: str, id: str, summary: str, *answers: Answer, **more: Any
 ) -> Operation:
-    fields = {"role": Role.OPERATOR, **more}
+    fields: dict[str, Any] = {"role": Role.OPERATOR, **more}
     return Operation(method=method, path=path, id=id, summary=summary, answers=answers, **fields)
 
 
