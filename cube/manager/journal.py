@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cube.errors import CubeError
 
-CHUNK_BYTES = 64 * 1024  # read at once; what a follower that has just stopped reading costs at most
+CHUNK_BYTES = 16 * 1024  # read at once; what a follower that has just stopped reading costs at most
 
 
 class Overtaken(CubeError):

@@ -34,6 +34,8 @@ EVENTS_SHOWN = 100
 WRITE_SECONDS = 10.0  # a follower that takes nothing for so long is let go; it resumes by revision
 FRAMES_KEPT = 2_000  # about 1 MB: an event is worded once for all who follow, not once for each
 COMMENT_EVERY = 15.0  # shows both sides that the connection lives
+MANY_FOLLOWERS = 50
+PAUSE_PER_FOLLOWER = 0.0001  # a thousand get what comes in a tenth of a second together
 LAST_EVENT_ID = "Last-Event-ID"
 
 
@@ -108,7 +110,7 @@ class EventApi:
         if oldest > start + 1:
             await _send(response, _resync(oldest))
         async with aclosing(events):
-            await _stream(response, events, wanted.kind)
+            await _stream(response, events, wanted.kind, self._feed)
         return response
 
     async def _start(self, after: int | None, limit: int | None, wanted: Wanted) -> int:
@@ -129,7 +131,10 @@ class EventApi:
 
 
 async def _stream(
-    response: web.StreamResponse, events: AsyncIterator[list[TaskEvent]], kind: EventKind | None
+    response: web.StreamResponse,
+    events: AsyncIterator[list[TaskEvent]],
+    kind: EventKind | None,
+    feed: Feed,
 ) -> None:
     """Send events until there are no more. A follower that is too slow is told where to resume, and let go."""
     try:
@@ -137,6 +142,10 @@ async def _stream(
             some = batch if kind is None else [event for event in batch if event.kind is kind]
             if some or not batch:
                 await _send(response, b"".join(map(_frame, some)) or b":\n\n")
+            if (
+                len(feed) > MANY_FOLLOWERS
+            ):  # then a write for each event and each of them would be all that is done
+                await asyncio.sleep(len(feed) * PAUSE_PER_FOLLOWER)
     except Lagged:
         await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
 

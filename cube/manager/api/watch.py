@@ -15,7 +15,7 @@ from cube.core.attention import about_manager, about_node, about_task
 from cube.manager.decider import Decider
 from cube.manager.doors import Core
 from cube.manager.intake import Query
-from cube.manager.journal import Journal, Overtaken
+from cube.manager.journal import CHUNK_BYTES, Journal, Overtaken
 from cube.manager.replies import json_response
 from cube.manager.watch_views import attention_view, framed
 from cube.manager.watching import Watching
@@ -120,7 +120,10 @@ def _resync(reason: str) -> bytes:
 def _bound_buffer(request: web.Request) -> None:
     """Keep the kernel from holding megabytes for somebody who does not read."""
     wire = request.transport
-    if wire is not None and (door := wire.get_extra_info("socket")) is not None:
+    if wire is None:
+        return
+    wire.set_write_buffer_limits(high=CHUNK_BYTES)
+    if (door := wire.get_extra_info("socket")) is not None:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
