@@ -78,6 +78,7 @@ class ManagerCore:
         self._brake = Brake(timing)
         self._clones = Clones(timing)
         self._look_at: float | None = None  # when it asked to be called at the latest
+        self._called_at = now.monotonic
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy, strategies)
         self._recovery = Recovery(self.cluster, timing, now)
@@ -118,7 +119,8 @@ class ManagerCore:
             self._end_recovery("every node on record has told what it runs", now)
         more = False
         if not self._recovery.going_on:
-            self._judge_nodes(now)
+            if isinstance(told, Tick):
+                self._judge_nodes(told, now)
             more = self._recovery.listens_until(now) is None and self._plan(now)
         self._tell_states(now)
         self._look_at = self._next_look(now)
@@ -242,30 +244,33 @@ class ManagerCore:
     def _notice_absence(self, now: Instant) -> None:
         """Excuse every node if nothing at all was handled for long after it was due: this process was stopped.
 
-        It is woken by its timer, before it has read the heartbeats that wait in its sockets. One that is merely busy
-        handles something all the time, each time asks to be called in the future, and so is never that late.
+        One that is merely busy handles something all the time, and so is never that late; what it has not read yet is
+        held against nobody either, see `Tick`. But workers hang up on a manager that was stopped, and need time to
+        dial again.
         """
         if self._look_at is not None:
-            absence = now.monotonic - self._look_at
+            absence = now.monotonic - max(self._look_at, self._called_at)
             if absence > self._timing.overslept:
                 self._leases.excuse(now.monotonic, absence)
+        self._called_at = now.monotonic
 
-    def _judge_nodes(self, now: Instant) -> None:
+    def _judge_nodes(self, tick: Tick, now: Instant) -> None:
         """Judge the silent nodes, the longest silent first, unless too many are silent to believe it."""
-        if now.monotonic < self._leases.verdict_at:
+        at = now.monotonic if tick.heard_until is None else min(now.monotonic, tick.heard_until)
+        if at < self._leases.verdict_at:
             return
-        overdue = self._leases.overdue(now.monotonic)
+        overdue = self._leases.overdue(at)
         losing: list[NodeId] = []
         for node_id in overdue:
             node = self.cluster.nodes[node_id]
-            if self._leases.judge(node_id, now.monotonic) is Condition.LOST:
+            if self._leases.judge(node_id, at) is Condition.LOST:
                 losing.append(node_id)
             if node.condition is Condition.READY:
                 silence = now.monotonic - (self._leases.heard(node_id) or now.monotonic)
                 self._do([nodes.silent(node, Condition.SUSPECT, silence, now)], now)
         if losing and not self._brake.holds(now.monotonic):
             self._give_up(losing, now)
-        self._leases.judged(now.monotonic, self._brake.held_until)
+        self._leases.judged(at, self._brake.held_until)
 
     def _give_up(self, losing: list[NodeId], now: Instant) -> None:
         heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}
