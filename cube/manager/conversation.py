@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from typing import NoReturn
 
 from aiohttp import WSMsgType, web
 
@@ -97,10 +98,12 @@ class Conversation:
         session = Session(hello.node_id, self._sessions.pause)
         try:
             welcomed = await self._connect(hello, session)
+            session.lease = welcomed.lease
             try:
                 await race(
                     listening=self._listen(socket, session, welcomed),
                     speaking=session.write(socket.send_bytes),
+                    minding=_mind(session),
                 )
             finally:
                 self._decider.post([Disconnect(session.node_id, welcomed.epoch)])
@@ -157,13 +160,12 @@ class Conversation:
         self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
-        session.lease = welcomed.lease
         unrecorded: deque[asyncio.Future[list[Answer]]] = deque()
         while True:
-            async with asyncio.timeout(SILENT_LEASES * session.lease):
-                message = await _receive(socket)
+            message = await _receive(socket)
             if message is None:
                 return
+            session.heard()
             if (told := self._take_in(message, session, welcomed.epoch)) is not None:
                 unrecorded.append(told)
                 if len(unrecorded) > REPORTS_AHEAD:
@@ -207,6 +209,13 @@ class Conversation:
 
         reports = tuple((report.id, report.observed) for report in message.reports)
         return self._decider.post([ObserveInput(session.node_id, epoch, reports)], then=acknowledge)
+
+
+async def _mind(session: Session) -> NoReturn:
+    """Raise TimeoutError once the worker has been silent for long: one timer, and not one for each message."""
+    while (left := SILENT_LEASES * session.lease - session.silence) > 0:
+        await asyncio.sleep(left)
+    raise TimeoutError(f"nothing was heard for {session.silence:.1f} s")
 
 
 async def _receive(socket: web.WebSocketResponse) -> FromWorker | None:

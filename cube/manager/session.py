@@ -43,6 +43,17 @@ class Session:
         self._instructed = 0  # the number of the last Instruct
         self._owes_orders = False
         self._wakeup = Wakeup()
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+
+    def heard(self) -> None:
+        """The worker has said something."""
+        self._heard_at = self._loop.time()
+
+    @property
+    def silence(self) -> float:
+        """For how long it has said nothing. Seconds."""
+        return self._loop.time() - self._heard_at
 
     def say(self, message: FromManager) -> None:
         """Send a message ahead of the orders that wait: a lease must not stand in line behind a thousand of them."""
@@ -72,9 +83,8 @@ class Session:
 
     async def write(self, send: Callable[[bytes], Awaitable[None]]) -> None:
         """Send all that is put in until the session is closed. TimeoutError when the worker does not read."""
-        loop = asyncio.get_running_loop()
         while not self.closed:
-            left = self._gathers_until - loop.time()
+            left = self._gathers_until - self._loop.time()
             if (frame := self._next_frame(gathering=left > 0)) is None:
                 await self._wakeup.wait(left if left > 0 and self._owes else None)
                 continue
@@ -97,7 +107,7 @@ class Session:
         else:
             return None
         if not self._owes:
-            self._gathers_until = asyncio.get_running_loop().time() + self._pause()
+            self._gathers_until = self._loop.time() + self._pause()
         return frame
 
     def _next_instruct(self) -> bytes:

@@ -123,7 +123,7 @@ async def test_what_was_gathered_leaves_when_the_pause_is_over() -> None:
     await writing
 
 
-def test_only_many_sessions_pause() -> None:
+async def test_only_many_sessions_pause() -> None:
     sessions = Sessions()
     for number in range(50):
         sessions.enter(Session(node_id(f"w{number}")))
