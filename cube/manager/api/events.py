@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import lru_cache
 
 from aiohttp import hdrs, web
 
@@ -40,6 +39,7 @@ class EventApi:
         self._decider = decider
         self._history = history
         self._feed = feed
+        self._frames: dict[int, bytes] = {}  # by revision; only what is on record is ever told
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served."""
@@ -95,8 +95,31 @@ class EventApi:
         )
         await _send(response, f": events after {start}\n\n".encode())
         async with aclosing(events):
-            await _stream(response, events)
+            await self._stream(response, events)
         return response
+
+    async def _stream(
+        self, response: web.StreamResponse, events: AsyncIterator[list[TaskEvent]]
+    ) -> None:
+        """Send events until there are no more. A follower that is too slow is told where to resume, and let go."""
+        try:
+            async for batch in events:
+                await _send(response, b"".join(map(self._frame, batch)) or b":\n\n")
+                # After the write, not before it: what comes alone leaves at once, only a burst is gathered.
+                await asyncio.sleep(self._feed.pause())
+        except Lagged:
+            await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
+
+    def _frame(self, event: TaskEvent) -> bytes:
+        """Return the event as it is sent: worded once for all who follow."""
+        frame = self._frames.get(event.revision)
+        if frame is None:
+            data = encode_view(event_view(event))
+            frame = b"id: %d\nevent: %b\ndata: %b\n\n" % (event.revision, event.kind.encode(), data)
+            if len(self._frames) >= FRAMES_KEPT:
+                del self._frames[next(iter(self._frames))]
+            self._frames[event.revision] = frame
+        return frame
 
     async def _start(
         self, after: int | None, limit: int | None, task_id: TaskId | None, node_id: NodeId | None
@@ -113,27 +136,12 @@ class EventApi:
         return now
 
 
-async def _stream(response: web.StreamResponse, events: AsyncIterator[list[TaskEvent]]) -> None:
-    """Send events until there are no more. A follower that is too slow is told where to resume, and let go."""
-    try:
-        async for batch in events:
-            await _send(response, b"".join(map(_frame, batch)) or b":\n\n")
-    except Lagged:
-        await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
-
-
 async def _send(response: web.StreamResponse, data: bytes) -> None:
     try:
         async with asyncio.timeout(WRITE_SECONDS):
             await response.write(data)
     except TimeoutError:
         raise ConnectionResetError("the follower does not read") from None
-
-
-@lru_cache(FRAMES_KEPT)
-def _frame(event: TaskEvent) -> bytes:
-    data = encode_view(event_view(event))
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.revision, event.kind.encode(), data)
 
 
 def _asks_for_a_stream(request: web.Request) -> bool:
