@@ -19,7 +19,7 @@ MESSAGES_AHEAD = 1_000
 """Answers to leases and reports, one each; an honest worker waits for its answers."""
 ORDERS_AT_ONCE = 256
 INSTRUCT_BYTES = MAX_MESSAGE_BYTES // 4
-FRAMES_PER_SECOND = 1_000
+FRAMES_PER_SECOND = 500
 """With orders or acknowledgements, to all workers together; one costs as much as five containers in it. In a large
 cluster each worker is told less often and more at once, and reports so, too: it waits for its acknowledgement."""
 UNPACED_NODES = (
