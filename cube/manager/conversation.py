@@ -213,9 +213,11 @@ class Conversation:
 
 async def _mind(session: Session) -> NoReturn:
     """Raise TimeoutError once the worker has been silent for long: one timer, and not one for each message."""
-    while (left := SILENT_LEASES * session.lease - session.silence) > 0:
+    while True:
+        left = SILENT_LEASES * session.lease - session.silence
+        if left <= 0:
+            raise TimeoutError(f"nothing was heard for {session.silence:.1f} s")
         await asyncio.sleep(left)
-    raise TimeoutError(f"nothing was heard for {session.silence:.1f} s")
 
 
 async def _receive(socket: web.WebSocketResponse) -> FromWorker | None:

@@ -8,8 +8,8 @@ from cube.core.cluster import Cluster
 from cube.core.roster import Roster, Slot
 from cube.manager.views import task_view
 from cube.model.allocation import Allocation, Phase
-from cube.model.task import Task
 from cube.model.ids import TaskId
+from cube.model.task import Task
 from cube.wire.codec import encode_view
 
 KEPT_BYTES = 32 * 2**20  # 50,000 tasks of one replica

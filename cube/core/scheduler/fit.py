@@ -56,7 +56,7 @@ def fit(offers: Offers) -> Iterator[Term]:
     yield Term("free share", free)
 
 
-def _stranded(offers: Offers, left: Floats) -> Floats:
+def _stranded(offers: Offers, left: tuple[Floats, Floats]) -> Floats:
     """Return the share of cpu or of memory that is left without the other, by how scarce it is in the cluster.
 
     How much goes with how much is taken from what the tasks of this cluster ask for on the whole. While one of the two

@@ -1,4 +1,4 @@
-"""What all nodes have together and what of it is promised away: kept, as summing the columns takes longer than pricing."""
+"""What all nodes have together and what of it is promised away: summing columns takes longer than pricing a node."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class TaskListing:
         return b"[" + b",".join(pieces) + b"]\n"
 
     def _pieces(self, task_ids: list[TaskId], core: Core) -> list[bytes]:
-        """Return the views of the first of these, as many as can be made while others wait; empty for one that is gone."""
+        """Return the views of the first of these, as many as others can wait for; empty for one that is gone."""
         began = self._decider.now()
         pieces: list[bytes] = []
         for start in range(0, len(task_ids), TASKS_AT_ONCE):
