@@ -65,7 +65,7 @@ class Session:
     def acknowledge(self, number: int) -> None:
         """Tell that the reports up to this number are recorded, with the next orders or soon."""
         self._recorded = Acknowledge(number=number)
-        self._wakeup.set()
+        self._owe()
 
     def instruct(self, orders: list[Order]) -> None:
         """Send orders after all earlier ones. None at all is a message too: the answer to a Hello."""
@@ -74,7 +74,7 @@ class Session:
             return self.close("it is too far behind with its orders")
         self._orders.extend(orders)
         self._owes_orders = True
-        self._wakeup.set()
+        self._owe()
 
     def close(self, reason: str) -> None:
         """End the session; the worker comes again and is told everything anew. The first reason stays."""
@@ -86,10 +86,15 @@ class Session:
         while not self.closed:
             left = self._gathers_until - self._loop.time()
             if (frame := self._next_frame(gathering=left > 0)) is None:
-                await self._wakeup.wait(left if left > 0 and self._owes else None)
+                await self._wakeup.wait(left if left > 0 else None)
                 continue
             async with asyncio.timeout(WRITE_SECONDS):
                 await send(frame)
+
+    def _owe(self) -> None:
+        """Wake the writer, unless it gathers: then it looks by itself when that is over."""
+        if self._loop.time() >= self._gathers_until:
+            self._wakeup.set()
 
     @property
     def _owes(self) -> bool:
