@@ -77,8 +77,8 @@ class ManagerCore:
         self._leases = Leases(timing)
         self._brake = Brake(timing)
         self._clones = Clones(timing)
-        self._look_at: float | None = None  # when it asked to be called at the latest
         self._called_at = now.monotonic
+        self._look_at: float | None = None  # when it asked to be called at the latest
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy, strategies)
         self._recovery = Recovery(self.cluster, timing, now)
@@ -227,9 +227,7 @@ class ManagerCore:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         for node_id in self._sessions:
             self._outbox.order_all(node_id)
-        self._leases.renew_all(
-            self.cluster.nodes.values(), now.monotonic
-        )  # nobody was judged meanwhile
+        self._leases.renew_all(self.cluster.nodes.values(), now.monotonic)  # nobody was judged
 
     def _remove_node(self, wish: RemoveNode, now: Instant) -> Answer:
         answer, changes = wishes.remove_node(self.cluster, wish, self.connected(wish.node_id))
@@ -244,9 +242,7 @@ class ManagerCore:
     def _notice_absence(self, now: Instant) -> None:
         """Excuse every node if nothing at all was handled for long after it was due: this process was stopped.
 
-        One that is merely busy handles something all the time, and so is never that late; what it has not read yet is
-        held against nobody either, see `Tick`. But workers hang up on a manager that was stopped, and need time to
-        dial again.
+        Workers hang up on it, and need time to dial again. For what a busy one has not read yet see `Tick`.
         """
         if self._look_at is not None:
             absence = now.monotonic - max(self._look_at, self._called_at)
@@ -259,9 +255,8 @@ class ManagerCore:
         at = now.monotonic if tick.heard_until is None else min(now.monotonic, tick.heard_until)
         if at < self._leases.verdict_at:
             return
-        overdue = self._leases.overdue(at)
         losing: list[NodeId] = []
-        for node_id in overdue:
+        for node_id in self._leases.overdue(at):
             node = self.cluster.nodes[node_id]
             if self._leases.judge(node_id, at) is Condition.LOST:
                 losing.append(node_id)

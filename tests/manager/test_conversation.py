@@ -135,6 +135,29 @@ async def test_who_does_not_say_hello_is_let_go(api: Api, monkeypatch: pytest.Mo
             assert not isinstance((await socket.receive()).data, bytes)
 
 
+async def test_a_worker_that_falls_silent_is_let_go(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "SILENT_LEASES", 0.02)
+    async with api.worker() as worker:
+        await worker.welcome()
+        await worker.closed()
+
+
+async def test_one_that_does_not_wait_for_its_acknowledgements_is_read_no_further(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "REPORTS_AHEAD", 0)
+    async with api.worker() as worker:
+        await worker.welcome()
+        await api.submit(name="web", replicas=20)
+        for order in await worker.orders(20):
+            await worker.obey(order)
+        while (await worker.expect(Acknowledge)).number < 20:
+            pass
+    assert (await api.get("/task/web"))["ready"] == 20
+
+
 async def test_a_refused_stream_nobody_waits_for_is_ignored(api: Api) -> None:
     async with api.worker() as worker:
         await worker.welcome()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -248,20 +249,29 @@ async def test_a_tick_tells_until_when_everything_that_arrived_was_handed_in(ben
     assert [at - (until or 0) for at, until in seen[5:]] == [READING_TURNS] * 3
 
 
-async def test_a_core_with_more_to_plan_leaves_most_of_a_busy_loop_to_others(bench: Bench) -> None:
-    ticks: list[Input] = []
+class BusyLoop:
+    """A loop of which each turn takes ages."""
 
-    def handle(told: Input, now: Instant, /) -> Effects:
-        ticks.append(told)
-        return Effects(writes=Writes(), more=True)
+    def __init__(self) -> None:
+        self._real, self._ages = asyncio.get_running_loop(), count(0, 1_000)
 
-    bench.cores[0].handle = handle  # type: ignore[method-assign]
-    bench.decider.post([Tick()])
-    ticks.clear()
-    for _ in range(20):
-        time.sleep(0.02)  # noqa: ASYNC251 - a handler that holds the loop
-        await asyncio.sleep(0)
-    assert 1 <= len(ticks) <= 12
+    def time(self) -> float:
+        return next(self._ages)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return self._real.create_future()
+
+
+async def test_a_core_with_more_to_plan_leaves_a_busy_loop_to_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decider_module, "LONGEST_PAUSE", 3_600.0)
+    monkeypatch.setattr(bench.decider, "_loop", BusyLoop())
+    ticks = count_ticks(bench)
+    bench.script.append(Effects(writes=Writes(), more=True))
+    await bench.decider.decide(a_wish())
+    await turns()
+    assert count_ticks(bench) == ticks
 
 
 async def until_ticked(bench: Bench, times: int) -> None:

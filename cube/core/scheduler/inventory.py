@@ -222,9 +222,7 @@ class Inventory:
     def drop(self, node_id: NodeId) -> None:
         """Forget the node and whatever was held on it. Its row is closed until another node gets it."""
         row = self._row.pop(node_id)
-        capacity = self._nodes.pop(node_id).facts.capacity
-        self.totals.reserve(capacity - self.free_on(row), -1)
-        self.totals.capacity -= capacity
+        self.totals.drop(self._nodes.pop(node_id).facts.capacity, self.free_on(row))
         self.ids[row] = NOBODY
         self._unused.append(row)
         for column in self._whole.values():

@@ -21,6 +21,11 @@ class Totals:
         self.cpu_reserved += sign * demand.cpu_millis
         self.memory_reserved += sign * demand.memory_bytes
 
+    def drop(self, capacity: Resources, free: Resources) -> None:
+        """A node is no more, nor what was promised on it."""
+        self.capacity -= capacity
+        self.reserve(capacity - free, -1)
+
     def copy(self) -> Totals:
         """Return a copy that shares nothing."""
         copy = Totals()
