@@ -17,10 +17,13 @@ class Wakeup:
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until set or `seconds` are over; True when set. Clears it. Cancellation loses no setting."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
-            return False
+        if seconds is None or self._event.is_set():  # a timer costs more than all the rest
+            await self._event.wait()
+        else:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._event.wait()
+            except TimeoutError:
+                return False
         self._event.clear()
         return True

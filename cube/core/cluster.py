@@ -54,6 +54,7 @@ class Cluster:
         self.tasks: dict[TaskId, Task] = {}
         self.nodes: dict[NodeId, Node] = {}
         self.allocations: dict[AllocationId, Allocation] = {}
+        self.names_version = 0  # grows whenever a node comes, goes or has another name
         self.rosters: dict[TaskId, Roster] = {}
         self.inventory = Inventory()
         self.draining: set[NodeId] = set()  # the nodes that are to be emptied
@@ -150,6 +151,7 @@ class Cluster:
                 self._drop_allocation(allocation_id)
                 self._writes.allocations[allocation_id] = None
             case Wait(task_id=task_id, slots=numbers, why=why, codes=codes):
+                self.rosters[task_id].version += 1
                 self.rosters[task_id].refused_by = codes
                 for number in numbers:
                     self.rosters[task_id].slot(number).waiting = why
@@ -185,6 +187,7 @@ class Cluster:
         roster = self.rosters.get(task.id)
         if roster is None:
             roster = self.rosters[task.id] = Roster()
+        roster.version += 1
         for number in range(1, task.wanted_slots + 1):
             roster.slot(number)
         for slot in roster.slots.values():
@@ -220,14 +223,15 @@ class Cluster:
             del self._names[task.name]
 
     def _put_node(self, node: Node) -> None:
-        known = node.id in self.nodes
+        before = self.nodes.get(node.id)
         self.nodes[node.id] = node
+        self.names_version += before is None or before.name != node.name
         if node.availability is Availability.DRAINING:
             self.draining.add(node.id)
         else:
             self.draining.discard(node.id)
         self.inventory.put(node)
-        if not known:
+        if before is None:
             # One that was forgotten before may come back with what it held.
             for allocation_id in self._on_node.setdefault(node.id, set()):
                 if self.allocations[allocation_id].reserves:
@@ -235,6 +239,7 @@ class Cluster:
 
     def _drop_node(self, node_id: NodeId) -> None:
         self.draining.discard(node_id)
+        self.names_version += 1
         del self.nodes[node_id]
         if self.yielding is not None:
             self.yielding.forget(self.inventory.row(node_id))
@@ -257,6 +262,7 @@ class Cluster:
         if allocation.awaits:
             self._note_awaiting(allocation)
         roster = self.rosters[allocation.task_id]
+        roster.version += 1
         roster.present += _present(allocation) - (before is not None and _present(before))
         slot = roster.slot(allocation.slot)
         latest = slot.latest
@@ -298,6 +304,7 @@ class Cluster:
         allocation = self.allocations.pop(allocation_id)
         self._unlink(allocation)
         roster = self.rosters[allocation.task_id]
+        roster.version += 1
         roster.present -= _present(allocation)
         roster.slots[allocation.slot].forget(allocation_id)
 

@@ -125,7 +125,13 @@ class EndRecovery(msgspec.Struct, frozen=True, tag=True):
 
 
 class Tick(msgspec.Struct, frozen=True, tag=True):
-    """Time has passed, or the core asked to go on planning."""
+    """Time has passed, or the core asked to go on planning.
+
+    Nodes are judged by this input alone, as of `heard_until`: what had arrived by then (monotonic seconds) was handed
+    in. None: all of it, up to now.
+    """
+
+    heard_until: float | None = None
 
 
 Input = (

@@ -105,6 +105,13 @@ def inventory_adds_up(cluster: Cluster) -> Iterator[str]:
     inventory = cluster.inventory
     if inventory.nodes != cluster.nodes:
         yield f"the inventory knows {sorted(inventory.nodes)}, the cluster {sorted(cluster.nodes)}"
+    totals, nodes = inventory.totals, cluster.nodes.values()
+    everything = sum((cluster.reserved(node.id) for node in nodes), NOTHING)
+    if (everything.cpu_millis, everything.memory_bytes) != (
+        totals.cpu_reserved,
+        totals.memory_reserved,
+    ) or totals.capacity != sum((node.facts.capacity for node in nodes), NOTHING):
+        yield f"all nodes together hold {everything}, which is not their total"
     for node_id in cluster.nodes:
         row = inventory.row(node_id)
         holding = [

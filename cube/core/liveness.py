@@ -23,7 +23,7 @@ class Leases:
         self._heard: OrderedDict[NodeId, float] = OrderedDict()
         self._excused: set[NodeId] = set()  # given a fresh lease, and not heard since
         self._pace = 1.0
-        self._verdict_at = -inf
+        self._verdict_at = inf
 
     @property
     def verdict_at(self) -> float:

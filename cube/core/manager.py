@@ -77,6 +77,7 @@ class ManagerCore:
         self._leases = Leases(timing)
         self._brake = Brake(timing)
         self._clones = Clones(timing)
+        self._called_at = now.monotonic
         self._look_at: float | None = None  # when it asked to be called at the latest
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy, strategies)
@@ -118,7 +119,8 @@ class ManagerCore:
             self._end_recovery("every node on record has told what it runs", now)
         more = False
         if not self._recovery.going_on:
-            self._judge_nodes(now)
+            if isinstance(told, Tick):
+                self._judge_nodes(told, now)
             more = self._recovery.listens_until(now) is None and self._plan(now)
         touched = self._tell_states(now)
         self._look_at = self._next_look(now)
@@ -226,9 +228,7 @@ class ManagerCore:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         for node_id in self._sessions:
             self._outbox.order_all(node_id)
-        self._leases.renew_all(
-            self.cluster.nodes.values(), now.monotonic
-        )  # nobody was judged meanwhile
+        self._leases.renew_all(self.cluster.nodes.values(), now.monotonic)  # nobody was judged
 
     def _remove_node(self, wish: RemoveNode, now: Instant) -> Answer:
         answer, changes = wishes.remove_node(self.cluster, wish, self.connected(wish.node_id))
@@ -243,30 +243,30 @@ class ManagerCore:
     def _notice_absence(self, now: Instant) -> None:
         """Excuse every node if nothing at all was handled for long after it was due: this process was stopped.
 
-        It is woken by its timer, before it has read the heartbeats that wait in its sockets. One that is merely busy
-        handles something all the time, each time asks to be called in the future, and so is never that late.
+        Workers hang up on it, and need time to dial again. For what a busy one has not read yet see `Tick`.
         """
         if self._look_at is not None:
-            absence = now.monotonic - self._look_at
+            absence = now.monotonic - max(self._look_at, self._called_at)
             if absence > self._timing.overslept:
                 self._leases.excuse(now.monotonic, absence)
+        self._called_at = now.monotonic
 
-    def _judge_nodes(self, now: Instant) -> None:
+    def _judge_nodes(self, tick: Tick, now: Instant) -> None:
         """Judge the silent nodes, the longest silent first, unless too many are silent to believe it."""
-        if now.monotonic < self._leases.verdict_at:
+        at = now.monotonic if tick.heard_until is None else min(now.monotonic, tick.heard_until)
+        if at < self._leases.verdict_at:
             return
-        overdue = self._leases.overdue(now.monotonic)
         losing: list[NodeId] = []
-        for node_id in overdue:
+        for node_id in self._leases.overdue(at):
             node = self.cluster.nodes[node_id]
-            if self._leases.judge(node_id, now.monotonic) is Condition.LOST:
+            if self._leases.judge(node_id, at) is Condition.LOST:
                 losing.append(node_id)
             if node.condition is Condition.READY:
                 silence = now.monotonic - (self._leases.heard(node_id) or now.monotonic)
                 self._do([nodes.silent(node, Condition.SUSPECT, silence, now)], now)
         if losing and not self._brake.holds(now.monotonic):
             self._give_up(losing, now)
-        self._leases.judged(now.monotonic, self._brake.held_until)
+        self._leases.judged(at, self._brake.held_until)
 
     def _give_up(self, losing: list[NodeId], now: Instant) -> None:
         heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}

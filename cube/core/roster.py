@@ -80,12 +80,13 @@ class Slot(msgspec.Struct, gc=False):
 class Roster:
     """The slots of one task. Written by `Cluster` only."""
 
-    __slots__ = ("outdated", "present", "refused_by", "slots", "standings")
+    __slots__ = ("outdated", "present", "refused_by", "slots", "standings", "version")
 
     def __init__(self) -> None:
         self.slots: dict[int, Slot] = {}
         self.standings = [0] * _STANDINGS
         self.present = 0  # allocations of which something may be left on a node that is not lost
+        self.version = 0  # grows whenever the task, its slots or their allocations change
         self.outdated: set[int] = set()  # slots whose live allocation must be replaced
         self.refused_by: tuple[str, ...] = ()  # codes of the filters, when a slot was last refused
 

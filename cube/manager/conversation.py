@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from typing import NoReturn
 
 from aiohttp import WSMsgType, web
 
@@ -42,8 +44,9 @@ HELLO_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
 RENEWED_EVERY = 0.5  # the lease of a worker that waits for its Welcome; a heartbeat is 1 s
 SILENT_LEASES = 3  # after so many leases without a word the connection is taken for dead
-REPORTS_IN_FLIGHT = 1_000
-"""Decisions on their way to the disk beyond which no more is read from workers."""
+REPORTS_AHEAD = 4
+"""Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each; and the
+lease of nobody stands behind the reports of others."""
 
 
 class _Refused(Exception):
@@ -97,10 +100,12 @@ class Conversation:
         session = Session(hello.node_id, self._sessions.pause)
         try:
             welcomed = await self._connect(hello, session)
+            session.lease = welcomed.lease
             try:
                 await race(
                     listening=self._listen(socket, session, welcomed),
                     speaking=session.write(socket.send_bytes),
+                    minding=_mind(session),
                 )
             finally:
                 self._decider.post([Disconnect(session.node_id, welcomed.epoch)])
@@ -157,19 +162,23 @@ class Conversation:
         self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
-        session.lease = welcomed.lease
+        unrecorded: deque[asyncio.Future[list[Answer]]] = deque()
         while True:
-            async with asyncio.timeout(SILENT_LEASES * session.lease):
-                message = await _receive(socket)
+            message = await _receive(socket)
             if message is None:
                 return
-            self._take_in(message, session, welcomed.epoch)
-            if self._decider.in_flight > REPORTS_IN_FLIGHT:
-                await self._decider.settled()
+            session.heard()
+            if (told := self._take_in(message, session, welcomed.epoch)) is not None:
+                unrecorded.append(told)
+                if len(unrecorded) > REPORTS_AHEAD:
+                    await asyncio.wait([unrecorded.popleft()])
             # What is buffered is received without a pause: the leases of others must not stand behind all of it.
             await asyncio.sleep(0)
 
-    def _take_in(self, message: FromWorker, session: Session, epoch: int) -> None:
+    def _take_in(
+        self, message: FromWorker, session: Session, epoch: int
+    ) -> asyncio.Future[list[Answer]] | None:
+        """Return what is to be recorded of it, if anything is."""
         match message:
             case Lease():
                 lease = Renew(session.node_id, epoch, message.runtime_error, message.usage)
@@ -182,15 +191,18 @@ class Conversation:
                 else:
                     session.close("its lease is not that of the present session")
             case Observe():
-                self._observe(message, session, epoch)
+                return self._observe(message, session, epoch)
             case Described(allocations=allocations):
-                self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
+                return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
                 self._streams.refuse(message.stream_id, message.reason)
             case Hello():
                 raise PeerFault("the worker said Hello twice")
+        return None
 
-    def _observe(self, message: Observe, session: Session, epoch: int) -> None:
+    def _observe(
+        self, message: Observe, session: Session, epoch: int
+    ) -> asyncio.Future[list[Answer]]:
         def acknowledge(effects: Effects) -> None:
             if isinstance(effects.answer, Held) and effects.answer.current:
                 session.acknowledge(message.number)
@@ -198,7 +210,16 @@ class Conversation:
                 session.close("its reports are not those of the present session")
 
         reports = tuple((report.id, report.observed) for report in message.reports)
-        self._decider.post([ObserveInput(session.node_id, epoch, reports)], then=acknowledge)
+        return self._decider.post([ObserveInput(session.node_id, epoch, reports)], then=acknowledge)
+
+
+async def _mind(session: Session) -> NoReturn:
+    """Raise TimeoutError once the worker has been silent for long: one timer, and not one for each message."""
+    while True:
+        left = SILENT_LEASES * session.lease - session.silence
+        if left <= 0:
+            raise TimeoutError(f"nothing was heard for {session.silence:.1f} s")
+        await asyncio.sleep(left)
 
 
 async def _receive(socket: web.WebSocketResponse) -> FromWorker | None:

@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import TypeVar
 
 from cube.aio.clock import Clock
@@ -27,6 +28,11 @@ from cube.store.ledger import RequestRecord
 log = logging.getLogger(__name__)
 
 PLANNING_LEAD = 32  # decisions on their way to the disk beyond which planning ahead waits for it
+READING_TURNS = 3
+"""Turns of the event loop from a message that waits in its socket to its decision: poll, read, wake its listener.
+However long a turn takes: what a busy manager has not read yet is held against no worker."""
+EASY_TURN = 0.01  # a turn of the loop in which nobody has much to do is shorter by far
+LONGEST_PAUSE = 0.5  # a node that is overdue is not to wait for its verdict
 FULL_PAUSE = 1.0  # after a full disk: how long to spare it before the next change is tried
 
 Seen = TypeVar("Seen")
@@ -86,6 +92,7 @@ class Decider:
         self._look_again_at: float | None = None
         self._asleep_until: float | None = 0.0  # None: for ever
         self._more = True  # whatever the ledger held may want planning
+        self._turns = deque([-inf] * (READING_TURNS + 1), maxlen=READING_TURNS + 1)
         self.core = build(snapshot, clock.now())
         self.failed: asyncio.Future[None] = self._loop.create_future()
 
@@ -235,16 +242,27 @@ class Decider:
         """Give the core its ticks, and build it anew when it is in doubt. Ends when `failed` tells why."""
         while not self.failed.done():
             await self._wakeup.wait(self._rest())
-            await asyncio.sleep(
-                0
-            )  # a core that always wants more must not keep others from the loop
+            await self._let_others_go_first()
+            self._turns.append(self._clock.now().monotonic)
             if self._doubt is not None:
                 await self._rebuild()
             elif self._rest() == 0:
                 self._more, self._look_again_at = False, None
-                self.post([Tick()])
+                self.post([Tick(heard_until=self._turns[0])])
                 if len(self._untold) > PLANNING_LEAD:
                     await self._caught_up()
+
+    async def _let_others_go_first(self) -> None:
+        """Give everybody else a turn of the loop, and once more as long as they took where that was long.
+
+        A core that always wants more must not keep others from the loop. What it plans makes work for everybody: to
+        plan on while they have their hands full would only make the turns of the loop longer.
+        """
+        began = self._loop.time()
+        await asyncio.sleep(0)
+        took = self._loop.time() - began
+        if took > EASY_TURN:
+            await asyncio.sleep(min(took, LONGEST_PAUSE))
 
     async def _caught_up(self) -> None:
         with suppress(CubeError):  # the loop looks at the doubt itself

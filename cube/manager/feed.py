@@ -14,6 +14,8 @@ from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
 
 PAGE = 500  # events of history per look into the ledger
+WRITES_PER_SECOND = 2_000  # to all followers together; one takes some 50 us, however much is in it
+UNPACED_FOLLOWERS = 10  # a burst for so few is over in less than a millisecond
 
 
 class Lagged(CubeError):
@@ -60,6 +62,10 @@ class Feed:
         """Hand recorded events on, in the order of their revisions."""
         for subscription in self._subscriptions:
             self.dropped += subscription.take(events)
+
+    def pause(self) -> float:
+        """Return how long each follower gathers after what it was sent, by how many there are. Seconds."""
+        return max(0, len(self._subscriptions) - UNPACED_FOLLOWERS) / WRITES_PER_SECOND
 
     def close(self) -> None:
         """End all subscriptions, also those to come."""

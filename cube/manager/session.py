@@ -19,7 +19,7 @@ MESSAGES_AHEAD = 1_000
 """Answers to leases and reports, one each; an honest worker waits for its answers."""
 ORDERS_AT_ONCE = 256
 INSTRUCT_BYTES = MAX_MESSAGE_BYTES // 4
-FRAMES_PER_SECOND = 1_000
+FRAMES_PER_SECOND = 500
 """With orders or acknowledgements, to all workers together; one costs as much as five containers in it. In a large
 cluster each worker is told less often and more at once, and reports so, too: it waits for its acknowledgement."""
 UNPACED_NODES = (
@@ -43,6 +43,17 @@ class Session:
         self._instructed = 0  # the number of the last Instruct
         self._owes_orders = False
         self._wakeup = Wakeup()
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+
+    def heard(self) -> None:
+        """The worker has said something."""
+        self._heard_at = self._loop.time()
+
+    @property
+    def silence(self) -> float:
+        """For how long it has said nothing. Seconds."""
+        return self._loop.time() - self._heard_at
 
     def say(self, message: FromManager) -> None:
         """Send a message ahead of the orders that wait: a lease must not stand in line behind a thousand of them."""
@@ -54,7 +65,7 @@ class Session:
     def acknowledge(self, number: int) -> None:
         """Tell that the reports up to this number are recorded, with the next orders or soon."""
         self._recorded = Acknowledge(number=number)
-        self._wakeup.set()
+        self._owe()
 
     def instruct(self, orders: list[Order]) -> None:
         """Send orders after all earlier ones. None at all is a message too: the answer to a Hello."""
@@ -63,7 +74,7 @@ class Session:
             return self.close("it is too far behind with its orders")
         self._orders.extend(orders)
         self._owes_orders = True
-        self._wakeup.set()
+        self._owe()
 
     def close(self, reason: str) -> None:
         """End the session; the worker comes again and is told everything anew. The first reason stays."""
@@ -72,14 +83,18 @@ class Session:
 
     async def write(self, send: Callable[[bytes], Awaitable[None]]) -> None:
         """Send all that is put in until the session is closed. TimeoutError when the worker does not read."""
-        loop = asyncio.get_running_loop()
         while not self.closed:
-            left = self._gathers_until - loop.time()
+            left = self._gathers_until - self._loop.time()
             if (frame := self._next_frame(gathering=left > 0)) is None:
-                await self._wakeup.wait(left if left > 0 and self._owes else None)
+                await self._wakeup.wait(left if left > 0 else None)
                 continue
             async with asyncio.timeout(WRITE_SECONDS):
                 await send(frame)
+
+    def _owe(self) -> None:
+        """Wake the writer, unless it gathers: then it looks by itself when that is over."""
+        if self._loop.time() >= self._gathers_until:
+            self._wakeup.set()
 
     @property
     def _owes(self) -> bool:
@@ -97,7 +112,7 @@ class Session:
         else:
             return None
         if not self._owes:
-            self._gathers_until = asyncio.get_running_loop().time() + self._pause()
+            self._gathers_until = self._loop.time() + self._pause()
         return frame
 
     def _next_instruct(self) -> bytes:

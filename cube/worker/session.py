@@ -107,7 +107,9 @@ class Session:
         self._asked_for: list[Description] = []
         self._unacknowledged: dict[int, tuple[tuple[AllocationId, int], ...]] = {}
         self._leases: dict[int, float] = {}  # number -> when it was sent
-        self._heard_at = 0.0
+        self._heard_at = 0.0  # anything at all
+        self._confirmed_at = 0.0  # a lease
+        self._confirmed_in = 0.0  # seconds from sending it
         self._orders_seen = 0
         self._heartbeat = self._lease = 0.0  # seconds, as the manager last told
         self._to_report = Wakeup()
@@ -218,7 +220,7 @@ class Session:
         self._unacknowledged.clear()
         self._leases.clear()
         self._orders_seen = 0
-        self._heard_at = self._clock.now().monotonic
+        self._heard_at = self._confirmed_at = self._clock.now().monotonic
         self._heartbeat, self._lease = welcome.heartbeat, welcome.lease
         self._welcomed(welcome)
         self._tell(SessionOpened(welcome.epoch, welcome.lease, sent_at))
@@ -229,7 +231,7 @@ class Session:
         while True:
             await self._beat.wait(self._heartbeat)
             now = self._clock.now().monotonic
-            if now - self._heard_at > self._lease * SILENT_LEASES:
+            if now - self._confirmed_at > self._lease * SILENT_LEASES:
                 raise SessionEnded("the manager confirms no lease any more")
             number += 1
             usage = None
@@ -245,7 +247,8 @@ class Session:
         A gap of two seconds can keep a TCP connection silent for four; one of the next packets would have got through.
         """
         while True:
-            heard_at, quiet = self._heard_at, self._lease * DOUBT_LEASES
+            # A manager that was slow to answer has much to do: to be knocked at by everybody would be the end of it.
+            heard_at, quiet = self._heard_at, self._lease * DOUBT_LEASES + self._confirmed_in
             await asyncio.sleep(heard_at + quiet - self._clock.now().monotonic)
             while self._heard_at == heard_at:
                 if await self._knock(http) and self._heard_at == heard_at:
@@ -293,6 +296,7 @@ class Session:
             self._hear(await _receive(socket))
 
     def _hear(self, message: FromManager) -> None:
+        self._heard_at = self._clock.now().monotonic
         match message:
             case LeaseHeld():
                 self._confirm(message)
@@ -316,7 +320,7 @@ class Session:
         sent_at = self._leases.get(held.number)
         if sent_at is None:
             return
-        self._heard_at = self._clock.now().monotonic
+        self._confirmed_at, self._confirmed_in = self._heard_at, self._heard_at - sent_at
         self._leases = {n: at for n, at in self._leases.items() if n > held.number}
         self._heartbeat, self._lease = held.heartbeat or self._heartbeat, held.lease or self._lease
         self._tell(LeaseConfirmed(sent_at, held.lease))

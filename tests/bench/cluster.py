@@ -144,7 +144,9 @@ class Cluster:
         """Return the seconds of processor the manager has used so far."""
         return cpu_seconds(self.manager_pid)
 
-    async def simulate(self, count: int, processes: int, *, start_time: str) -> list[int]:
+    async def simulate(
+        self, count: int, processes: int, *, start_time: str, cpu_millis: int = 64_000
+    ) -> list[int]:
         """Add simulated workers, divided among processes; return those when all nodes have joined."""
         shares = [count // processes + (one < count % processes) for one in range(processes)]
         pids = [
@@ -152,6 +154,7 @@ class Cluster:
                 *(sys.executable, "-m", "cube", "worker", "start", "--runtime", "simulated"),
                 *("--manager", f"127.0.0.1:{self.port}", "--count", str(share)),
                 *("--name", f"sim{number}", "--start-time", start_time, "--log-level", "warning"),
+                *("--cpu", f"{cpu_millis / 1000:g}"),
                 log=self.data / f"simulated{number}.log",
             )
             for number, share in enumerate(shares)

@@ -17,10 +17,8 @@ from tests.bench.plot import Line, picture
 START_TIME = "20ms..200ms"
 SAMPLE_EVERY = 0.5
 SUBMITTERS = 4
-CPU_MILLIS, MEMORY_BYTES = (
-    50,
-    64 << 20,
-)  # of a replica; a node has room for a quarter more than its share
+CPU_MILLIS, MEMORY_BYTES = 50, 64 << 20  # of a replica
+SPARE = 1.25  # a node has room for a quarter more than its share: packing must not leave most nodes empty
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +62,12 @@ async def measure(sizes: Sizes, image: Path | None) -> str:
     course = Course()
     async with Cluster(workers=0) as cluster:
         began = time.perf_counter()
-        workers = await cluster.simulate(sizes.workers, sizes.processes, start_time=START_TIME)
+        workers = await cluster.simulate(
+            sizes.workers,
+            sizes.processes,
+            start_time=START_TIME,
+            cpu_millis=round(SPARE * sizes.containers / sizes.workers * CPU_MILLIS),
+        )
         course.joined = time.perf_counter() - began
         before = [cpu_seconds(one) for one in (cluster.manager_pid, *workers)]
         await _run(cluster, sizes, course)

@@ -406,6 +406,7 @@ def test_the_verdict_and_the_replacement_are_one_transaction(world: World) -> No
     world.pass_time(3.9)
     world.now = replace(world.now, monotonic=world.now.monotonic + 0.2)
     world.tell(Renew(node_id("w2" if name == "w1" else "w1"), 1))
+    world.tell(Tick())
     kinds = [event.kind for event in world.events[-4:]]
     assert EventKind.NODE_LOST in kinds
     assert EventKind.ALLOCATION_LOST in kinds
@@ -539,6 +540,20 @@ def test_a_manager_that_is_called_a_little_late_was_not_away(world: World) -> No
     doze(world, world.timing.suspect_after + world.timing.overslept)
     assert world.told(EventKind.NODE_SUSPECT)
     assert not world.told(EventKind.NODE_LOST)
+
+
+def test_a_node_is_judged_by_what_was_heard_until_the_manager_last_listened(world: World) -> None:
+    world.join("w1")
+    heard = world.now.monotonic
+    for _ in range(10):  # busy with other things all the time
+        world.now = replace(world.now, monotonic=world.now.monotonic + 0.5)
+        world.tell(Tick(heard_until=heard + 1.9))
+    assert not world.told(EventKind.NODE_SUSPECT, EventKind.NODE_LOST)
+    world.tell(Tick(heard_until=heard + 2.0))
+    assert world.told(EventKind.NODE_SUSPECT)
+    assert not world.told(EventKind.NODE_LOST)
+    world.tell(Tick(heard_until=heard + 4.0))
+    assert world.told(EventKind.NODE_LOST)
 
 
 def test_a_node_given_up_before_the_manager_was_stopped_stays_given_up(world: World) -> None:

@@ -138,6 +138,29 @@ async def test_who_does_not_say_hello_is_let_go(api: Api, monkeypatch: pytest.Mo
             assert not isinstance((await socket.receive()).data, bytes)
 
 
+async def test_a_worker_that_falls_silent_is_let_go(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "SILENT_LEASES", 0.02)
+    async with api.worker() as worker:
+        await worker.welcome()
+        await worker.closed()
+
+
+async def test_one_that_does_not_wait_for_its_acknowledgements_is_read_no_further(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "REPORTS_AHEAD", 0)
+    async with api.worker() as worker:
+        await worker.welcome()
+        await api.submit(name="web", replicas=20)
+        for order in await worker.orders(20):
+            await worker.obey(order)
+        while (await worker.expect(Acknowledge)).number < 20:
+            pass
+    assert (await api.get("/task/web"))["ready"] == 20
+
+
 async def test_a_refused_stream_nobody_waits_for_is_ignored(api: Api) -> None:
     async with api.worker() as worker:
         await worker.welcome()
@@ -161,7 +184,8 @@ async def test_the_end_of_a_session_is_logged_with_the_name_of_its_node(
         root.handlers[:] = handlers
         root.setLevel(level)
 
-    (record,) = (json.loads(line) for line in capfd.readouterr().err.splitlines())
+    said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (record,) = (one for one in said if one["logger"] == "cube.manager.conversation")
     assert (record["node"], record["message"]) == (
         "w1",
         "a worker's session ended: the worker said Hello twice",

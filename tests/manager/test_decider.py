@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from cube.core.effects import Effects, Held, Welcomed, Writes
 from cube.core.inputs import Input, Renew, Tick
 from cube.errors import CubeError, LedgerBroken, LedgerFull
 from cube.manager import decider as decider_module
+from cube.manager.decider import READING_TURNS
 from cube.model.timing import Instant
 from tests.manager.bench import W1, Bench, a_wish, removal, turns
 
@@ -223,8 +226,58 @@ async def test_a_core_with_more_to_plan_is_ticked_at_once(bench: Bench) -> None:
     ticks = count_ticks(bench)
     bench.script.append(Effects(writes=Writes(), more=True))
     await bench.decider.decide(a_wish())
+    await until_ticked(bench, ticks + 1)
     await turns()
     assert count_ticks(bench) == ticks + 1
+
+
+async def test_a_tick_tells_until_when_everything_that_arrived_was_handed_in(bench: Bench) -> None:
+    seen: list[tuple[float, float | None]] = []
+
+    def handle(told: Input, now: Instant, /) -> Effects:
+        assert isinstance(told, Tick)
+        seen.append((now.monotonic, told.heard_until))
+        bench.clock.advance(1)
+        return Effects(writes=Writes(), more=len(seen) < 8)
+
+    bench.cores[0].handle = handle  # type: ignore[method-assign]
+    bench.decider.post([Tick()])
+    async with asyncio.timeout(5):
+        while len(seen) < 8:
+            await asyncio.sleep(0.005)
+    # A turn of the loop may take as long as it likes: what comes within it is not held against those it comes from.
+    assert [at - (until or 0) for at, until in seen[5:]] == [READING_TURNS] * 3
+
+
+class BusyLoop:
+    """A loop of which each turn takes ages."""
+
+    def __init__(self) -> None:
+        self._real, self._ages = asyncio.get_running_loop(), count(0, 1_000)
+
+    def time(self) -> float:
+        return next(self._ages)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return self._real.create_future()
+
+
+async def test_a_core_with_more_to_plan_leaves_a_busy_loop_to_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decider_module, "LONGEST_PAUSE", 3_600.0)
+    monkeypatch.setattr(bench.decider, "_loop", BusyLoop())
+    ticks = count_ticks(bench)
+    bench.script.append(Effects(writes=Writes(), more=True))
+    await bench.decider.decide(a_wish())
+    await turns()
+    assert count_ticks(bench) == ticks
+
+
+async def until_ticked(bench: Bench, times: int) -> None:
+    async with asyncio.timeout(5):
+        while count_ticks(bench) < times:
+            await asyncio.sleep(0.005)
 
 
 def count_ticks(bench: Bench) -> int:

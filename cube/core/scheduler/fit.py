@@ -38,21 +38,25 @@ def fit(offers: Offers) -> Iterator[Term]:
         yield Term("allocations", offers.count)
         yield Term("free share", -np.add.reduce(offers.free[:2] * offers.per_capacity[:2]))
         return
-    asked = np.array(amounts(demand.resources))[:2, np.newaxis]
-    left = (offers.free[:2] - asked).astype(np.float64)
-    cpu, memory = left * offers.per_capacity[:2]
+    left = (
+        np.subtract(offers.cpu_free, demand.resources.cpu_millis, dtype=np.float64),
+        np.subtract(offers.memory_free, demand.resources.memory_bytes, dtype=np.float64),
+    )
+    per_cpu, per_memory, _ = offers.per_capacity
+    cpu, memory = left[0] * per_cpu, left[1] * per_memory
     stranded, free = _stranded(offers, left), cpu + memory
     for extra in offers.inventory.extras:
         devices, there = _devices_left(offers, extra)
         np.copyto(stranded, np.maximum(devices - np.minimum(cpu, memory), 0.0), where=there)
         free += devices
-    yield Term("stranding", np.floor(stranded * STEPS))
+    stranded *= STEPS
+    yield Term("stranding", np.floor(stranded, out=stranded))
     if disk := demand.resources.disk_bytes:
         free += (offers.disk_free - disk) * offers.per_capacity[2]
     yield Term("free share", free)
 
 
-def _stranded(offers: Offers, left: Floats) -> Floats:
+def _stranded(offers: Offers, left: tuple[Floats, Floats]) -> Floats:
     """Return the share of cpu or of memory that is left without the other, by how scarce it is in the cluster.
 
     How much goes with how much is taken from what the tasks of this cluster ask for on the whole. While one of the two
@@ -63,14 +67,18 @@ def _stranded(offers: Offers, left: Floats) -> Floats:
         return np.zeros(len(offers))
     cpu, memory = cpu + PRIOR, memory + PRIOR
     scarcest = max(cpu, memory)
-    all_cpu, all_memory = np.add.reduce(offers.inventory.capacity[:2], axis=1).tolist()
+    all_cpu, all_memory, _ = amounts(offers.inventory.totals.capacity)
     per_cpu, per_memory = offers.per_capacity[:2]
     ratio = memory * all_memory / (cpu * all_cpu)  # bytes that go with a thousandth of a core
     # Bytes that no cpu goes with; where there are less than none, cpu that no memory goes with.
-    surplus = left[1] - left[0] * ratio
-    idle_memory = surplus * per_memory * (memory / scarcest) ** SCARCITY
-    idle_cpu = surplus * per_cpu * (-((cpu / scarcest) ** SCARCITY) / ratio)
-    idle: Floats = np.maximum(idle_memory, idle_cpu)
+    surplus = left[0] * -ratio
+    surplus += left[1]
+    idle_memory = surplus * per_memory
+    if memory < scarcest:
+        idle_memory *= (memory / scarcest) ** SCARCITY
+    surplus *= per_cpu
+    surplus *= -((cpu / scarcest) ** SCARCITY) / ratio
+    idle: Floats = np.maximum(idle_memory, surplus, out=surplus)
     return idle
 
 
@@ -89,13 +97,14 @@ def _asked_of_all(offers: Offers) -> tuple[float, float]:
 
     One, however many there are: a batch of replicas is priced at once, as each would be after the one before it.
     """
-    inventory, asked = offers.inventory, amounts(offers.demand.resources)[:2]
+    inventory, asked = offers.inventory, offers.demand.resources
+    totals = inventory.totals
     own = sum(inventory.replicas(offers.demand.task_id).values()) - 1
-    there, free = inventory.capacity[:2], inventory.free[:2]
-    whole = np.add.reduce(there, axis=1).tolist()
-    reserved = np.add.reduce(there - free, axis=1).tolist()
-    cpu, memory = (
-        max(0, taken - own * one) / all_ if all_ else 0.0
-        for taken, one, all_ in zip(reserved, asked, whole, strict=True)
+    return (
+        _share(totals.cpu_reserved - own * asked.cpu_millis, totals.capacity.cpu_millis),
+        _share(totals.memory_reserved - own * asked.memory_bytes, totals.capacity.memory_bytes),
     )
-    return cpu, memory
+
+
+def _share(taken: int, there: int) -> float:
+    return max(0, taken) / there if there else 0.0

@@ -21,10 +21,11 @@ from cube.core.scheduler.counts import Counts, column_of
 from cube.core.scheduler.devices import Devices
 from cube.core.scheduler.lookups import Lookups, keep
 from cube.core.scheduler.node_states import NUMBERS, OPEN, UNUSED, state_of
+from cube.core.scheduler.totals import Totals
 from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Node
-from cube.model.resources import Resources
+from cube.model.resources import NOTHING, Resources
 from cube.model.spec import Protocol
 
 HostPort = tuple[int, Protocol]
@@ -48,6 +49,7 @@ class Inventory:
 
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
         self.ids: list[NodeId] = []  # of each row
+        self.totals = Totals()
         self._nodes: dict[NodeId, Node] = {}
         self._row: dict[NodeId, int] = {}
         self._unused: list[int] = []
@@ -110,10 +112,10 @@ class Inventory:
 
     @property
     def per_capacity(self) -> Floats:
-        """Return 1 / capacity, line by line; kept, as dividing columns costs more than all else."""
+        """Return 1 / capacity, line by line, 0 where there is none; kept, as dividing costs more than all else."""
         if self._per_capacity is None:
-            # Of what is not there nothing can be left; dividing by nothing would make it a number that is none.
-            self._per_capacity = 1.0 / np.maximum(self.capacity, 1)
+            per = np.zeros(self.capacity.shape)
+            self._per_capacity = np.divide(1.0, self.capacity, out=per, where=self.capacity > 0)
         return self._per_capacity
 
     def free_on(self, row: int) -> Resources:
@@ -199,6 +201,7 @@ class Inventory:
         copy._replicas = self._replicas.excerpt(tasks)
         copy._ports = self._ports.excerpt(ports)
         copy._devices = {extra: devices.copy() for extra, devices in self._devices.items()}
+        copy.totals = self.totals.copy()
         copy._rank = self._rank  # made anew, and never changed in place
         copy._trim()
         return copy
@@ -219,7 +222,7 @@ class Inventory:
     def drop(self, node_id: NodeId) -> None:
         """Forget the node and whatever was held on it. Its row is closed until another node gets it."""
         row = self._row.pop(node_id)
-        del self._nodes[node_id]
+        self.totals.drop(self._nodes.pop(node_id).facts.capacity, self.free_on(row))
         self.ids[row] = NOBODY
         self._unused.append(row)
         for column in self._whole.values():
@@ -281,6 +284,7 @@ class Inventory:
             self.memory_free[row] -= sign * demand.memory_bytes
         if demand.disk_bytes:
             self.disk_free[row] -= sign * demand.disk_bytes
+        self.totals.reserve(demand, sign)
         for share in devices:
             self._kind(share.extra, share.device + 1).held[row, share.device] += sign * share.millis
         self.count[row] += sign
@@ -297,6 +301,7 @@ class Inventory:
         capacity = np.array(amounts(node.facts.capacity))
         self.free[:, row] += capacity - self.capacity[:, row]
         self.capacity[:, row] = capacity
+        self.totals.capacity += node.facts.capacity - (before.facts.capacity if before else NOTHING)
         self._per_capacity = None
         for extra in {*node.facts.extras, *(before.facts.extras if before else ())}:
             # What a worker claims is not what the manager makes room for.

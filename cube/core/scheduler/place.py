@@ -120,8 +120,6 @@ def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> tuple[int, st
         term = next(columns)
         among = _least(term.values, among, everything)
         decided_by = term.name
-        if everything and 1 < len(among) <= len(offers) // 4:
-            return _cheapest(offers, among, strategy)  # the next term is computed for these alone
         everything = False
     return int(among[0] if isinstance(offers.rows, slice) else offers.rows[among[0]]), decided_by
 
@@ -129,8 +127,8 @@ def _cheapest(offers: Offers, stands: Ints, strategy: Strategy) -> tuple[int, st
 def _least(column: Column, among: Ints, everything: bool = False) -> Ints:
     """Return those among the positions where the column is least. `everything`: they are all there are."""
     values = column if everything else column[among]
-    least: Ints = among[values == np.minimum.reduce(values)]
-    return least
+    least: Ints = (values == np.minimum.reduce(values)).nonzero()[0]
+    return least if everything else among[least]
 
 
 def _one_by_one(offers: Offers, count: int, strategy: Strategy) -> list[int]:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import lru_cache
 from typing import NamedTuple
 
 from aiohttp import hdrs, web
@@ -34,8 +33,6 @@ EVENTS_SHOWN = 100
 WRITE_SECONDS = 10.0  # a follower that takes nothing for so long is let go; it resumes by revision
 FRAMES_KEPT = 2_000  # about 1 MB: an event is worded once for all who follow, not once for each
 COMMENT_EVERY = 15.0  # shows both sides that the connection lives
-MANY_FOLLOWERS = 50
-PAUSE_PER_FOLLOWER = 0.0001  # a thousand get what comes in a tenth of a second together
 LAST_EVENT_ID = "Last-Event-ID"
 
 
@@ -54,6 +51,7 @@ class EventApi:
         self._decider = decider
         self._history = history
         self._feed = feed
+        self._frames: dict[int, bytes] = {}  # by revision; only what is on record is ever told
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served."""
@@ -110,8 +108,36 @@ class EventApi:
         if oldest > start + 1:
             await _send(response, _resync(oldest))
         async with aclosing(events):
-            await _stream(response, events, wanted.kind, self._feed)
+            await self._stream(response, events, wanted.kind)
         return response
+
+    async def _stream(
+        self,
+        response: web.StreamResponse,
+        events: AsyncIterator[list[TaskEvent]],
+        kind: EventKind | None,
+    ) -> None:
+        """Send events until there are no more. A follower that is too slow is told where to resume, and let go."""
+        try:
+            async for batch in events:
+                some = batch if kind is None else [event for event in batch if event.kind is kind]
+                if some or not batch:
+                    await _send(response, b"".join(map(self._frame, some)) or b":\n\n")
+                # After the write, not before it: what comes alone leaves at once, only a burst is gathered.
+                await asyncio.sleep(self._feed.pause())
+        except Lagged:
+            await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
+
+    def _frame(self, event: TaskEvent) -> bytes:
+        """Return the event as it is sent: worded once for all who follow."""
+        frame = self._frames.get(event.revision)
+        if frame is None:
+            data = encode_view(event_view(event))
+            frame = b"id: %d\nevent: %b\ndata: %b\n\n" % (event.revision, event.kind.encode(), data)
+            if len(self._frames) >= FRAMES_KEPT:
+                del self._frames[next(iter(self._frames))]
+            self._frames[event.revision] = frame
+        return frame
 
     async def _start(self, after: int | None, limit: int | None, wanted: Wanted) -> int:
         """Return the revision behind which to start: that given, or `limit` events back, or now."""
@@ -130,38 +156,12 @@ class EventApi:
         return now
 
 
-async def _stream(
-    response: web.StreamResponse,
-    events: AsyncIterator[list[TaskEvent]],
-    kind: EventKind | None,
-    feed: Feed,
-) -> None:
-    """Send events until there are no more. A follower that is too slow is told where to resume, and let go."""
-    try:
-        async for batch in events:
-            some = batch if kind is None else [event for event in batch if event.kind is kind]
-            if some or not batch:
-                await _send(response, b"".join(map(_frame, some)) or b":\n\n")
-            if (
-                len(feed) > MANY_FOLLOWERS
-            ):  # then a write for each event and each of them would be all that is done
-                await asyncio.sleep(len(feed) * PAUSE_PER_FOLLOWER)
-    except Lagged:
-        await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
-
-
 async def _send(response: web.StreamResponse, data: bytes) -> None:
     try:
         async with asyncio.timeout(WRITE_SECONDS):
             await response.write(data)
     except TimeoutError:
         raise ConnectionResetError("the follower does not read") from None
-
-
-@lru_cache(FRAMES_KEPT)
-def _frame(event: TaskEvent) -> bytes:
-    data = encode_view(event_view(event))
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.revision, event.kind.encode(), data)
 
 
 def _resync(oldest: int) -> bytes:
