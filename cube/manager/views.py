@@ -34,9 +34,7 @@ def task_view(task: Task, cluster: Cluster, now_ms: int) -> TaskView:
     allocations: list[AllocationView] = []
     waiting: list[SlotView] = []
     for number, slot in sorted(cluster.slots(task.id).items()):
-        shown = [one for one in slot.leaving.values() if not one.gone]
-        if slot.latest is not None:
-            shown.append(slot.latest)
+        shown = [one for one in slot.every if one is slot.latest or not one.gone]
         allocations += [allocation_view(one, task, cluster, now_ms) for one in shown]
         if words := waiting_words(slot):
             waiting.append(SlotView(name=slot_name(task.name, number), slot=number, reason=words))

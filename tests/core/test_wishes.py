@@ -13,8 +13,8 @@ from cube.core.cluster import Cluster
 from cube.core.effects import Accepted, Rejected, Snapshot
 from cube.core.inputs import Apply, RemoveNode, Restart, Scale, SetAvailability, Stop, Submit
 from cube.model.event import EventKind
-from cube.model.node import Availability, Condition, Node
-from cube.model.task import Goal, Task
+from cube.model.node import Availability, Condition, Drain, Node
+from cube.model.task import Former, Goal, Task
 from cube.model.timing import Instant
 from tests.builders import a_node, a_spec, a_task, an_allocation, node_id, task_id
 
@@ -112,7 +112,7 @@ def test_applying_the_present_spec_changes_nothing() -> None:
 
 def test_applying_another_template_makes_the_containers_outdated() -> None:
     spec = replace(WEB.spec, image="other:1")
-    task = revised(spec=spec, template_revision=5)
+    task = revised(spec=spec, template_revision=5, former=Former(4, WEB.spec))
     assert wishes.take(a_cluster(WEB), Apply(WEB.id, spec, if_revision=4), NOW) == accepted(
         task, EventKind.TASK_CHANGED, "revision 5"
     )
@@ -120,7 +120,7 @@ def test_applying_another_template_makes_the_containers_outdated() -> None:
 
 def test_applying_another_place_keeps_the_containers() -> None:
     spec = replace(WEB.spec, constraints=("zone==eu-1",))
-    task = revised(spec=spec)
+    task = revised(spec=spec, former=Former(4, WEB.spec))
     assert task.template_revision == 2
     assert wishes.take(a_cluster(WEB), Apply(WEB.id, spec), NOW) == accepted(
         task, EventKind.TASK_CHANGED, "revision 5"
@@ -210,9 +210,9 @@ def test_what_a_node_is_open_for_is_told_in_words(
     before: Availability, after: Availability, words: str
 ) -> None:
     node = a_node("w1", availability=before)
-    changed: list[Change] = [
-        PutNode(replace(node, availability=after, changed_ms=9_000), EventKind.NODE_CHANGED, words)
-    ]
+    drain = Drain(began_ms=9_000) if after is Availability.DRAINING else None
+    there = replace(node, availability=after, drain=drain, changed_ms=9_000)
+    changed: list[Change] = [PutNode(there, EventKind.NODE_CHANGED, words)]
     wish = SetAvailability(node.id, after)
     assert wishes.take(a_cluster(nodes=(node,)), wish, NOW) == (None, changed)
 

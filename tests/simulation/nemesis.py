@@ -241,9 +241,12 @@ class Nemesis:
             return ""
         node_id = host.identity.node_id
         availability = tuple(Availability)[int(draws[0] * 3)]
-        wish: RemoveNode | SetAvailability = SetAvailability(node_id, availability)
+        patience = None
+        if availability is Availability.DRAINING and draws[2] < 0.4:
+            patience = draws[2] * 25.0
+        wish: RemoveNode | SetAvailability = SetAvailability(node_id, availability, patience)
         if draws[1] < 0.2:
-            wish = RemoveNode(node_id)
+            wish = RemoveNode(node_id, force=draws[2] < 0.5)
         manager.process.call(manager.decider.post, [wish])
         return str(wish)
 
