@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+import msgspec
 from msgspec.structs import replace
 
 from cube.core.changes import Change, PutNode
 from cube.core.cluster import Cluster
+from cube.core.reconcile.needs import demand_for, home_of
+from cube.core.reconcile.relief import may_be_relieved
+from cube.core.scheduler.place import why_not
+from cube.model.allocation import Allocation
 from cube.model.event import EventKind
 from cube.model.ids import NodeId
 from cube.model.node import Drain
+from cube.model.task import Goal, Task
 from cube.model.timing import Instant
+
+LOOKS_AT_MOST = 20  # replicas whose refusal is worded: each looks at every node
 
 
 class Deadlines:
@@ -64,3 +74,72 @@ def drained(cluster: Cluster, node_id: NodeId, now: Instant) -> list[Change]:
         return []
     node = replace(node, drain=replace(node.drain, ended_ms=now.wall_ms), changed_ms=now.wall_ms)
     return [PutNode(node, EventKind.NODE_DRAINED, "nothing that runs is left on it")]
+
+
+class Step(StrEnum):
+    """How far one replica has come on its way off a draining node."""
+
+    STOPPING = "stopping"  # ordered away
+    RELIEVED = "relieved"  # another gets ready to take over from it
+    QUEUED = "queued"  # there is room; it waits for its turn
+    BLOCKED = "blocked"  # no other node takes it
+
+
+class Leaver(msgspec.Struct, frozen=True):
+    """One replica that is still on a draining node, and why."""
+
+    allocation: Allocation
+    step: Step
+    relief: Allocation | None = None
+    reason: str = ""
+    hint: str = ""
+
+
+def leavers(cluster: Cluster, node_id: NodeId, now: Instant) -> list[Leaver]:
+    """Return what runs on the node still, in order. Changes nothing.
+
+    Why no node takes one is looked up for the first few; of those behind them it is not said.
+    """
+    there = [cluster.allocations[one] for one in cluster.on_node(node_id)]
+    left = [one for one in there if not one.ended]
+    left.sort(key=lambda one: (cluster.tasks[one.task_id].name, one.slot))
+    looks = LOOKS_AT_MOST
+    found: list[Leaver] = []
+    for one in left:
+        task = cluster.tasks[one.task_id]
+        relief = cluster.slots(task.id)[one.slot].relief
+        if not one.live or task.goal is Goal.STOP:
+            found.append(Leaver(one, Step.STOPPING, reason=one.why_removed))
+        elif relief is not None and relief.relieves == one.id:
+            found.append(Leaver(one, Step.RELIEVED, relief))
+        elif looks:
+            looks -= 1
+            found.append(_waiting(cluster, task, one, now))
+        else:
+            found.append(Leaver(one, Step.QUEUED))
+    return found
+
+
+def _waiting(cluster: Cluster, task: Task, one: Allocation, now: Instant) -> Leaver:
+    slot = cluster.slots(task.id)[one.slot]
+    avoid = {node: why for node, (_, why) in slot.avoided(now.monotonic).items()}
+    refusal = why_not(demand_for(cluster, task, slot, avoid), cluster.inventory)
+    if refusal is None:
+        turn = "waits for its turn"
+        if not may_be_relieved(task.spec):
+            turn += f": the replicas of {task.name} are moved one by one, while all others work"
+        return Leaver(one, Step.QUEUED, reason=turn)
+    name = cluster.nodes[one.node_id].name
+    if home := home_of(cluster, task, slot):
+        return Leaver(
+            one,
+            Step.BLOCKED,
+            reason=f"its data is here, in {', '.join(home.volumes)}",
+            hint=f"it can only be stopped until {name} is open again: cube node drain {name} --force",
+        )
+    return Leaver(
+        one,
+        Step.BLOCKED,
+        reason=refusal.sentence(),
+        hint="make room: add a node, open one (cube node uncordon), or run less (cube scale, cube stop)",
+    )

@@ -331,10 +331,8 @@ class ManagerCore:
 
     def _forget_predecessors(self, task_id: TaskId, number: int, now: Instant) -> None:
         slot = self.cluster.slots(task_id)[number]
-        # The highest generation stays on record, or it would be given twice: it may be that of a relief given up.
-        for one in [one for one in slot.leaving.values() if one.gone]:
-            if one.generation < slot.generation:
-                self.cluster.apply(ForgetAllocation(one.id), now.wall_ms)
+        for one in slot.forgettable:
+            self.cluster.apply(ForgetAllocation(one.id), now.wall_ms)
 
     # -- telling ----------------------------------------------------------------------------------------------
 

@@ -76,6 +76,13 @@ class Slot(msgspec.Struct, gc=False):
         placed = (self.latest, self.relief)
         self.leaving = {one.id: one for one in known.values() if one not in placed} or NONE_LEAVING
 
+    @property
+    def forgettable(self) -> list[Allocation]:
+        """Those of which nothing is left, but for the highest generation: a relief given up keeps its number taken."""
+        return [
+            one for one in self.leaving.values() if one.gone and one.generation < self.generation
+        ]
+
     def forget(self, allocation_id: AllocationId) -> None:
         """Drop one of those that are leaving, if it is there."""
         left = {id: one for id, one in self.leaving.items() if id != allocation_id}

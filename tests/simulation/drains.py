@@ -8,7 +8,8 @@ from cube.core.cluster import Cluster
 from cube.core.effects import Writes
 from cube.core.reconcile.relief import may_be_relieved
 from cube.core.roster import Standing
-from cube.model.allocation import Allocation, Health, Phase, Wanted
+from cube.model.allocation import Allocation, Health, Phase
+from cube.model.event import EventKind
 
 _DRAINED = "its node is draining"
 
@@ -18,10 +19,15 @@ def lowered(writes: Writes, cluster: Cluster) -> Iterator[str]:
 
     Writes that hold no node stop no drain, and stops that are due to a deadline have a reason of their own.
     """
-    for one in writes.allocations.values():
-        if one is None or one.wanted is not Wanted.REMOVE or not _worked(one):
+    ordered = {
+        (event.task_id, event.slot, event.generation)
+        for event in writes.events
+        if event.kind is EventKind.ALLOCATION_STOPPING and event.message.startswith(_DRAINED)
+    }
+    for one in writes.allocations.values() if ordered else ():
+        if one is None or not _worked(one):
             continue
-        if not one.why_removed.startswith(_DRAINED):
+        if (one.task_id, one.slot, one.generation) not in ordered:
             continue
         task = cluster.tasks[one.task_id]
         roster = cluster.rosters[one.task_id]
