@@ -66,7 +66,7 @@ def plan_drain(
 def may_begin(cluster: Cluster, task: Task, timing: Timing) -> bool:
     """Whether one more replica of the task may be relieved now."""
     slots = cluster.slots(task.id).values()
-    under_way = sum(slot.relief is not None or not slot.clear for slot in slots)
+    under_way = sum(slot.relief is not None for slot in slots)
     most = max(1, int(task.wanted_slots * timing.drain_share))
     return under_way < most and len(cluster.reliefs) < timing.drain_most
 
