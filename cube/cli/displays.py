@@ -184,7 +184,8 @@ class Live:
         for change in changes:
             if change.startswith(f"{frame.subject}: "):
                 self._console.print(one_line(change))
-        self._live.update(drawn(frame, self._console.size.height), refresh=True)
+        size = self._console.size
+        self._live.update(drawn(frame, size.width, size.height), refresh=True)
 
     def end(self, exit_code: int, message: str) -> None:
         """Say nothing: the rows stay, and the command adds its sentence."""
@@ -201,32 +202,34 @@ def display_for(progress: Progress, quiet: bool = False) -> Display:
     return Live() if progress is Progress.TTY else Lines()
 
 
-def drawn(frame: Frame, height: int) -> Any:
-    """Return the frame as it is drawn on a terminal of so many lines."""
+def drawn(frame: Frame, width: int, height: int) -> Any:
+    """Return the frame as it is drawn on a terminal of so many columns and lines: one line a row, cut at its end.
+
+    Not a rich table: that one takes from every column where the last is too long, and a slot without its name is none.
+    """
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    most = max(1, height - 2)  # the summary, and the line of the cursor
-    shown = fitted(frame, most)
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for _ in range(3):
-        table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in shown.rows:
-        mark, colour = sign(row.state)
-        state = f"{mark} {row.state}" if speaks_unicode(sys.stderr) else row.state
-        detail = one_line(row.detail)
-        table.add_row(
-            Text(row.name),
-            Text(state, style=colour),
-            Text(row.node),
-            Text(_clock(row.seconds)),
-            Text(detail if row.share is None else f"{bar(row.share)} {detail}"),
-        )
-    rest = [Text(shown.rest)] if shown.rest else []
-    return Group(table, *rest, Text(frame.summary, style="bold"))
+    shown = fitted(frame, max(1, height - 2))  # the summary, and the line of the cursor
+    cells = [_cells(row) for row in shown.rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:4] or [0] * 4
+    lines = []
+    for row, (name, state, node, clock, detail) in zip(shown.rows, cells, strict=True):
+        line = Text(f"{name:<{widths[0]}}  ", no_wrap=True)
+        line.append(f"{state:<{widths[1]}}", style=sign(row.state)[1])
+        line.append(f"  {node:<{widths[2]}}  {clock:>{widths[3]}}  {detail}".rstrip())
+        line.truncate(width, overflow="ellipsis")
+        lines.append(line)
+    rest = [Text(shown.rest, no_wrap=True, overflow="ellipsis")] if shown.rest else []
+    return Group(*lines, *rest, Text(frame.summary, style="bold", no_wrap=True))
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str]:
+    state = f"{sign(row.state)[0]} {row.state}" if speaks_unicode(sys.stderr) else row.state
+    detail = one_line(row.detail)
+    if row.share is not None:
+        detail = f"{bar(row.share)} {detail}"
+    return one_line(row.name), state, one_line(row.node), _clock(row.seconds), detail
 
 
 def bar(share: float, cells: int = BAR_CELLS) -> str:
