@@ -24,9 +24,9 @@ def rollback(
     wait: WaitOption = False,
     timeout: TimeoutOption = "",
 ) -> int:
-    """Go back to what a task was before its last `cube apply`.
+    """Go back to what a task was before its last change.
 
-    The number of replicas stays as it was scaled since. Once more goes forward again.
+    That is its last `cube apply`: the number of replicas stays as it was scaled since. Once more goes forward again.
     """
     waiting = Waiting.of(
         detach=detach, quiet=quiet, progress=progress, wait_for_room=wait, timeout=timeout

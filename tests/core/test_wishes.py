@@ -11,9 +11,19 @@ from cube.core import wishes
 from cube.core.changes import Change, ForgetNode, PutNode, PutTask
 from cube.core.cluster import Cluster
 from cube.core.effects import Accepted, Rejected, Snapshot
-from cube.core.inputs import Apply, RemoveNode, Restart, Scale, SetAvailability, Stop, Submit
+from cube.core.inputs import (
+    Apply,
+    RemoveNode,
+    Restart,
+    Rollback,
+    Scale,
+    SetAvailability,
+    Stop,
+    Submit,
+)
 from cube.model.event import EventKind
 from cube.model.node import Availability, Condition, Drain, Node
+from cube.model.spec import Volume
 from cube.model.task import Former, Goal, Task
 from cube.model.timing import Instant
 from tests.builders import a_node, a_spec, a_task, an_allocation, node_id, task_id
@@ -254,3 +264,54 @@ def test_a_node_that_may_still_work_is_not_forgotten(connected: bool, words: str
     answer, changes = wishes.remove_node(cluster, RemoveNode(W1.id), connected=connected)
     assert isinstance(answer, Rejected)
     assert (answer.code, answer.message, changes) == ("conflict", words, [])
+
+
+# -- rollback and drains ------------------------------------------------------------------------------------------
+
+
+def test_rolling_back_gives_the_former_spec_a_new_revision_and_can_be_undone() -> None:
+    former = replace(WEB.spec, image="old:1")
+    present = replace(WEB, former=Former(3, former))
+    task = replace(revised(spec=former, template_revision=5), former=Former(WEB.revision, WEB.spec))
+    assert wishes.take(a_cluster(present), Rollback(WEB.id), NOW) == accepted(
+        task, EventKind.TASK_CHANGED, "rolled back to revision 3"
+    )
+
+
+def test_scaling_is_not_rolled_back() -> None:
+    present = replace(WEB, former=Former(3, replace(WEB.spec, image="old:1")))
+    answer, _ = wishes.take(a_cluster(present), Scale(WEB.id, 9), NOW)
+    assert isinstance(answer, Accepted)
+    assert answer.task.former == Former(3, replace(WEB.spec, image="old:1", replicas=9))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "code"), [((WEB,), "conflict"), ((), "not_found"), ((STOPPED,), "not_found")]
+)
+def test_what_has_no_former_spec_is_not_rolled_back(tasks: tuple[Task, ...], code: str) -> None:
+    answer, changes = wishes.take(a_cluster(*tasks), Rollback(WEB.id), NOW)
+    assert isinstance(answer, Rejected)
+    assert (answer.code, changes) == (code, [])
+
+
+def test_a_drain_has_a_deadline_that_can_be_changed() -> None:
+    node = a_node("w1", availability=Availability.DRAINING, drain=Drain(began_ms=1))
+    again = SetAvailability(node.id, Availability.DRAINING)
+    assert wishes.take(a_cluster(nodes=(node,)), again, NOW) == (None, [])
+    _, [change] = wishes.take(a_cluster(nodes=(node,)), replace(again, patience=600.0), NOW)
+    assert isinstance(change, PutNode)
+    assert change.node.drain == Drain(began_ms=9_000, deadline_ms=609_000)
+    assert change.message.endswith("; what is left is stopped after 10 min")
+
+
+def test_a_node_whose_volumes_are_waited_for_is_forgotten_by_force_only() -> None:
+    lost = a_node("w1", condition=Condition.LOST)
+    task = a_task(volumes=(Volume("data", "/data"),))
+    stay = an_allocation(task, lost, lost=True, started_ms=1)
+    snapshot = Snapshot(cluster_id="c1", tasks=[task], nodes=[lost], allocations=[stay])
+    answer, changes = wishes.remove_node(Cluster(snapshot), RemoveNode(lost.id), False)
+    assert isinstance(answer, Rejected)
+    assert answer.message.startswith("node w1 has the volumes of web.1")
+    assert changes == []
+    forced = RemoveNode(lost.id, force=True)
+    assert wishes.remove_node(Cluster(snapshot), forced, False) == (None, [ForgetNode(lost.id)])
