@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cube.cli import watch
 from cube.cli.displays import Lines
 from cube.cli.follow import Deployment
+from cube.cli.frames import task_frame
 from cube.cli.resume import resumable
 from cube.cli.watch import Wait
 from cube.errors import ManagerAway
@@ -79,13 +79,13 @@ class Gone:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer  # type: ignore[no-any-return]
+        return answer
 
     def feed(self, view: Any) -> None:
         return None
 
     def frame(self, view: Any, stopwatch: Any, now: float) -> Any:
-        return watch.task_frame(view, stopwatch, now)
+        return task_frame(view, stopwatch, now)
 
 
 class Clock:

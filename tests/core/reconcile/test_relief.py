@@ -97,8 +97,8 @@ def test_a_task_that_is_stopped_wants_neither() -> None:
 
 def test_a_relief_of_a_former_revision_does_not_take_over() -> None:
     task = a_task(revision=2, template_revision=2)
-    relief = {"template_revision": 1, "phase": Phase.RUNNING}
-    assert settled(task, **relief) == given_up("replaced by revision 2")
+    found = settled(task, template_revision=1, phase=Phase.RUNNING)
+    assert found == given_up("replaced by revision 2")
 
 
 @pytest.mark.parametrize(
