@@ -67,7 +67,9 @@ class Draining:
 
     def _blocked(self, view: DrainView, now: float) -> Verdict | None:
         """Return the verdict on a drain of which nothing moves any more and which has no deadline."""
-        stands = all(one.step == "blocked" for one in view.left)
+        # Of those behind the first few it is not looked up: queued without a reason, they say nothing.
+        told = {one.step for one in view.left if one.reason or one.step != "queued"}
+        stands = told == {"blocked"}
         if not stands or view.deadline_at is not None or self._wait_for_room:
             self._blocked_since = None
             return None
@@ -76,7 +78,8 @@ class Draining:
         if now - self._blocked_since < BLOCKED_SECONDS:
             return None
         names = listed([one.name for one in view.left])
-        return Verdict(Exit.NOT_PLACED, f"{names} cannot leave {view.node}: {view.left[0].reason}")
+        reason = next(one.reason for one in view.left if one.step == "blocked")
+        return Verdict(Exit.NOT_PLACED, f"{names} cannot leave {view.node}: {reason}")
 
     def _departures(self, view: DrainView) -> list[str]:
         still = {one.allocation_id for one in view.left}

@@ -14,12 +14,12 @@ from cube.core.reconcile.relief import may_be_relieved
 from cube.core.scheduler.place import why_not
 from cube.model.allocation import Allocation
 from cube.model.event import EventKind
-from cube.model.ids import NodeId
+from cube.model.ids import NodeId, TaskId
 from cube.model.node import Drain
 from cube.model.task import Goal, Task
 from cube.model.timing import Instant
 
-LOOKS_AT_MOST = 20  # replicas whose refusal is worded: each looks at every node
+LOOKS_AT_MOST = 20  # refusals that are worded: each looks at every node
 
 
 class Deadlines:
@@ -98,12 +98,13 @@ class Leaver(msgspec.Struct, frozen=True):
 def leavers(cluster: Cluster, node_id: NodeId, now: Instant) -> list[Leaver]:
     """Return what runs on the node still, in order. Changes nothing.
 
-    Why no node takes one is looked up for the first few; of those behind them it is not said.
+    Why no node takes one is looked up for the first few, once for replicas that ask for the same; those behind them are
+    queued without a reason.
     """
     there = [cluster.allocations[one] for one in cluster.on_node(node_id)]
     left = [one for one in there if not one.ended]
     left.sort(key=lambda one: (cluster.tasks[one.task_id].name, one.slot))
-    looks = LOOKS_AT_MOST
+    refusals: dict[tuple[TaskId, int], Leaver] = {}
     found: list[Leaver] = []
     for one in left:
         task = cluster.tasks[one.task_id]
@@ -112,11 +113,14 @@ def leavers(cluster: Cluster, node_id: NodeId, now: Instant) -> list[Leaver]:
             found.append(Leaver(one, Step.STOPPING, reason=one.why_removed))
         elif relief is not None and relief.relieves == one.id:
             found.append(Leaver(one, Step.RELIEVED, relief))
-        elif looks:
-            looks -= 1
-            found.append(_waiting(cluster, task, one, now))
         else:
-            found.append(Leaver(one, Step.QUEUED))
+            slot = cluster.slots(task.id)[one.slot]
+            special = bool(slot.avoid) or home_of(cluster, task, slot) is not None
+            key = (task.id, one.slot if special else 0)
+            if key not in refusals and len(refusals) < LOOKS_AT_MOST:
+                refusals[key] = _waiting(cluster, task, one, now)
+            known = refusals.get(key, Leaver(one, Step.QUEUED))
+            found.append(replace(known, allocation=one))
     return found
 
 

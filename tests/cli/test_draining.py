@@ -92,6 +92,14 @@ def test_what_cannot_leave_is_a_verdict_when_nothing_else_moves() -> None:
     )
 
 
+def test_those_that_were_not_looked_up_do_not_hold_the_verdict() -> None:
+    follower = Draining(0.0)
+    follower.see(view(left("a.1"), BLOCKED), 0.0)
+    follower.tick(BLOCKED_SECONDS)
+    assert follower.verdict is not None
+    assert follower.verdict.message == "a.1 and db.1 cannot leave w1: its data is here, in data"
+
+
 @pytest.mark.parametrize(
     ("follower", "seen"),
     [

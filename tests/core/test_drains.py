@@ -113,9 +113,17 @@ def test_those_that_go_one_by_one_say_so() -> None:
     assert reason.endswith("the replicas of web are moved one by one, while all others work")
 
 
-def test_the_reasons_of_a_few_are_looked_up() -> None:
+def test_replicas_that_ask_for_the_same_are_looked_up_once() -> None:
     node = draining(Drain(began_ms=1))
     task = a_task(replicas=LOOKS_AT_MOST + 1)
     stays = tuple(an_allocation(task, node, slot=n + 1) for n in range(LOOKS_AT_MOST + 1))
-    steps = [step for step, _ in the_leavers(task, *stays)]
-    assert steps == [Step.BLOCKED] * LOOKS_AT_MOST + [Step.QUEUED]
+    assert {step for step, _ in the_leavers(task, *stays)} == {Step.BLOCKED}
+
+
+def test_the_reasons_of_a_few_tasks_are_looked_up() -> None:
+    node = draining(Drain(began_ms=1))
+    tasks = tuple(a_task(name=f"t{n:02}") for n in range(LOOKS_AT_MOST + 1))
+    stays = tuple(an_allocation(task, node) for task in tasks)
+    found = leavers(a_cluster(node, tasks=tasks, stays=stays), node.id, NOW)
+    assert [one.step for one in found] == [Step.BLOCKED] * LOOKS_AT_MOST + [Step.QUEUED]
+    assert found[-1].reason == ""
