@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cube.cli.deploy import DetachOption, TimeoutOption, Waiting, WaitOption, finish, first_failure
+from cube.cli.displays import Progress, ProgressOption
 from cube.cli.source import document_to_send, tasks_from
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
@@ -25,11 +26,14 @@ def apply(
     manager: ManagerOption = "",
     detach: DetachOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the id only.")] = False,
+    progress: ProgressOption = Progress.AUTO,
     wait: WaitOption = False,
     timeout: TimeoutOption = "",
 ) -> int:
     """Make a task be as its file says: create or change it."""
-    waiting = Waiting.of(detach=detach, quiet=quiet, wait_for_room=wait, timeout=timeout)
+    waiting = Waiting.of(
+        detach=detach, quiet=quiet, progress=progress, wait_for_room=wait, timeout=timeout
+    )
     tasks = tasks_from("", file or what, {})
     with connect(manager) as client:
         replaced = [_to_be_replaced(client, task.spec) for task in tasks]

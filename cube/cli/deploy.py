@@ -1,4 +1,4 @@
-"""Waiting for what was just asked for, and telling how it ended: run, apply, scale and restart."""
+"""Waiting for what was just asked for, and telling how it ended: run, apply, scale, restart and rollback."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import msgspec
 import typer
 
 from cube.cli.amounts import duration_option
+from cube.cli.displays import Display, Progress, display_for
 from cube.cli.exits import Exit
 from cube.cli.follow import Deployment, Verdict
 from cube.cli.logs import line_writer
 from cube.cli.output import lines, note
+from cube.cli.resume import resumable
 from cube.cli.tables import port_text
-from cube.cli.watch import display_for, watch
+from cube.cli.watch import watch_task
 from cube.client.manager import ManagerClient
 from cube.errors import CubeError
 from cube.wire.views import TaskDetail, TaskView
@@ -36,14 +38,26 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     detach: bool
     quiet: bool
+    progress: Progress
     wait_for_room: bool
     timeout: float | None
 
     @classmethod
-    def of(cls, *, detach: bool, quiet: bool, wait_for_room: bool, timeout: str) -> Self:
+    def of(
+        cls, *, detach: bool, quiet: bool, progress: Progress, wait_for_room: bool, timeout: str
+    ) -> Self:
         """Read the flags."""
-        seconds = duration_option("--timeout", timeout)
-        return cls(detach=detach, quiet=quiet, wait_for_room=wait_for_room, timeout=seconds)
+        return cls(
+            detach=detach,
+            quiet=quiet or progress is Progress.QUIET,
+            progress=progress,
+            wait_for_room=wait_for_room,
+            timeout=duration_option("--timeout", timeout),
+        )
+
+    def display(self) -> Display:
+        """Return where progress is to be shown."""
+        return display_for(self.progress, self.quiet)
 
 
 def finish(
@@ -66,20 +80,16 @@ def finish(
         wait_for_room=waiting.wait_for_room,
         timeout=waiting.timeout,
     )
-    try:
-        verdict, seen = watch(client, task.id, follower, display_for(waiting.quiet))
-    except KeyboardInterrupt:
-        note(
-            f"\n{task.name} goes on: `cube wait {task.name}` waits again, "
-            f"`cube stop {task.name}` ends it"
-        )
-        return Exit.INTERRUPTED
+    name = task.name
+    with resumable(f"{name} goes on: `cube wait {name}` follows it, `cube stop {name}` ends it"):
+        verdict, seen = watch_task(client, task.id, name, follower, waiting.display())
     if verdict.exit is not Exit.DONE:
         _explain(client, task, verdict)
     elif waiting.quiet:
         lines([task.id])
     elif seen is not None:
-        note(verdict.message)
+        if waiting.progress is not Progress.JSON:
+            note(verdict.message)
         lines(addresses(seen))
     return verdict.exit
 
@@ -101,6 +111,11 @@ def _explain(client: ManagerClient, task: TaskView, verdict: Verdict) -> None:
         _last_words(client, task, verdict.slot)
     if verdict.exit is Exit.NOT_PLACED:
         note(f"hint: it starts as soon as a node fits; `cube stop {task.name}` takes it back")
+    elif task.revision > 1:
+        note(
+            f"hint: `cube rollback {task.name}` goes back to what it was, "
+            f"`cube status {task.name}` shows more"
+        )
     else:
         note(f"hint: `cube status {task.name}` shows more, `cube stop {task.name}` removes it")
 

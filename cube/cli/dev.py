@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 
 from cube.cli.daemon import LogFormatOption, LogLevel, LogLevelOption, serve
+from cube.cli.displays import Silent
 from cube.cli.follow import Removal
 from cube.cli.output import note
 from cube.cli.tables import state_word
-from cube.cli.watch import Silent, watch
+from cube.cli.watch import watch_task
 from cube.client.manager import ManagerClient
 from cube.client.transport import Address
 from cube.core.words import plural
@@ -102,7 +103,8 @@ def stop_everything(address: Address) -> None:
                 client.stop(task.id)
             for task in leaving:
                 left = max(0.0, deadline - time.monotonic())
-                watch(client, task.id, Removal(time.monotonic(), timeout=left), Silent())
+                follower = Removal(time.monotonic(), timeout=left)
+                watch_task(client, task.id, task.name, follower, Silent())
     except CubeError as err:
         note(f"cube: not everything was stopped: {err.message}")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from cube.cli.exits import Exit
 from cube.cli.tables import phase_word, present, state_word
@@ -33,13 +33,16 @@ class Verdict(NamedTuple):
     slot: str = ""
 
 
-class Follower(Protocol):
+Seen = TypeVar("Seen", contravariant=True)
+
+
+class Follower(Protocol[Seen]):
     """What the shell of a waiting command asks."""
 
     verdict: Verdict | None
 
-    def see(self, task: TaskView | None, now: float) -> list[str]:
-        """Take in a view (None: the task is no more); return what changed, a line each."""
+    def see(self, task: Seen | None, now: float) -> list[str]:
+        """Take in a view (None: it is no more); return what changed, a line each."""
 
     def tick(self, now: float) -> list[str]:
         """Judge again because time has passed."""
@@ -81,7 +84,8 @@ class _Following(ABC):
 class Deployment(_Following):
     """Follows a task until it does what was asked of it, or cannot.
 
-    `replaced` are the allocations that are to give way: they neither prove success nor failure.
+    `replaced` are the allocations that are to give way: they neither prove success nor failure. `healthy`: running is
+    not enough, its health check has to say so.
     """
 
     def __init__(
@@ -90,10 +94,12 @@ class Deployment(_Following):
         *,
         replaced: frozenset[str] = frozenset(),
         wait_for_room: bool = False,
+        healthy: bool = False,
         timeout: float | None = None,
     ) -> None:
         super().__init__(now, timeout)
         self._replaced = replaced
+        self._healthy = healthy
         self._wait_for_room = wait_for_room
         self._first_restarts: dict[str, int] = {}
         self._waiting_since: float | None = None
@@ -102,12 +108,19 @@ class Deployment(_Following):
     def _judge(self, task: TaskView, now: float) -> Verdict | None:
         current = self._current(task)
         return (
-            _broken(task, current, bool(self._replaced))
+            self._unprobed(task)
+            or _broken(task, current, bool(self._replaced))
             or self._loop(current)
             or self._done(task, current, now)
             or self._unplaced(task, now)
             or self._patience.over(f"task {task.name} is not ready", task.reason, now)
         )
+
+    def _unprobed(self, task: TaskView) -> Verdict | None:
+        if not self._healthy or task.spec.health is not None:
+            return None
+        words = f"task {task.name} has no health check: it is never healthy, only running"
+        return Verdict(Exit.USAGE, words)
 
     def _current(self, task: TaskView) -> list[AllocationView]:
         return [a for a in task.allocations if a.wanted == "run" and a.id not in self._replaced]
@@ -121,7 +134,8 @@ class Deployment(_Following):
         return None
 
     def _done(self, task: TaskView, current: list[AllocationView], now: float) -> Verdict | None:
-        good = [a for a in current if a.ready or a.phase == "completed"]
+        # One that leaves a draining node and the one that takes over from it fill one slot.
+        good = list({a.slot: a for a in current if a.ready or a.phase == "completed"}.values())
         if len(good) < task.replicas or _leaving(task, current):
             self._ready_since = None
             return None

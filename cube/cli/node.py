@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from cube.cli.amounts import duration_option
+from cube.cli.deploy import TimeoutOption, WaitOption, first_failure
+from cube.cli.displays import Display, Progress, ProgressOption, display_for
+from cube.cli.draining import Draining, what_helps
 from cube.cli.exits import Exit
 from cube.cli.output import (
     Format,
@@ -18,8 +23,10 @@ from cube.cli.output import (
     show_list,
     show_table,
 )
+from cube.cli.resume import resumable
 from cube.cli.tables import allocation_table, extras_text, labels_text, node_table
 from cube.cli.target import ManagerOption, connect
+from cube.cli.watch import watch_drain
 from cube.cli.words import cores, size
 from cube.client.manager import ManagerClient
 from cube.model.node import Availability
@@ -79,9 +86,35 @@ def show(
 
 
 @app.command("drain")
-def drain(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "") -> int:
-    """Move everything away and place nothing new there."""
-    return _set(manager or ctx.obj, refs, Availability.DRAINING)
+def drain(
+    ctx: typer.Context,
+    refs: NodesArgument,
+    manager: ManagerOption = "",
+    detach: Annotated[bool, typer.Option("-d", "--detach", help="Do not wait.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    progress: ProgressOption = Progress.AUTO,
+    deadline: Annotated[
+        str,
+        typer.Option("--deadline", metavar="DURATION", help="Stop what is left after: 10m, 1h."),
+    ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Stop now what is there, moved or not.")
+    ] = False,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = "",
+) -> int:
+    """Move everything away and place nothing new there. Another replica is ready before one stops, where possible."""
+    after = 0.0 if force else duration_option("--deadline", deadline)
+    seconds = duration_option("--timeout", timeout)
+    with connect(manager or ctx.obj) as client:
+        for ref in refs:
+            client.set_availability(ref, Availability.DRAINING, deadline=after)
+        if detach:
+            lines(refs)
+            return Exit.DONE
+        return first_failure(
+            follow_drain(client, ref, display_for(progress, quiet), wait, seconds) for ref in refs
+        )
 
 
 @app.command("cordon")
@@ -97,13 +130,38 @@ def uncordon(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "
 
 
 @app.command("rm")
-def rm(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "") -> int:
-    """Forget a node that is lost or empty."""
+def rm(
+    ctx: typer.Context,
+    refs: NodesArgument,
+    manager: ManagerOption = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Give up the volumes that replicas wait for.")
+    ] = False,
+) -> int:
+    """Forget nodes whose workers are not connected."""
     with connect(manager or ctx.obj) as client:
         for ref in refs:
-            client.remove_node(ref)
+            client.remove_node(ref, force=force)
             lines([ref])
     return Exit.DONE
+
+
+def follow_drain(
+    client: ManagerClient, ref: str, display: Display, wait_for_room: bool, timeout: float | None
+) -> int:
+    """Wait until the node is empty, or say why it cannot be; return the exit code."""
+    follower = Draining(time.monotonic(), wait_for_room=wait_for_room, timeout=timeout)
+    words = f"{ref} goes on draining: `cube node drain {ref}` follows it, `cube node uncordon {ref}` ends it"
+    with resumable(words):
+        verdict, seen = watch_drain(client, ref, follower, display)
+    if verdict.exit is Exit.DONE:
+        lines([ref])
+        return Exit.DONE
+    note(f"cube: {verdict.message}")
+    if verdict.exit is Exit.NOT_PLACED and seen is not None:
+        for hint in what_helps(seen):
+            note(f"hint: {hint}")
+    return verdict.exit
 
 
 def _list(manager: str, format: Format, quiet: bool) -> int:
@@ -120,16 +178,7 @@ def _set(manager: str, refs: list[str], availability: Availability) -> int:
         for ref in refs:
             client.set_availability(ref, availability)
             lines([ref])
-            _say_what_follows(client, ref, availability)
     return Exit.DONE
-
-
-def _say_what_follows(client: ManagerClient, ref: str, availability: Availability) -> None:
-    if availability is not Availability.DRAINING:
-        return
-    left = client.node(ref).allocations
-    if left:
-        note(f"{ref}: {left} to move away; watch with `cube node show {ref}`")
 
 
 def _facts(node: NodeView) -> list[str]:

@@ -123,13 +123,14 @@ def rich_table(table: Table) -> Any:
 
 def _signed(cell: Cell) -> str:
     text = one_line(cell.text)
-    if not cell.state or not _speaks_unicode():
+    if not cell.state or not speaks_unicode(sys.stdout):
         return text
     return f"{sign(cell.state)[0]} {text}"
 
 
-def _speaks_unicode() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+def speaks_unicode(stream: TextIO) -> bool:
+    """Whether signs beyond ASCII can be written there."""
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def _console() -> Any:

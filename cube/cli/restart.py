@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cube.cli.deploy import DetachOption, TimeoutOption, Waiting, WaitOption, finish, first_failure
+from cube.cli.displays import Progress, ProgressOption
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
 
@@ -19,11 +20,14 @@ def restart(
     manager: ManagerOption = "",
     detach: DetachOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    progress: ProgressOption = Progress.AUTO,
     wait: WaitOption = False,
     timeout: TimeoutOption = "",
 ) -> int:
     """Replace a task's containers one after the other."""
-    waiting = Waiting.of(detach=detach, quiet=quiet, wait_for_room=wait, timeout=timeout)
+    waiting = Waiting.of(
+        detach=detach, quiet=quiet, progress=progress, wait_for_room=wait, timeout=timeout
+    )
     with connect(manager) as client:
         return first_failure(_restart(client, ref, waiting) for ref in refs)
 

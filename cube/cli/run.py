@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperOption
 
 from cube.cli import spec_flags as flags
 from cube.cli.deploy import DetachOption, TimeoutOption, Waiting, WaitOption, finish, first_failure
+from cube.cli.displays import Progress, ProgressOption
 from cube.cli.source import document_to_send, tasks_from
 from cube.cli.target import ManagerOption, connect
 
@@ -44,6 +45,7 @@ def run(
     manager: ManagerOption = "",
     detach: DetachOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the id only.")] = False,
+    progress: ProgressOption = Progress.AUTO,
     wait: WaitOption = False,
     timeout: TimeoutOption = "",
     name: flags.Name = "",
@@ -80,7 +82,9 @@ def run(
       cube run -p 8080:80 --replicas 2 nginx:1.27
       cube run busybox --name hello echo -n hello
     """
-    waiting = Waiting.of(detach=detach, quiet=quiet, wait_for_room=wait, timeout=timeout)
+    waiting = Waiting.of(
+        detach=detach, quiet=quiet, progress=progress, wait_for_room=wait, timeout=timeout
+    )
     tasks = tasks_from(what, file, flags.document_of(ctx.params, os.environ))
     with connect(manager) as client:
         submitted = [client.submit(document_to_send(task)) for task in tasks]

@@ -15,6 +15,7 @@ from cube.cli.deploy import (
     finish,
     first_failure,
 )
+from cube.cli.displays import Progress, ProgressOption
 from cube.cli.target import ManagerOption, connect
 from cube.errors import InvalidInput, Objection
 
@@ -27,12 +28,15 @@ def scale(
     manager: ManagerOption = "",
     detach: DetachOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    progress: ProgressOption = Progress.AUTO,
     wait: WaitOption = False,
     timeout: TimeoutOption = "",
 ) -> int:
     """Change how many of a task run."""
     wanted = parse_counts(counts)
-    waiting = Waiting.of(detach=detach, quiet=quiet, wait_for_room=wait, timeout=timeout)
+    waiting = Waiting.of(
+        detach=detach, quiet=quiet, progress=progress, wait_for_room=wait, timeout=timeout
+    )
     with connect(manager) as client:
         scaled = [client.scale(ref, replicas) for ref, replicas in wanted.items()]
         return first_failure(finish(client, task, waiting) for task in scaled)

@@ -47,6 +47,8 @@ SIGNS = {
     "assigned": ("◐", "yellow"),
     "pending": ("○", "yellow"),
     "waiting": ("○", "yellow"),
+    "queued": ("○", "bright_black"),
+    "blocked": ("✗", "red"),
     "stopping": ("◌", "yellow"),
     "cordoned": ("◌", "yellow"),
     "draining": ("◌", "yellow"),

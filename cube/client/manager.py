@@ -28,6 +28,7 @@ from cube.wire.routes import (
 )
 from cube.wire.views import (
     BackupView,
+    DrainView,
     EventView,
     LogRecord,
     MoveView,
@@ -110,6 +111,10 @@ class ManagerClient:
         """Replace its containers one after the other."""
         return self._change("POST", f"{_task(ref)}/restart", None, if_revision)
 
+    def rollback(self, ref: str, *, if_revision: int | None = None) -> TaskView:
+        """Give it back the spec that it had before the last one was applied."""
+        return self._change("POST", f"{_task(ref)}/rollback", None, if_revision)
+
     def logs(
         self,
         ref: str,
@@ -164,14 +169,22 @@ class ManagerClient:
         """One node."""
         return decode_view(self._transport.read(_node(ref)).body, NodeView)
 
-    def set_availability(self, ref: str, availability: Availability) -> NodeView | None:
-        """Drain, cordon or reopen a node."""
-        reply = self._transport.change("POST", f"{_node(ref)}/{_VERBS[availability]}")
-        return decode_view(reply.body, NodeView) if reply.body else None
+    def set_availability(
+        self, ref: str, availability: Availability, *, deadline: float | None = None
+    ) -> NodeView:
+        """Drain, cordon or reopen a node. What is left on a draining one `deadline` seconds later is stopped."""
+        query: Query = {"deadline_ms": None if deadline is None else round(deadline * 1000)}
+        path = target(f"{_node(ref)}/{_VERBS[availability]}", query)
+        return decode_view(self._transport.change("POST", path).body, NodeView)
 
-    def remove_node(self, ref: str) -> None:
-        """Forget a node that is lost or empty."""
-        self._transport.change("DELETE", _node(ref))
+    def drain_state(self, ref: str) -> DrainView:
+        """What is left on a draining node, and why."""
+        return decode_view(self._transport.read(f"{_node(ref)}/drain").body, DrainView)
+
+    def remove_node(self, ref: str, *, force: bool = False) -> None:
+        """Forget a node that is not connected; by `force` also with the volumes that slots wait for."""
+        query: Query = {"force": 1 if force else None}
+        self._transport.change("DELETE", target(_node(ref), query))
 
     def rebalance(
         self, *, dry_run: bool, max_moves: int | None = None, include_single: bool = False

@@ -40,6 +40,8 @@ class Agenda:
         self._marked = count()
         # In the order of marking, unlike sets: the same inputs lead to the same decisions in every process.
         self.rolling: dict[TaskId, None] = {}  # tasks whose next move may be due
+        self.stuck: dict[TaskId, None] = {}  # of which a replica could not leave a draining node
+        self.emptied: dict[NodeId, None] = dict.fromkeys(sorted(cluster.draining))
         self.moving: TaskId | None = None  # of which a replica is being moved
         # Refused by every node, in order of their refusal.
         self.waiting: dict[TaskId, set[int]] = {}
@@ -53,7 +55,7 @@ class Agenda:
     def due(self) -> bool:
         """Whether there is anything to plan."""
         for_room = self.waiting or self._cluster.awaiting
-        return bool(self.slots or self.rolling or (self.freed and for_room))
+        return bool(self.slots or self.rolling or self.emptied or (self.freed and for_room))
 
     def mark(self, task_id: TaskId, numbers: Iterable[int]) -> None:
         """These slots are to be looked at."""
@@ -80,6 +82,12 @@ class Agenda:
         """Return the tasks that wait in the order in which room is offered to them: by priority, then the oldest."""
         tasks = self._cluster.tasks
         return sorted(self.waiting, key=lambda one: (-self._priority(one), tasks[one].created_ms))
+
+    def mark_drain(self, node_id: NodeId) -> None:
+        """What is on the node is to be moved, as far as that can be done."""
+        for allocation_id in sorted(self._cluster.on_node(node_id)):
+            self.rolling[self._cluster.allocations[allocation_id].task_id] = None
+        self.emptied[node_id] = None
 
     def _priority(self, task_id: TaskId) -> int:
         task = self._cluster.tasks.get(task_id)
@@ -120,6 +128,7 @@ class Agenda:
         for marks in (self.slots, self.waiting):
             marks.pop(task_id, None)
         self.rolling.pop(task_id, None)
+        self.stuck.pop(task_id, None)
         if task_id == self.moving:
             self.rolling[task_id] = None  # the next move is due
         self.touched.pop(task_id, None)
@@ -128,6 +137,17 @@ class Agenda:
         self.touched[allocation.task_id] = None
         if allocation.ended:
             self.mark(allocation.task_id, (allocation.slot,))
+            self._note_emptied(allocation)
+        self._retry_stuck()
+
+    def _retry_stuck(self) -> None:
+        """There may be room for what could not leave a draining node, or its turn has come."""
+        self.rolling.update(self.stuck)
+        self.stuck = {}
+
+    def _note_emptied(self, allocation: Allocation) -> None:
+        if allocation.node_id in self._cluster.draining:
+            self.emptied[allocation.node_id] = None
 
     def _note_report(self, allocation: Allocation, cluster: Cluster) -> None:
         self.touched[allocation.task_id] = None
@@ -135,6 +155,11 @@ class Agenda:
         if phase.ended or phase is Phase.EXITED:
             self.mark(allocation.task_id, (allocation.slot,))
             self._note_room(allocation.node_id, cluster)
+            self._note_emptied(allocation)
+        elif cluster.reliefs:
+            slot = cluster.slots(allocation.task_id)[allocation.slot]
+            if slot.relief is not None:
+                self.mark(allocation.task_id, (allocation.slot,))
         self._note_moves(allocation.task_id, cluster)
 
     def _note_moves(self, task_id: TaskId, cluster: Cluster) -> None:
@@ -144,6 +169,7 @@ class Agenda:
     def _note_room(self, node_id: NodeId, cluster: Cluster) -> None:
         """There may be room on the node: for those who wait, and for the updates of tasks of which some wait."""
         self.freed.add(node_id)
+        self._retry_stuck()
         for task_id in self.waiting:
             if cluster.rosters[task_id].outdated:
                 self.rolling[task_id] = None
@@ -152,5 +178,6 @@ class Agenda:
         # Also where it takes no work now: those who wait are to read the present reason.
         self._note_room(node.id, cluster)
         if node.availability is Availability.DRAINING:
-            for allocation_id in sorted(cluster.on_node(node.id)):
-                self.rolling[cluster.allocations[allocation_id].task_id] = None
+            self.mark_drain(node.id)
+        for relief in map(cluster.allocations.__getitem__, cluster.reliefs):
+            self.mark(relief.task_id, (relief.slot,))  # it may be for nothing now

@@ -59,6 +59,7 @@ class Cluster:
         self.inventory = Inventory()
         self.draining: set[NodeId] = set()  # the nodes that are to be emptied
         self.awaiting: dict[AllocationId, None] = {}  # live, placed where others have to go first
+        self.reliefs: dict[AllocationId, None] = {}  # stand by to take over from others
         self.yielding: Yielding | None = None  # kept while any task may displace others
         self._on_node: dict[NodeId, set[AllocationId]] = {}
         self._names: dict[str, TaskId] = {}
@@ -214,9 +215,10 @@ class Cluster:
 
     def _drop_task(self, task_id: TaskId) -> None:
         for slot in self.rosters[task_id].slots.values():
-            for allocation_id in [*slot.leaving, *([slot.latest.id] if slot.latest else [])]:
-                self._unlink(self.allocations.pop(allocation_id))
-                self._writes.allocations[allocation_id] = None
+            self._note_relief(slot.relief, None)
+            for allocation in slot.every:
+                self._unlink(self.allocations.pop(allocation.id))
+                self._writes.allocations[allocation.id] = None
         del self.rosters[task_id]
         task = self.tasks.pop(task_id)
         if self._names.get(task.name) == task_id:
@@ -265,14 +267,18 @@ class Cluster:
         roster.version += 1
         roster.present += _present(allocation) - (before is not None and _present(before))
         slot = roster.slot(allocation.slot)
-        latest = slot.latest
-        if latest is None or allocation.generation >= latest.generation:
-            if latest is not None and latest.id != allocation.id:
-                slot.leave(latest)
-            slot.latest = allocation
+        former = slot.relief
+        slot.put(allocation)
+        if former is not slot.relief:
+            self._note_relief(former, slot.relief)
+        if slot.latest is allocation or allocation.relieves or slot.relief is not former:
             roster.recount(slot, self.tasks[allocation.task_id])
-        else:
-            slot.leave(allocation)
+
+    def _note_relief(self, former: Allocation | None, relief: Allocation | None) -> None:
+        if former is not None:
+            self.reliefs.pop(former.id, None)
+        if relief is not None:
+            self.reliefs[relief.id] = None
 
     def _note_awaiting(self, allocation: Allocation) -> None:
         if allocation.live and allocation.observed.phase is Phase.ASSIGNED:

@@ -53,11 +53,23 @@ class Restart(msgspec.Struct, frozen=True, tag=True):
     if_revision: int | None = None
 
 
+class Rollback(msgspec.Struct, frozen=True, tag=True):
+    """Give the task the spec that it had before its last change by `Apply`."""
+
+    task_id: TaskId
+    if_revision: int | None = None
+
+
 class SetAvailability(msgspec.Struct, frozen=True, tag=True):
-    """Cordon, drain or reopen a node."""
+    """Cordon, drain or reopen a node.
+
+    `patience`: after how many seconds what could not move is stopped anyway; None: never. Draining a draining node
+    with another patience counts anew.
+    """
 
     node_id: NodeId
     availability: Availability
+    patience: float | None = None
 
 
 class Rebalance(msgspec.Struct, frozen=True, tag=True):
@@ -71,9 +83,10 @@ class Rebalance(msgspec.Struct, frozen=True, tag=True):
 
 
 class RemoveNode(msgspec.Struct, frozen=True, tag=True):
-    """Forget a node that is lost or empty."""
+    """Forget a node that is not connected. `force`: also one that slots with volumes wait for."""
 
     node_id: NodeId
+    force: bool = False
 
 
 class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -140,6 +153,7 @@ Input = (
     | Stop
     | Scale
     | Restart
+    | Rollback
     | SetAvailability
     | Rebalance
     | RemoveNode

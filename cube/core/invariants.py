@@ -36,17 +36,26 @@ def violations(cluster: Cluster) -> list[str]:
 
 
 def one_live_allocation(cluster: Cluster) -> Iterator[str]:
-    """A slot is filled once: a successor comes when nothing of the former can run where it is heard."""
+    """A slot is filled once: a successor comes when nothing of the former can run where it is heard.
+
+    But for one that relieves another: it stands by until it is ready, and only then the other leaves; or it leaves
+    itself, and the other stays. A slot has one at a time, and never of a task that must not run twice.
+    """
     for task_id, roster in cluster.rosters.items():
         for slot in roster.slots.values():
-            for older in slot.leaving.values():
-                if not older.ended:
-                    yield f"{older.id} may still run beside a newer allocation of its slot"
-                if slot.latest and older.generation >= slot.latest.generation:
-                    yield f"{older.id} is not older than {slot.latest.id}"
             latest = slot.latest
+            for other in slot.leaving.values():
+                handed_over = latest and (
+                    other.relieves == latest.id or latest.relieves == other.id
+                )
+                if not other.ended and not (handed_over and other.leaving):
+                    yield f"{other.id} may still run beside another allocation of its slot"
+                if latest and other.generation >= latest.generation and not other.relieves:
+                    yield f"{other.id} is not older than {latest.id}"
             if latest and latest.live and not cluster.tasks[task_id].wanted_slots >= slot.number:
                 yield f"{latest.id} is live although its slot is not wanted"
+            if slot.relief and latest and slot.relief.relieves != latest.id:
+                yield f"{slot.relief.id} relieves another than {latest.id}"
 
 
 def identities_are_unique(cluster: Cluster) -> Iterator[str]:

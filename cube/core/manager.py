@@ -330,8 +330,8 @@ class ManagerCore:
 
     def _forget_predecessors(self, task_id: TaskId, number: int, now: Instant) -> None:
         slot = self.cluster.slots(task_id)[number]
-        for allocation_id in [one.id for one in slot.leaving.values() if one.gone]:
-            self.cluster.apply(ForgetAllocation(allocation_id), now.wall_ms)
+        for one in slot.forgettable:
+            self.cluster.apply(ForgetAllocation(one.id), now.wall_ms)
 
     # -- telling ----------------------------------------------------------------------------------------------
 
@@ -345,6 +345,6 @@ class ManagerCore:
         """Return when something is due although nothing happens."""
         if self._recovery.going_on:
             return self._recovery.ends_at()
-        dues = [self._leases.due, self._planning.look_again_at, self._states.next_due(now)]
+        dues = [self._leases.due, self._planning.look_again_at(now), self._states.next_due(now)]
         dues.append(self._recovery.listens_until(now))
         return min([due for due in dues if due is not None], default=None)

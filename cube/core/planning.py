@@ -11,18 +11,15 @@ from msgspec.structs import replace
 from cube.core.agenda import Agenda
 from cube.core.changes import Assign, Change
 from cube.core.cluster import Cluster
+from cube.core.drains import Deadlines, drained
 from cube.core.inputs import Rebalance
 from cube.core.moves import Move
 from cube.core.rebalance import Rebalancing, propose
 from cube.core.reconcile.displacing import plan_better_place, plan_displacement
+from cube.core.reconcile.draining import plan_drain
 from cube.core.reconcile.needs import demand_for
-from cube.core.reconcile.slots import (
-    SlotsPlan,
-    plan_flight,
-    plan_moves,
-    plan_slots,
-    refused,
-)
+from cube.core.reconcile.rolling import plan_update
+from cube.core.reconcile.slots import SlotsPlan, plan_flight, plan_slots, refused
 from cube.core.roster import UNPLACED
 from cube.core.scheduler.place import why_not
 from cube.core.scheduler.strategies import STRATEGIES
@@ -50,11 +47,12 @@ class Planning:
         self._default = strategies[strategy]
         self._runs_out: dict[TaskId, float] = {}
         self._rebalancing = Rebalancing(cluster, self._strategy_of)
+        self._deadlines = Deadlines(cluster)
 
-    @property
-    def look_again_at(self) -> float | None:
-        """The monotonic second at which an avoided node may be tried again; None: no slot avoids one."""
-        return min(self._runs_out.values(), default=None)
+    def look_again_at(self, now: Instant) -> float | None:
+        """Return when an avoided node may be tried again, or a drain's deadline passes (monotonic); None: never."""
+        dues = [*self._runs_out.values(), *self._deadlines.ahead(now)]
+        return min(dues, default=None)
 
     def step(self, now: Instant, room: int) -> list[Change]:
         """Plan one task and return the changes, at most about `room` of them; apply them before the next step."""
@@ -63,9 +61,12 @@ class Planning:
             return self._plan_slots(*agenda.take_slots(room), now)
         if agenda.freed:
             return self._retry(now)
-        task_id = next(iter(agenda.rolling))
-        del agenda.rolling[task_id]
-        return self._move(task_id)
+        if agenda.rolling:
+            task_id = next(iter(agenda.rolling))
+            del agenda.rolling[task_id]
+            return self._move(task_id, now)
+        node_id = agenda.emptied.popitem()[0]
+        return drained(self._cluster, node_id, now)
 
     def propose(self, wish: Rebalance) -> tuple[Move, ...]:
         """Return the moves that would bring replicas to where they would be placed today."""
@@ -89,10 +90,14 @@ class Planning:
             self._agenda.rolling[self._agenda.moving] = None
 
     def wake(self, now: Instant) -> None:
-        """Mark the tasks whose avoided nodes may be tried again by now."""
+        """Mark the tasks whose avoided nodes may be tried again, and those on nodes whose deadline has passed."""
+        for node_id in self._deadlines.passed(now):
+            self._agenda.mark_drain(node_id)
         for task_id in [one for one, due in self._runs_out.items() if due <= now.monotonic]:
             del self._runs_out[task_id]
             self._agenda.mark(task_id, self._agenda.waiting.pop(task_id, ()))
+            if task_id in self._agenda.stuck:
+                self._agenda.rolling[task_id] = None
 
     def _plan_slots(self, task_id: TaskId, numbers: set[int], now: Instant) -> list[Change]:
         task = self._cluster.tasks.get(task_id)
@@ -184,19 +189,35 @@ class Planning:
             return []
         return [refused(task, sorted(numbers), words)]
 
-    def _move(self, task_id: TaskId) -> list[Change]:
+    def _move(self, task_id: TaskId, now: Instant) -> list[Change]:
         task = self._cluster.tasks.get(task_id)
         changes: list[Change] = []
         if task is not None and task.goal is Goal.RUN:
-            changes = plan_moves(
-                self._cluster,
-                task,
-                strategy=self._strategy_of(task),
-                draining=self._cluster.draining,
-            )
+            changes = plan_update(self._cluster, task, strategy=self._strategy_of(task))
+            if not changes and self._cluster.draining:
+                changes = self._drain(task, now)
         if not changes and task_id == self._agenda.moving:
             changes = self._rebalance_on()
         return changes
+
+    def _drain(self, task: Task, now: Instant) -> list[Change]:
+        plan = plan_drain(
+            self._cluster,
+            task,
+            strategy=self._strategy_of(task),
+            timing=self._timing,
+            now=now,
+            expired=self._deadlines.expired(now),
+        )
+        if plan.changes:
+            self._agenda.rolling[task.id] = None  # the next one may leave at the same time
+        elif plan.stuck:
+            self._agenda.stuck[task.id] = None
+            slots = self._cluster.slots(task.id).values()
+            dues = [until for slot in slots for until, _ in slot.avoided(now.monotonic).values()]
+            if dues:
+                self._runs_out[task.id] = min([*dues, self._runs_out.get(task.id, dues[0])])
+        return plan.changes
 
     def _rebalance_on(self) -> list[Change]:
         """Make the next move when the one before is settled."""

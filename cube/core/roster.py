@@ -48,20 +48,58 @@ class Slot(msgspec.Struct, gc=False):
 
     number: int
     latest: Allocation | None = None
+    relief: Allocation | None = None
+    """Stands by to take over from the latest, which keeps its place until then."""
     leaving: Mapping[AllocationId, Allocation] = NONE_LEAVING
     """Earlier ones that are not forgotten yet."""
     avoid: Avoided = NONE_AVOIDED
     waiting: str = ""  # why it has no place; empty when it has one, or was not looked at yet
     standing: Standing = Standing.UNWANTED
 
-    def leave(self, allocation: Allocation) -> None:
-        """Keep an allocation that is not the latest any more, or its newer record."""
-        self.leaving = {**self.leaving, allocation.id: allocation}
+    def put(self, allocation: Allocation) -> None:
+        """Take in an allocation of the slot, or its newer record.
+
+        The latest is the one of the highest generation, unless that is a relief which stands by, or was given up: then
+        it is the one to be relieved. So the records alone say who fills the slot: a restarted manager finds the same.
+        """
+        alone = not self.leaving and self.relief is None
+        if alone and (self.latest is None or self.latest.id == allocation.id):
+            self.latest = allocation
+            return
+        known = {one.id: one for one in (*self.leaving.values(), self.latest, self.relief) if one}
+        known[allocation.id] = allocation
+        top = max(known.values(), key=lambda one: one.generation)
+        held = known.get(top.relieves) if top.relieves else None
+        took_over = held is None or (top.keeps_its_place and not held.keeps_its_place)
+        self.latest = top if took_over else held
+        self.relief = top if not took_over and top.keeps_its_place else None
+        placed = (self.latest, self.relief)
+        self.leaving = {one.id: one for one in known.values() if one not in placed} or NONE_LEAVING
+
+    @property
+    def forgettable(self) -> list[Allocation]:
+        """Those of which nothing is left, but for the highest generation: a relief given up keeps its number taken."""
+        return [
+            one for one in self.leaving.values() if one.gone and one.generation < self.generation
+        ]
 
     def forget(self, allocation_id: AllocationId) -> None:
         """Drop one of those that are leaving, if it is there."""
         left = {id: one for id, one in self.leaving.items() if id != allocation_id}
         self.leaving = left or NONE_LEAVING
+
+    @property
+    def every(self) -> list[Allocation]:
+        """All allocations of the slot that are on record, the oldest first."""
+        known = [*self.leaving.values(), *(one for one in (self.latest, self.relief) if one)]
+        return sorted(known, key=lambda one: one.generation)
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing of former allocations is on its way out, and none stands by: a new one may come."""
+        if self.relief is not None or (self.latest is not None and self.latest.leaving):
+            return False
+        return all(one.ended for one in self.leaving.values())
 
     def avoid_node(self, node_id: NodeId, until: float, why: str) -> None:
         """Do not go to the node before `until`."""
@@ -74,7 +112,9 @@ class Slot(msgspec.Struct, gc=False):
     @property
     def generation(self) -> int:
         """The highest fencing number given in this slot."""
-        return self.latest.generation if self.latest else 0
+        if self.relief is None and not self.leaving:
+            return self.latest.generation if self.latest else 0
+        return self.every[-1].generation
 
 
 class Roster:

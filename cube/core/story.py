@@ -19,7 +19,7 @@ from cube.core.changes import (
     Wait,
     WriteOff,
 )
-from cube.core.words import plural, seconds
+from cube.core.words import listed, plural, seconds
 from cube.model.allocation import Allocation, Health, Observed, Phase
 from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import slot_name
@@ -177,12 +177,7 @@ def awaited_words(allocation: Allocation, cluster: Cluster) -> str:
     if not awaited:
         return ""
     names = [slot_name(cluster.tasks[one.task_id].name, one.slot) for one in awaited]
-    if len(names) > _NAMED_AT_MOST:
-        names[_NAMED_AT_MOST:] = [f"{len(names) - _NAMED_AT_MOST} more"]
-    return f"waits for the room of {' and '.join(', '.join(names).rsplit(', ', 1))}"
-
-
-_NAMED_AT_MOST = 3
+    return f"waits for the room of {listed(names)}"
 
 
 def health_words(seen: Observed) -> str:

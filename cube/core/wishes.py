@@ -7,15 +7,27 @@ from msgspec.structs import replace
 from cube.core.changes import Change, ForgetNode, PutNode, PutTask
 from cube.core.cluster import Cluster
 from cube.core.effects import Accepted, Answer, Rejected
-from cube.core.inputs import Apply, RemoveNode, Restart, Scale, SetAvailability, Stop, Submit
+from cube.core.inputs import (
+    Apply,
+    RemoveNode,
+    Restart,
+    Rollback,
+    Scale,
+    SetAvailability,
+    Stop,
+    Submit,
+)
+from cube.core.reconcile.needs import home_of
+from cube.core.words import listed, seconds
 from cube.model.event import EventKind
-from cube.model.node import Availability, Condition
+from cube.model.ids import NodeId, slot_name
+from cube.model.node import Availability, Condition, Drain, Node
 from cube.model.spec import TaskSpec
-from cube.model.task import Goal, Task
+from cube.model.task import Former, Goal, Task
 from cube.model.timing import Instant
 
 Outcome = tuple[Answer, list[Change]]
-Wish = Submit | Apply | Stop | Scale | Restart | SetAvailability
+Wish = Submit | Apply | Stop | Scale | Restart | Rollback | SetAvailability
 
 
 def take(cluster: Cluster, wish: Wish, now: Instant) -> Outcome:
@@ -31,6 +43,8 @@ def take(cluster: Cluster, wish: Wish, now: Instant) -> Outcome:
             return scale(cluster, wish, now)
         case Restart():
             return restart(cluster, wish, now)
+        case Rollback():
+            return rollback(cluster, wish, now)
         case SetAvailability():
             return set_availability(cluster, wish, now)
 
@@ -71,7 +85,8 @@ def apply(cluster: Cluster, wish: Apply, now: Instant) -> Outcome:
     if present.spec == wish.spec:
         return Accepted(present, created=False, changed=False), []
     template = present.spec.template != wish.spec.template
-    return _revised(present, wish.spec, now, template=template)
+    former = Former(present.revision, present.spec)
+    return _revised(replace(present, former=former), wish.spec, now, template=template)
 
 
 def stop(cluster: Cluster, wish: Stop, now: Instant) -> Outcome:
@@ -100,7 +115,11 @@ def scale(cluster: Cluster, wish: Scale, now: Instant) -> Outcome:
         return Accepted(present, created=False, changed=False), []
     spec = replace(present.spec, replicas=wish.replicas)
     words = f"scaled from {present.spec.replicas} to {wish.replicas}"
-    return _revised(present, spec, now, template=False, words=words)
+    if (
+        former := present.former
+    ):  # a rollback must not undo it: it may be the load of now that asks for it
+        former = replace(former, spec=replace(former.spec, replicas=wish.replicas))
+    return _revised(replace(present, former=former), spec, now, template=False, words=words)
 
 
 def restart(cluster: Cluster, wish: Restart, now: Instant) -> Outcome:
@@ -113,19 +132,53 @@ def restart(cluster: Cluster, wish: Restart, now: Instant) -> Outcome:
     return _revised(present, present.spec, now, template=True, words="restarted by the user")
 
 
+def rollback(cluster: Cluster, wish: Rollback, now: Instant) -> Outcome:
+    """Go back to the spec before the last one, as a new revision. Twice leads back to where it began."""
+    present = cluster.tasks.get(wish.task_id)
+    if present is None or present.goal is Goal.STOP:
+        return _no_task(wish.task_id), []
+    if moved := _moved_on(present, wish.if_revision):
+        return moved, []
+    former = present.former
+    if former is None:
+        return Rejected(
+            "conflict",
+            f"task {present.name} has no revision to go back to: its spec was never changed",
+            f"to change it: cube apply FILE; to replace its containers: cube restart {present.name}",
+        ), []
+    template = present.spec.template != former.spec.template
+    undone = replace(present, former=Former(present.revision, present.spec))
+    words = f"rolled back to revision {former.revision}"
+    return _revised(undone, former.spec, now, template=template, words=words)
+
+
 def set_availability(cluster: Cluster, wish: SetAvailability, now: Instant) -> Outcome:
     """Cordon, drain or reopen a node."""
     node = cluster.nodes.get(wish.node_id)
     if node is None:
         return Rejected("not_found", f"there is no node {wish.node_id}"), []
-    if node.availability is wish.availability:
+    drain = _drain(node, wish, now)
+    if node.availability is wish.availability and node.drain == drain:
         return None, []
-    node = replace(node, availability=wish.availability, changed_ms=now.wall_ms)
-    return None, [PutNode(node, EventKind.NODE_CHANGED, _AVAILABILITY_WORDS[wish.availability])]
+    node = replace(node, availability=wish.availability, drain=drain, changed_ms=now.wall_ms)
+    words = _AVAILABILITY_WORDS[wish.availability]
+    if drain is not None and drain.patience is not None:
+        words += f"; what is left is stopped after {seconds(round(drain.patience * 1000))}"
+    return None, [PutNode(node, EventKind.NODE_CHANGED, words)]
+
+
+def _drain(node: Node, wish: SetAvailability, now: Instant) -> Drain | None:
+    """Return the record of the drain; another patience for one that goes on counts from now."""
+    if wish.availability is not Availability.DRAINING:
+        return None
+    if node.availability is Availability.DRAINING and node.drain and wish.patience is None:
+        return node.drain
+    deadline = None if wish.patience is None else now.wall_ms + round(wish.patience * 1000)
+    return Drain(began_ms=now.wall_ms, deadline_ms=deadline)
 
 
 def remove_node(cluster: Cluster, wish: RemoveNode, connected: bool) -> Outcome:
-    """Forget a node. Refused while it is connected and holds work; what a lost one held is given up."""
+    """Forget a node. What it held is given up; volumes that slots come back for, only by force."""
     node = cluster.nodes.get(wish.node_id)
     if node is None:
         return Rejected("not_found", f"there is no node {wish.node_id}"), []
@@ -141,7 +194,27 @@ def remove_node(cluster: Cluster, wish: RemoveNode, connected: bool) -> Outcome:
             f"node {node.name} has been silent for too short a time to be given up",
             "try again in some seconds",
         ), []
+    waiting = [] if wish.force else _at_home_on(cluster, node.id)
+    if waiting:
+        return Rejected(
+            "conflict",
+            f"node {node.name} has the volumes of {listed(waiting)}, which would start without their data elsewhere",
+            f"bring it back, or give the data up: cube node rm --force {node.name}",
+        ), []
     return None, [ForgetNode(node.id)]
+
+
+def _at_home_on(cluster: Cluster, node_id: NodeId) -> list[str]:
+    """Return the names of the slots that wait for that node and no other."""
+    found: list[str] = []
+    for task in cluster.tasks.values():
+        if task.goal is Goal.STOP or not task.spec.pinning:
+            continue
+        for number, slot in sorted(cluster.slots(task.id).items()):
+            home = home_of(cluster, task, slot) if number <= task.wanted_slots else None
+            if home is not None and home.node_id == node_id:
+                found.append(slot_name(task.name, number))
+    return found
 
 
 _AVAILABILITY_WORDS = {

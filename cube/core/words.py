@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def seconds(milliseconds: float) -> str:
     """Return `340 ms`, `12 s`, `3 min`, `2 h`: two figures are enough to decide whether to wait."""
@@ -17,3 +19,11 @@ def seconds(milliseconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """Return `1 container`, `2 containers`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return `db.1`, `db.1 and web.2`, `db.1, web.2, web.3 and 4 more`: so many by name."""
+    shown = list(names)
+    if len(shown) > most:
+        shown[most:] = [f"{len(shown) - most} more"]
+    return " and ".join(", ".join(shown).rsplit(", ", 1))

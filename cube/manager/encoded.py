@@ -54,10 +54,10 @@ class EncodedTasks:
 
 def _lasts(slot: Slot) -> bool:
     """Whether what is shown of the slot follows from the task alone: neither from the time nor from other tasks."""
-    return _stands_alone(slot.latest) and all(map(_stands_alone, slot.leaving.values()))
+    return all(map(_stands_alone, slot.every))
 
 
-def _stands_alone(allocation: Allocation | None) -> bool:
-    return allocation is None or not (
+def _stands_alone(allocation: Allocation) -> bool:
+    return not (
         allocation.awaits or allocation.observed.phase is Phase.EXITED  # `restart 5 in 12 s`
     )

@@ -9,6 +9,7 @@ from operator import attrgetter
 import msgspec
 
 from cube.core.cluster import Cluster
+from cube.core.drains import Leaver, leavers
 from cube.core.moves import Move
 from cube.core.roster import Slot
 from cube.core.summary import describe, summarise, waiting_words
@@ -21,8 +22,10 @@ from cube.model.task import Task
 from cube.model.timing import Instant
 from cube.wire.views import (
     AllocationView,
+    DrainView,
     EventView,
     ExitView,
+    LeaverView,
     MoveView,
     NodeView,
     SlotView,
@@ -41,9 +44,7 @@ def task_view(
     shown_slots = cluster.slots(task.id).values() if slots is None else slots
     for slot in sorted(shown_slots, key=attrgetter("number")):
         number = slot.number
-        shown = [one for one in slot.leaving.values() if not one.gone]
-        if slot.latest is not None:
-            shown.append(slot.latest)
+        shown = [one for one in slot.every if one is slot.latest or not one.gone]
         allocations += [allocation_view(one, task, cluster, now_ms) for one in shown]
         if words := waiting_words(slot):
             waiting.append(SlotView(name=slot_name(task.name, number), slot=number, reason=words))
@@ -130,6 +131,37 @@ def node_view(node: Node, core: Core, now: Instant) -> NodeView:
         allocations=len(core.cluster.on_node(node.id)),
         heard_ms_ago=None if heard is None else round((now.monotonic - heard) * 1000),
         joined_at=moment(node.joined_ms),
+    )
+
+
+def drain_view(node: Node, cluster: Cluster, now: Instant) -> DrainView:
+    """Return how far the draining of the node has come; nothing is left of one that is not draining."""
+    drain = node.drain
+    return DrainView(
+        node_id=node.id,
+        node=node.name,
+        availability=node.availability,
+        began_at=_moment_or_none(drain.began_ms) if drain else None,
+        deadline_at=_moment_or_none(drain.deadline_ms or 0) if drain else None,
+        ended_at=_moment_or_none(drain.ended_ms or 0) if drain else None,
+        left=tuple(_leaver_view(one, cluster, now) for one in leavers(cluster, node.id, now))
+        if drain
+        else (),
+    )
+
+
+def _leaver_view(leaver: Leaver, cluster: Cluster, now: Instant) -> LeaverView:
+    one = leaver.allocation
+    task = cluster.tasks[one.task_id]
+    relief = leaver.relief
+    return LeaverView(
+        name=slot_name(task.name, one.slot),
+        task_id=task.id,
+        allocation_id=one.id,
+        step=leaver.step.value,
+        reason=leaver.reason,
+        hint=leaver.hint,
+        relief=allocation_view(relief, task, cluster, now.wall_ms) if relief else None,
     )
 
 

@@ -207,6 +207,7 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     why_removed: str = ""
     displaced_by: AllocationId | None = None  # for which it had to leave
     awaits: tuple[AllocationId, ...] = ()  # it has the room of these, and starts once they are gone
+    relieves: AllocationId | None = None  # which runs on until this one is ready to take over
     lost: bool = False  # the manager gave up on the node; whatever it reports later changes nothing
     observed: Observed = ASSIGNED
 
@@ -224,6 +225,11 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def live(self) -> bool:
         """Whether it fills its slot: wanted, and not ended."""
         return self.wanted is Wanted.RUN and not self.ended
+
+    @property
+    def keeps_its_place(self) -> bool:
+        """Whether it was neither ordered away nor given up, and something of it is there: a relief stands by then."""
+        return self.wanted is Wanted.RUN and not self.lost and not self.gone
 
     @property
     def leaving(self) -> bool:

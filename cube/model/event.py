@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     NODE_RUNTIME_DOWN = "node.runtime_down"
     NODE_RUNTIME_UP = "node.runtime_up"
     NODE_CHANGED = "node.changed"
+    NODE_DRAINED = "node.drained"  # nothing that runs is left on it
     NODE_REMOVED = "node.removed"
     MANAGER_HELD = "manager.held"  # replacing is held back: too many nodes lost at once
     MANAGER_RECOVERING = "manager.recovering"  # the ledger was put back: what runs is put on record

@@ -26,6 +26,19 @@ class Availability(StrEnum):
     DRAINING = "draining"  # what it has moves away
 
 
+class Drain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a node is being emptied. Times by the manager's wall clock: they outlive the process."""
+
+    began_ms: int
+    deadline_ms: int | None = None  # what is left then is stopped; None: it is waited for
+    ended_ms: int | None = None  # since when nothing is left
+
+    @property
+    def patience(self) -> float | None:
+        """How many seconds what cannot move may stay; None: for ever."""
+        return None if self.deadline_ms is None else (self.deadline_ms - self.began_ms) / 1000
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a worker says of its machine when it connects."""
 
@@ -57,6 +70,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0  # grows with every session; what an older session sends is refused
     condition: Condition = Condition.READY
     availability: Availability = Availability.ACTIVE
+    drain: Drain | None = None  # while it is draining
     runtime_error: str = ""  # not empty: the engine does not answer, and why
     quarantine: str = ""  # not empty: its workers are refused, and why
     joined_ms: int = 0

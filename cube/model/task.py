@@ -27,6 +27,13 @@ class TaskState(StrEnum):
     FAILED = "failed"
 
 
+class Former(msgspec.Struct, frozen=True, gc=False):
+    """What a task was before its last change by its user: what a rollback goes back to."""
+
+    revision: int
+    spec: TaskSpec
+
+
 class Task(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A named spec and what became of the wish. Written by users through the API only.
 
@@ -39,6 +46,7 @@ class Task(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     revision: int = 1
     template_revision: int = 1
     goal: Goal = Goal.RUN
+    former: Former | None = None
     created_ms: int = 0
     changed_ms: int = 0
     changed_revision: int = 0

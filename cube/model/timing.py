@@ -39,6 +39,11 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     temporary_first: float = 1.0  # engine or registry away: ask again, gently
     temporary_longest: float = 30.0
 
+    drain_share: float = (
+        0.1  # of a task's replicas move from draining nodes at once: each pulls and warms up
+    )
+    drain_most: int = 20  # of all tasks together: a node is not buried under another's replicas
+
     full_comparison: float = 10.0  # catches what the engine's event stream lost
     stopped_task_kept: float = 24 * 3600.0
     stopped_tasks_kept: int = 1000

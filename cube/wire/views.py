@@ -125,6 +125,30 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     joined_at: datetime
 
 
+class LeaverView(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica that is still on a draining node."""
+
+    name: str  # "web.2"
+    task_id: str
+    allocation_id: str
+    step: str  # stopping, relieved (another gets ready to take over), queued, blocked
+    reason: str = ""
+    hint: str = ""
+    relief: AllocationView | None = None  # which takes over from it
+
+
+class DrainView(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the draining of a node has come. `ended_at`: since when nothing that runs is left on it."""
+
+    node_id: str
+    node: str
+    availability: Availability
+    began_at: datetime | None = None
+    deadline_at: datetime | None = None  # what is left then is stopped
+    ended_at: datetime | None = None
+    left: tuple[LeaverView, ...] = ()
+
+
 class NodeVerdictView(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """How one node stands towards one more replica: its place among those that fit, or why it is none of them."""
 

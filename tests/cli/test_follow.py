@@ -229,3 +229,27 @@ def test_completion_is_not_running() -> None:
     follower.see(task(allocation(phase="completed"), state=TaskState.COMPLETED), 101.0)
 
     assert code(follower) is Exit.DONE
+
+
+def test_a_relief_and_the_one_it_relieves_fill_one_slot() -> None:
+    follower = Deployment(0.0)
+    both = (
+        allocation(1, health=Health.HEALTHY),
+        allocation(1, generation=2, health=Health.HEALTHY),
+    )
+
+    follower.see(task(*both, replicas=2), 1.0)
+
+    assert follower.verdict is None
+
+
+def test_what_is_to_be_healthy_has_a_health_check() -> None:
+    follower = Deployment(0.0, healthy=True)
+
+    follower.see(task(allocation()), 1.0)
+
+    assert follower.verdict == (
+        Exit.USAGE,
+        "task web has no health check: it is never healthy, only running",
+        "",
+    )

@@ -8,15 +8,11 @@ from tests.cli.fake_manager import FakeManager, json
 from tests.cli.views import node
 
 
-def test_a_node_is_drained_by_name(manager: FakeManager, cube: Cube) -> None:
-    manager.answer("POST", "/node/w1/drain", json(node()))
-    manager.answer("GET", "/node/w1", json(node(allocations=3)))
+def test_a_node_is_set_aside_by_name(manager: FakeManager, cube: Cube) -> None:
+    for verb in ("cordon", "uncordon"):
+        manager.answer("POST", f"/node/w1/{verb}", json(node()))
 
-    assert cube("node", "drain", "w1") == (
-        0,
-        "w1\n",
-        "w1: 3 to move away; watch with `cube node show w1`\n",
-    )
+        assert cube("node", verb, "w1") == (0, "w1\n", "")
 
 
 def test_node_alone_lists_nodes(manager: FakeManager, cube: Cube) -> None:

@@ -25,7 +25,7 @@ from cube.model.ids import AllocationId
 from cube.model.node import Availability, Condition, Facts, Usage
 from cube.model.orders import Holding, Remove, Run
 from cube.model.resources import Resources
-from cube.model.spec import Port, Protocol
+from cube.model.spec import OnDisconnect, Port, Protocol
 from cube.model.task import Goal, TaskState
 from cube.model.timing import Instant
 from tests.builders import GIB, MIB, a_spec, node_id, task_id
@@ -672,7 +672,7 @@ def test_draining_moves_everything_one_at_a_time_and_cordoning_moves_nothing(
     world: World,
 ) -> None:
     world.join("w1", "w2")
-    world.submit(replicas=4)
+    world.submit(replicas=4, on_disconnect=OnDisconnect.STOP)
     world.run_all()
     world.tell(SetAvailability(node_id("w1"), Availability.CORDONED))
     world.run_all()

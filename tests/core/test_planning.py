@@ -147,12 +147,12 @@ def test_an_avoided_node_is_tried_again_when_its_time_is_over() -> None:
     desk = Desk(a_task(), nodes=(W1,))
     desk.apply(Avoid(task_id("web"), 1, W1.id, until=160.0, why="full"))
     assert kinds(desk.work_off()) == [Wait]
-    assert desk.planning.look_again_at == 160.0
+    assert desk.planning.look_again_at(desk.now) == 160.0
     desk.pass_time(59.0)
     assert not desk.agenda.due
     desk.pass_time(1.0)
     assert kinds(desk.work_off()) == [Assign]
-    assert desk.planning.look_again_at is None
+    assert desk.planning.look_again_at(desk.now) is None
 
 
 def test_slots_that_avoid_different_nodes_and_find_the_same_one_are_placed_one_after_the_other() -> (
@@ -175,7 +175,7 @@ def test_a_task_that_was_forgotten_while_it_avoided_a_node_is_not_planned() -> N
     desk.apply(PutTask(stopped, EventKind.TASK_STOPPED), ForgetTask(stopped.id))
     desk.pass_time(60.0)
     assert desk.work_off() == []
-    assert desk.planning.look_again_at is None
+    assert desk.planning.look_again_at(desk.now) is None
 
 
 def test_the_next_look_is_when_the_first_avoided_node_may_be_tried_again() -> None:
@@ -185,7 +185,7 @@ def test_the_next_look_is_when_the_first_avoided_node_may_be_tried_again() -> No
         Avoid(task_id("other"), 1, W1.id, until=130.0, why="full"),
     )
     desk.work_off()
-    assert desk.planning.look_again_at == 130.0
+    assert desk.planning.look_again_at(desk.now) == 130.0
 
 
 def test_a_slot_that_changed_is_planned_before_the_freed_room_is_offered() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cube.core.roster import Roster, Slot, Standing, settled, standing_of
@@ -138,3 +139,60 @@ def test_a_task_is_settled_when_it_was_stopped_and_nothing_is_left() -> None:
     assert not settled(a_task(), roster)
     roster.present = 1
     assert not settled(a_task(goal=Goal.STOP), roster)
+
+
+# -- reliefs ------------------------------------------------------------------------------------------------------
+
+OLD = stay()
+RELIEF = stay(generation=2, relieves=OLD.id, phase=Phase.STARTING)
+
+
+def filled(*allocations: Allocation) -> tuple[Allocation | None, Allocation | None, set[int]]:
+    """Who fills the slot, who stands by, and the generations of those that are leaving."""
+    slot = Slot(1)
+    for one in allocations:
+        slot.put(one)
+    assert slot.generation == max(one.generation for one in allocations)
+    assert [one.generation for one in slot.every] == sorted({one.generation for one in allocations})
+    return slot.latest, slot.relief, {one.generation for one in slot.leaving.values()}
+
+
+def changed(allocation: Allocation, **fields: Any) -> Allocation:
+    return msgspec.structs.replace(allocation, **fields)
+
+
+def test_a_relief_stands_by_in_whatever_order_the_two_are_read() -> None:
+    assert filled(OLD, RELIEF) == filled(RELIEF, OLD) == (OLD, RELIEF, set())
+
+
+@pytest.mark.parametrize("ending", [{"wanted": Wanted.REMOVE}, {"lost": True}])
+def test_when_the_other_gives_up_its_place_the_relief_fills_it(ending: dict[str, Any]) -> None:
+    ended = changed(OLD, **ending)
+    assert filled(OLD, RELIEF, ended) == filled(ended, RELIEF) == (RELIEF, None, {1})
+
+
+@pytest.mark.parametrize("ending", [{"wanted": Wanted.REMOVE}, {"lost": True}])
+def test_a_relief_that_is_given_up_leaves_the_other_where_it_is(ending: dict[str, Any]) -> None:
+    ended = changed(RELIEF, **ending)
+    assert filled(OLD, RELIEF, ended) == filled(OLD, ended) == (OLD, None, {2})
+
+
+def test_the_number_of_a_relief_that_was_given_up_is_not_given_again() -> None:
+    gone = stay(generation=2, relieves=OLD.id, phase=Phase.REMOVED, wanted=Wanted.REMOVE)
+    slot = Slot(1)
+    for one in (OLD, gone):
+        slot.put(one)
+    assert (slot.generation, slot.forgettable) == (2, [])
+    slot.put(stay(generation=3, relieves=OLD.id))
+    assert slot.forgettable == [gone]
+
+
+def test_a_slot_is_clear_when_nothing_is_on_its_way_out_or_in() -> None:
+    leaving = changed(OLD, wanted=Wanted.REMOVE)
+    slots = [Slot(1) for _ in range(4)]
+    slots[1].put(leaving)
+    for one in (OLD, RELIEF):
+        slots[2].put(one)
+    for one in (leaving, RELIEF):
+        slots[3].put(one)
+    assert [slot.clear for slot in slots] == [True, False, False, False]

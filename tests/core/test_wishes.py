@@ -11,10 +11,20 @@ from cube.core import wishes
 from cube.core.changes import Change, ForgetNode, PutNode, PutTask
 from cube.core.cluster import Cluster
 from cube.core.effects import Accepted, Rejected, Snapshot
-from cube.core.inputs import Apply, RemoveNode, Restart, Scale, SetAvailability, Stop, Submit
+from cube.core.inputs import (
+    Apply,
+    RemoveNode,
+    Restart,
+    Rollback,
+    Scale,
+    SetAvailability,
+    Stop,
+    Submit,
+)
 from cube.model.event import EventKind
-from cube.model.node import Availability, Condition, Node
-from cube.model.task import Goal, Task
+from cube.model.node import Availability, Condition, Drain, Node
+from cube.model.spec import Volume
+from cube.model.task import Former, Goal, Task
 from cube.model.timing import Instant
 from tests.builders import a_node, a_spec, a_task, an_allocation, node_id, task_id
 
@@ -112,7 +122,7 @@ def test_applying_the_present_spec_changes_nothing() -> None:
 
 def test_applying_another_template_makes_the_containers_outdated() -> None:
     spec = replace(WEB.spec, image="other:1")
-    task = revised(spec=spec, template_revision=5)
+    task = revised(spec=spec, template_revision=5, former=Former(4, WEB.spec))
     assert wishes.take(a_cluster(WEB), Apply(WEB.id, spec, if_revision=4), NOW) == accepted(
         task, EventKind.TASK_CHANGED, "revision 5"
     )
@@ -120,7 +130,7 @@ def test_applying_another_template_makes_the_containers_outdated() -> None:
 
 def test_applying_another_place_keeps_the_containers() -> None:
     spec = replace(WEB.spec, constraints=("zone==eu-1",))
-    task = revised(spec=spec)
+    task = revised(spec=spec, former=Former(4, WEB.spec))
     assert task.template_revision == 2
     assert wishes.take(a_cluster(WEB), Apply(WEB.id, spec), NOW) == accepted(
         task, EventKind.TASK_CHANGED, "revision 5"
@@ -210,9 +220,9 @@ def test_what_a_node_is_open_for_is_told_in_words(
     before: Availability, after: Availability, words: str
 ) -> None:
     node = a_node("w1", availability=before)
-    changed: list[Change] = [
-        PutNode(replace(node, availability=after, changed_ms=9_000), EventKind.NODE_CHANGED, words)
-    ]
+    drain = Drain(began_ms=9_000) if after is Availability.DRAINING else None
+    there = replace(node, availability=after, drain=drain, changed_ms=9_000)
+    changed: list[Change] = [PutNode(there, EventKind.NODE_CHANGED, words)]
     wish = SetAvailability(node.id, after)
     assert wishes.take(a_cluster(nodes=(node,)), wish, NOW) == (None, changed)
 
@@ -254,3 +264,62 @@ def test_a_node_that_may_still_work_is_not_forgotten(connected: bool, words: str
     answer, changes = wishes.remove_node(cluster, RemoveNode(W1.id), connected=connected)
     assert isinstance(answer, Rejected)
     assert (answer.code, answer.message, changes) == ("conflict", words, [])
+
+
+# -- rollback and drains ------------------------------------------------------------------------------------------
+
+
+def test_rolling_back_gives_the_former_spec_a_new_revision_and_can_be_undone() -> None:
+    former = replace(WEB.spec, image="old:1")
+    present = replace(WEB, former=Former(3, former))
+    task = replace(revised(spec=former, template_revision=5), former=Former(WEB.revision, WEB.spec))
+    assert wishes.take(a_cluster(present), Rollback(WEB.id), NOW) == accepted(
+        task, EventKind.TASK_CHANGED, "rolled back to revision 3"
+    )
+
+
+def test_a_rollback_of_another_revision_than_the_one_seen_is_refused() -> None:
+    answer, changes = wishes.take(a_cluster(WEB), Rollback(WEB.id, WEB.revision + 1), NOW)
+
+    assert isinstance(answer, Rejected)
+    assert (answer.code, changes) == ("conflict", [])
+    assert f"is at revision {WEB.revision}" in answer.message
+
+
+def test_scaling_is_not_rolled_back() -> None:
+    present = replace(WEB, former=Former(3, replace(WEB.spec, image="old:1")))
+    answer, _ = wishes.take(a_cluster(present), Scale(WEB.id, 9), NOW)
+    assert isinstance(answer, Accepted)
+    assert answer.task.former == Former(3, replace(WEB.spec, image="old:1", replicas=9))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "code"), [((WEB,), "conflict"), ((), "not_found"), ((STOPPED,), "not_found")]
+)
+def test_what_has_no_former_spec_is_not_rolled_back(tasks: tuple[Task, ...], code: str) -> None:
+    answer, changes = wishes.take(a_cluster(*tasks), Rollback(WEB.id), NOW)
+    assert isinstance(answer, Rejected)
+    assert (answer.code, changes) == (code, [])
+
+
+def test_a_drain_has_a_deadline_that_can_be_changed() -> None:
+    node = a_node("w1", availability=Availability.DRAINING, drain=Drain(began_ms=1))
+    again = SetAvailability(node.id, Availability.DRAINING)
+    assert wishes.take(a_cluster(nodes=(node,)), again, NOW) == (None, [])
+    _, [change] = wishes.take(a_cluster(nodes=(node,)), replace(again, patience=600.0), NOW)
+    assert isinstance(change, PutNode)
+    assert change.node.drain == Drain(began_ms=9_000, deadline_ms=609_000)
+    assert change.message.endswith("; what is left is stopped after 10 min")
+
+
+def test_a_node_whose_volumes_are_waited_for_is_forgotten_by_force_only() -> None:
+    lost = a_node("w1", condition=Condition.LOST)
+    task = a_task(volumes=(Volume("data", "/data"),))
+    stay = an_allocation(task, lost, lost=True, started_ms=1)
+    snapshot = Snapshot(cluster_id="c1", tasks=[task], nodes=[lost], allocations=[stay])
+    answer, changes = wishes.remove_node(Cluster(snapshot), RemoveNode(lost.id), False)
+    assert isinstance(answer, Rejected)
+    assert answer.message.startswith("node w1 has the volumes of web.1")
+    assert changes == []
+    forced = RemoveNode(lost.id, force=True)
+    assert wishes.remove_node(Cluster(snapshot), forced, False) == (None, [ForgetNode(lost.id)])

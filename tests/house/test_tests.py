@@ -11,6 +11,7 @@ from tests.house.checkout import MODULES, ROOT, TESTS, name_of, parsed
 TESTED_THROUGH = {
     "cube/cli/placement_tables.py": "tests/cli/test_why.py",
     "cube/core/agenda.py": "tests/core/test_manager.py",
+    "cube/core/reconcile/rolling.py": "tests/core/reconcile/test_slots.py",
     "cube/core/answer.py": "tests/core/test_why.py",
     "cube/manager/api/placement.py": "tests/manager/test_placement_api.py",
     "cube/manager/placement_views.py": "tests/manager/test_placement_api.py",

@@ -53,3 +53,34 @@ async def test_a_connected_node_is_not_forgotten(api: Api) -> None:
 async def test_an_unknown_node_is_not_found(api: Api) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/drain")):
         assert (await api.ask(method, f"/node/nobody{path}"))[0] == 404
+
+
+async def test_a_drain_shows_what_is_left_and_why(api: Api) -> None:
+    async with api.worker() as worker:
+        await worker.welcome()
+        await api.submit(name="web")
+        await worker.orders(1)
+        assert (await api.get("/node/w1/drain"))["left"] == []
+        await api.ask("POST", "/node/w1/drain?deadline_ms=600000")
+        drain = await api.get("/node/w1/drain")
+    assert drain["availability"] == "draining"
+    assert drain["ended_at"] is None
+    assert drain["deadline_at"] > drain["began_at"]
+    [left] = drain["left"]
+    assert (left["name"], left["step"]) == ("web.1", "blocked")
+    assert left["reason"] == "no node fits: 1 is draining (w1)"
+
+
+async def test_a_drain_by_force_has_the_deadline_of_now(api: Api) -> None:
+    async with api.worker() as worker:
+        await worker.welcome()
+        await api.ask("POST", "/node/w1/drain?force=1")
+        drain = await api.get("/node/w1/drain")
+    assert drain["deadline_at"] == drain["began_at"]
+
+
+async def test_a_misspelt_deadline_is_refused(api: Api) -> None:
+    async with api.worker() as worker:
+        await worker.welcome()
+        status, problem, _ = await api.ask("POST", "/node/w1/drain?deadline=600000")
+    assert (status, problem["errors"][0]["path"]) == (400, "?deadline")

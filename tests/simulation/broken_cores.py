@@ -18,9 +18,9 @@ from cube.core.effects import Answer, Writes
 from cube.core.inputs import Input, Observe, Renew
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
-from cube.core.reconcile import displacing, slots
+from cube.core.reconcile import displacing, draining, relief, rolling, slots
 from cube.core.recovery import Recovery
-from cube.core.roster import Roster
+from cube.core.roster import Roster, Slot
 from cube.core.scheduler.inventory import Inventory
 from cube.core.worker import core as worker_core
 from cube.core.worker import outcome
@@ -169,7 +169,7 @@ def wait_for_room(roster: Roster, task: Task) -> int | None:
     return 0 if _out_of_work(roster, task) == 0 else None
 
 
-_out_of_work = slots._out_of_work
+_out_of_work = rolling.out_of_work
 
 
 def keep_ports(
@@ -332,7 +332,9 @@ VARIANTS = {
     "does not record stops": _patched(manager, "Cluster", ForgetsStops),
     "takes what it lost for strange": _patched(manager, "Recovery", ForgetsThatItForgot),
     "uses a generation twice": _patched(slots, "next_stay", same_generation),
-    "places the successor before the former is gone": _patched(slots, "_leaving", lambda _: False),
+    "places the successor before the former is gone": _patched(
+        Slot, "clear", property(lambda _: True)
+    ),
     "displaces equals": _patched(displacing, "_for_slot", displace_equals),
     "starts in room that is not free yet": _patched(Cluster, "awaited", lambda *_: []),
     "believes any observation": _patched(nodes, "observe", believe),
@@ -341,7 +343,10 @@ VARIANTS = {
     "has no brake": _patched(Brake, "check", lambda *_: False),
     "counts one lost node again and again": _patched(Brake, "check", count_again),
     "orders the new spec in the place of the old": _patched(nodes, "_outdated", lambda *_: []),
-    "updates nothing while a replica waits": _patched(slots, "_out_of_work", wait_for_room),
+    "stops before the relief is ready": _patched(relief, "_takes_over", lambda *_: True),
+    "drains all at once": _patched(draining, "out_of_work", lambda *_: 0),
+    "forgets who stands by": _patched(slots, "settle_relief", lambda *_: []),
+    "updates nothing while a replica waits": _patched(rolling, "out_of_work", wait_for_room),
     "lets clones push each other out": _patched(Clones, "refuses", lambda *_, **__: False),
     "removes what is not named": Variant(Parts(worker_core=RemovesWhatIsNotNamed)),
     "counts the lease from its receipt": Variant(Parts(worker_core=CountsLeaseFromReceipt)),

@@ -71,6 +71,8 @@ def _tasks(world: World, core: ManagerCore) -> Iterator[str]:
         for slot in slots.values():
             if words := _slot(task, slot, core, running, world.clock.monotonic()):
                 yield f"{task.name}.{slot.number}: {words}"
+            if words := _staying(task, slot, core, world.clock.monotonic()):
+                yield f"{task.name}.{slot.number}: {words}"
         outdated = core.cluster.rosters[task.id].outdated
         if outdated and not _is_held_up(task, core):
             yield f"{task.name}: {sorted(outdated)} were not replaced"
@@ -122,6 +124,24 @@ def _slot(
         return f"{latest.id} is not found to be ill yet"
     endless = spec.image != "job" or spec.restart is RestartPolicy.ALWAYS
     return "" if endless else f"{latest.id} is not done"
+
+
+def _staying(task: Task, slot: Slot, core: ManagerCore, now: float) -> str:
+    """Return what is wrong with a working replica that should have left a draining node."""
+    if _comes_and_goes(task) or slot.standing is not Standing.READY or slot.latest is None:
+        return ""
+    if slot.relief is not None and task.spec.image == "app":
+        return f"{slot.relief.id} stands by still"
+    cluster = core.cluster
+    roster = cluster.rosters[task.id]
+    if slot.latest.node_id not in cluster.draining or slot.number in roster.outdated:
+        return ""
+    if roster.count(Standing.READY) < task.wanted_slots or slot.avoided(now) or not slot.clear:
+        return ""  # others are in trouble, which is told of them
+    strategy = STRATEGIES[task.spec.strategy or "spread"]
+    if place(demand_of(task, None, cluster.named), 1, cluster.inventory, strategy).nodes:
+        return "it would fit elsewhere, and stays on a draining node"
+    return ""
 
 
 def _vacant(task: Task, slot: Slot, core: ManagerCore, now: float) -> str:

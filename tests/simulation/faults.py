@@ -58,6 +58,7 @@ class Fault(StrEnum):
     PUT_BACK = "the ledger is put back to a backup"
     # deeds: people
     ADMIN = "nodes are cordoned, drained, removed"
+    DRAIN = "a node is drained, and opened again"
 
 
 AIR = (

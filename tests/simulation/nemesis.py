@@ -45,6 +45,7 @@ class Nemesis:
             Fault.FULL: self._full,
             Fault.PUT_BACK: self._put_back,
             Fault.ADMIN: self._admin,
+            Fault.DRAIN: self._drain,
         }
 
     def do(self, deed: Deed) -> None:
@@ -241,11 +242,33 @@ class Nemesis:
             return ""
         node_id = host.identity.node_id
         availability = tuple(Availability)[int(draws[0] * 3)]
-        wish: RemoveNode | SetAvailability = SetAvailability(node_id, availability)
+        patience = None
+        if availability is Availability.DRAINING and draws[2] < 0.4:
+            patience = draws[2] * 25.0
+        wish: RemoveNode | SetAvailability = SetAvailability(node_id, availability, patience)
         if draws[1] < 0.2:
-            wish = RemoveNode(node_id)
+            wish = RemoveNode(node_id, force=draws[2] < 0.5)
         manager.process.call(manager.decider.post, [wish])
         return str(wish)
+
+    def _drain(self, host: Host, draws: tuple[float, ...]) -> str:
+        node_id = host.identity.node_id
+        patience = draws[1] * 30.0 if draws[1] < 0.3 else None
+
+        def wish(availability: Availability, patience: float | None = None) -> None:
+            manager = self._world.manager
+            if manager is not None and manager.process.alive:
+                asked = [SetAvailability(node_id, availability, patience)]
+                manager.process.call(manager.decider.post, asked)
+
+        wish(Availability.DRAINING, patience)
+
+        def reopen() -> None:
+            if self._schedule.now < self._world.plan.length:  # else it is to come to an end
+                wish(Availability.ACTIVE)
+
+        seconds = self._later(draws[0], 1.0, 20.0, reopen)
+        return f"{host.name} for {seconds:.1f} s, patience {patience}"
 
 
 def _thaw(engine: Engine, container: Container) -> None:

@@ -25,6 +25,7 @@ from cube.model.orders import Order, Remove, Run
 from cube.model.spec import OnDisconnect, TaskSpec
 from cube.model.task import Goal
 from tests.simulation.containers import Container
+from tests.simulation.drains import lowered
 from tests.simulation.pauses import Pauses
 from tests.simulation.priorities import undue
 from tests.simulation.schedule import Schedule
@@ -124,6 +125,8 @@ class Witness:
             self._check_cluster(core)
             for sentence in undue(effects.writes, core.cluster):
                 raise Broken("I10", sentence)
+            for sentence in lowered(effects.writes, core.cluster):
+                raise Broken("I23", sentence)
             if self._schedule.now == self._woke_at:
                 self._check_absence(effects.writes)
             if self.story.wanted:

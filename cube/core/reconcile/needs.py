@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from cube.core.cluster import Cluster
 from cube.core.roster import Slot
 from cube.core.scheduler.demand import Demand, Home, demand_of
+from cube.core.scheduler.place import place
+from cube.core.scheduler.strategy import Strategy
 from cube.model.ids import NodeId
 from cube.model.task import Task
 
@@ -16,6 +18,14 @@ def demand_for(
 ) -> Demand:
     """Return what the slot's next allocation asks for."""
     return demand_of(task, avoid, cluster.named, home_of(cluster, task, slot))
+
+
+def fits(
+    cluster: Cluster, task: Task, slot: Slot, avoid: Mapping[NodeId, str], strategy: Strategy
+) -> bool:
+    """Whether a node but those to `avoid` has room for the slot's next allocation now."""
+    demand = demand_for(cluster, task, slot, avoid)
+    return bool(place(demand, 1, cluster.inventory, strategy).nodes)
 
 
 def home_of(cluster: Cluster, task: Task, slot: Slot) -> Home | None:

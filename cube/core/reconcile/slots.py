@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
-from cube.core.reconcile.needs import demand_for, home_of
-from cube.core.roster import Avoided, Roster, Slot, Standing
+from cube.core.reconcile.needs import demand_for, fits, home_of
+from cube.core.reconcile.relief import settle_relief
+from cube.core.roster import Avoided, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, place
 from cube.core.scheduler.strategy import Strategy
-from cube.core.scheduler.trial import without
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.extras import Share
 from cube.model.ids import AllocationId, NodeId, allocation_id
@@ -50,7 +50,8 @@ def plan_slots(
     for number in sorted(numbers):
         slot = cluster.rosters[task.id].slots[number]
         plan.changes += _clear(slot, task, timing, now)
-        if slot.standing is Standing.VACANT and not _leaving(slot.latest):
+        plan.changes += settle_relief(cluster, task, slot, timing, now)
+        if slot.standing is Standing.VACANT and slot.clear:
             vacant.append(slot)
     if vacant:
         _place(plan, cluster, task, vacant, strategy=strategy, now=now, only=only)
@@ -76,11 +77,6 @@ def _clear(slot: Slot, task: Task, timing: Timing, now: Instant) -> list[Change]
             Unassign(latest.id, failure.message),
         ]
     return []
-
-
-def _leaving(latest: Allocation | None) -> bool:
-    """Whether the slot's container is on its way out: its successor waits, so that there are never two."""
-    return latest is not None and latest.leaving
 
 
 def _place(
@@ -145,6 +141,7 @@ def next_stay(
     now: Instant,
     devices: tuple[Share, ...] = (),
     awaits: tuple[AllocationId, ...] = (),
+    relieves: AllocationId | None = None,
 ) -> Allocation:
     """Return the next allocation of the slot, on that node, of a generation above `least` and all before it."""
     generation = max(slot.generation, least) + 1
@@ -161,85 +158,13 @@ def next_stay(
         pinned=demand.home is not None,
         assigned_ms=now.wall_ms,
         awaits=awaits,
+        relieves=relieves,
     )
 
 
 def refused(task: Task, unplaced: list[int], refusal: Unplaceable) -> Wait:
     """Return the change that says why these slots wait."""
     return Wait(task.id, tuple(unplaced), refusal.sentence(), tuple(refusal.codes()))
-
-
-def plan_moves(
-    cluster: Cluster,
-    task: Task,
-    *,
-    strategy: Strategy,
-    draining: Collection[NodeId],
-) -> list[Change]:
-    """Return the one next step of a rolling replacement: of outdated allocations, and of those on draining nodes.
-
-    What does not work is replaced at once: nothing is lost by it. What works is replaced one at a time, as with a
-    `maxUnavailable` of 1: only while every other replica works, so that a bad revision costs one replica and no more.
-
-    A replica that merely waits for room is not under way, and no reason to wait for ever: what is replaced may leave
-    the very room it lacks. While one waits, though, working replicas are replaced only where their successor fits into
-    the room they leave themselves (were there room elsewhere, the waiting one would have it). So their number falls by
-    one at a time and comes back, and a revision that fits nowhere stops at the first that finds no place.
-    """
-    roster = cluster.rosters[task.id]
-    moving = set(roster.outdated)
-    if draining:
-        moving |= {
-            number
-            for number, slot in roster.slots.items()
-            if slot.latest and slot.latest.live and slot.latest.node_id in draining
-        }
-    broken = [
-        number for number in sorted(moving) if roster.slots[number].standing is not Standing.READY
-    ]
-    short = _out_of_work(roster, task)
-    if short is None and not broken:
-        return []
-    changes: list[Change] = []
-    for number in broken or sorted(moving):
-        latest = roster.slots[number].latest
-        if latest and number in roster.outdated:
-            if (
-                broken
-                or not short
-                or _fits_in_its_own_place(cluster, task, roster.slots[number], latest, strategy)
-            ):
-                why = f"replaced by revision {task.template_revision}"
-                changes.append(Unassign(latest.id, why))
-        elif latest and _fits_elsewhere(
-            cluster, task, roster.slots[number], {latest.node_id: "draining"}, strategy
-        ):
-            changes.append(Unassign(latest.id, "its node is draining"))
-        if changes and not broken:
-            break
-    return changes
-
-
-def _out_of_work(roster: Roster, task: Task) -> int | None:
-    """Return how many replicas wait for room while all others work; None while one is on its way or fails."""
-    # One that has completed works as well as it ever will.
-    at_work = roster.count(Standing.READY) + roster.count(Standing.COMPLETED)
-    short = task.wanted_slots - at_work
-    if short > roster.count(Standing.VACANT):
-        return None
-    if short == 0:
-        return 0
-    vacant = [slot for slot in roster.slots.values() if slot.standing is Standing.VACANT]
-    return short if all(slot.waiting and not _leaving(slot.latest) for slot in vacant) else None
-
-
-def _fits_in_its_own_place(
-    cluster: Cluster, task: Task, slot: Slot, former: Allocation, strategy: Strategy
-) -> bool:
-    """Whether a successor has room on the same node once the former allocation is gone."""
-    inventory, here = cluster.inventory, (former.node_id,)
-    with without(inventory, *former.holding):
-        return bool(place(demand_for(cluster, task, slot), 1, inventory, strategy, only=here).nodes)
 
 
 def plan_flight(
@@ -261,14 +186,7 @@ def plan_flight(
     why = f"failed {latest.observed.failures_in_row} times in a row on {node.name}"
     avoid = {node_id: reason for node_id, (_, reason) in slot.avoided(now.monotonic).items()}
     avoid[latest.node_id] = why
-    if not _fits_elsewhere(cluster, task, slot, avoid, strategy):
+    if not fits(cluster, task, slot, avoid, strategy):
         return []
     until = now.monotonic + timing.avoid_failing
     return [Avoid(task.id, slot.number, latest.node_id, until, why), Unassign(latest.id, why)]
-
-
-def _fits_elsewhere(
-    cluster: Cluster, task: Task, slot: Slot, avoid: dict[NodeId, str], strategy: Strategy
-) -> bool:
-    demand = demand_for(cluster, task, slot, avoid)
-    return bool(place(demand, 1, cluster.inventory, strategy).nodes)

@@ -143,7 +143,8 @@ def _message(workload: Workload, phase: Phase) -> str:
 
 
 def progress_text(image: str, done_bytes: int, total_bytes: int) -> str:
-    """Return the line of a pull: `pulling nginx:1.27, 43 %`."""
+    """Return the line of a pull: `pulling nginx:1.27, 43 % of 68 MiB`."""
     if not total_bytes:
         return f"pulling {image}"
-    return f"pulling {image}, {min(100, done_bytes * 100 // total_bytes)} %"
+    percent = min(100, done_bytes * 100 // total_bytes)
+    return f"pulling {image}, {percent} % of {total_bytes / 2**20:.1f} MiB"

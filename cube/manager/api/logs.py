@@ -195,7 +195,7 @@ def _with_logs(cluster: Cluster, task_id: TaskId) -> Iterator[Allocation]:
     """Yield the allocations of which a container may still be there to be read."""
     roster = cluster.rosters.get(task_id)
     for _, slot in sorted(roster.slots.items() if roster else []):
-        for allocation in [*slot.leaving.values(), *([slot.latest] if slot.latest else [])]:
+        for allocation in slot.every:
             seen = allocation.observed
             if (seen.container_id or seen.phase >= Phase.RUNNING) and not allocation.gone:
                 yield allocation

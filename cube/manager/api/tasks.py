@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from cube.core.effects import Accepted, Answer
-from cube.core.inputs import Apply, Input, Restart, Scale, Stop, Submit
+from cube.core.inputs import Apply, Input, Restart, Rollback, Scale, Stop, Submit
 from cube.core.roster import settled
 from cube.errors import CubeError, InvalidInput, Objection
 from cube.manager.api.documents import (
@@ -63,6 +63,7 @@ class TaskChanges:
                 web.delete(f"{root}/{{ref}}", self.stop),
                 web.post(f"{root}/{{ref}}/scale", self.scale),
                 web.post(f"{root}/{{ref}}/restart", self.restart),
+                web.post(f"{root}/{{ref}}/rollback", self.rollback),
             )
         ]
 
@@ -122,6 +123,11 @@ class TaskChanges:
         """Replace the containers one after the other."""
         revision = if_revision(request)
         return await self._change(request, lambda task, _: Restart(task.id, revision), self._tell)
+
+    async def rollback(self, request: web.Request) -> web.Response:
+        """Go back to the spec before the last one that was applied."""
+        revision = if_revision(request)
+        return await self._change(request, lambda task, _: Rollback(task.id, revision), self._tell)
 
     async def _change(
         self,

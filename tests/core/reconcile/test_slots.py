@@ -10,13 +10,15 @@ from msgspec.structs import replace
 from cube.core.changes import Assign, Avoid, Change, Unassign, Wait
 from cube.core.cluster import Cluster
 from cube.core.effects import Snapshot
-from cube.core.reconcile.slots import SlotsPlan, plan_flight, plan_moves, plan_slots, refused
+from cube.core.reconcile.draining import plan_drain
+from cube.core.reconcile.rolling import plan_update
+from cube.core.reconcile.slots import SlotsPlan, plan_flight, plan_slots, refused
 from cube.core.scheduler.spread import spread
 from cube.model.allocation import Allocation, Exit, Failure, FailureKind, Health, Phase, Wanted
 from cube.model.ids import NodeId
 from cube.model.node import Availability, Node
 from cube.model.resources import Resources
-from cube.model.spec import Port, Protocol
+from cube.model.spec import OnDisconnect, Port, Protocol
 from cube.model.task import Goal, Task
 from cube.model.timing import DEFAULT_TIMING, Instant
 from tests.builders import a_node, a_task, an_allocation
@@ -54,7 +56,10 @@ def _unexplained(change: Change) -> Change:
 
 
 def moves(cluster: Cluster, task: Task) -> list[Change]:
-    return plan_moves(cluster, task, strategy=spread, draining=cluster.draining)
+    return (
+        plan_update(cluster, task, strategy=spread)
+        or plan_drain(cluster, task, strategy=spread, timing=DEFAULT_TIMING, now=NOW).changes
+    )
 
 
 def flight(cluster: Cluster, task: Task) -> list[Change]:
@@ -291,8 +296,8 @@ def test_while_one_waits_nothing_that_works_is_replaced_where_its_successor_has_
 DRAINING = a_node("w1", availability=Availability.DRAINING)
 
 
-def test_a_draining_node_is_emptied_one_by_one() -> None:
-    task = a_task(replicas=3)
+def test_a_draining_node_is_emptied_one_by_one_of_what_must_not_run_twice() -> None:
+    task = a_task(replicas=3, on_disconnect=OnDisconnect.STOP)
     stays = [
         an_allocation(task, node, slot=n) for n, node in ((1, W2), (2, DRAINING), (3, DRAINING))
     ]

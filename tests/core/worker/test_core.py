@@ -116,8 +116,8 @@ class TestStarting:
             machine.tell(inputs.Pulled(ID, done, 100))
         assert [r.message for r in machine.reports] == [
             "",
-            "pulling nginx, 10 %",
-            "pulling nginx, 20 %",
+            "pulling nginx, 10 % of 0.0 MiB",
+            "pulling nginx, 20 % of 0.0 MiB",
         ]
 
     def test_nothing_happens_before_the_engine_was_looked_at(self) -> None:
