@@ -202,11 +202,11 @@ class _Rehearsal:
             for slot, node_id in zip(group, placement.nodes, strict=False):
                 self._waiting.pop(slot.number, None)
                 self._change(slot, after=node_id, step=self._step, why="", codes=())
-            refusal = placement.refusal
             for slot in group[len(placement.nodes) :]:
+                assert placement.refusal is not None  # as there is a rest
                 self._waiting[slot.number] = slot
-                if refusal is not None:
-                    self._change(slot, why=refusal.sentence(), codes=refusal.codes())
+                why, codes = placement.refusal.sentence(), placement.refusal.codes()
+                self._change(slot, why=why, codes=codes)
 
     def _place(self, demand: Demand, count: int) -> Placement:
         """Place and hold."""

@@ -35,10 +35,8 @@ def plan_displacement(
 ) -> list[Change]:
     """Return the displacement for the first of these slots that is helped by one; nothing where none is.
 
-    The slots have just been refused by every node there is, or of `only`.
+    The task is to run and may displace others. The slots have just been refused by every node there is, or of `only`.
     """
-    if cluster.yielding is None:
-        return []
     asked = False
     for slot in slots:
         alike = not slot.avoid and slot.latest is None
@@ -53,7 +51,7 @@ def plan_displacement(
 def _for_slot(
     cluster: Cluster, task: Task, slot: Slot, now: Instant, only: frozenset[NodeId] | None
 ) -> list[Change]:
-    assert cluster.yielding is not None
+    assert cluster.yielding is not None  # as long as any task may displace others
     avoid = {node: why for node, (_, why) in slot.avoided(now.monotonic).items()}
     demand = demand_for(cluster, task, slot, avoid)
     found = displace(

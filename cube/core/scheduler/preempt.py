@@ -157,12 +157,11 @@ def _victims(
     if not fits(tenants):
         return None
     enough = _without_the_needless(inventory, row, demand, tenants)
-    for size in range(1, len(enough) + 1):
-        if comb(len(tenants), size) > SETS_AT_MOST:
-            break
-        fitting = [some for some in combinations(tenants, size) if fits(some)]
-        if fitting:
+    size = 1
+    while comb(len(tenants), size) <= SETS_AT_MOST:  # ends with the size of `enough` at the latest
+        if fitting := [some for some in combinations(tenants, size) if fits(some)]:
             return min(fitting, key=_cost)
+        size += 1
     return enough
 
 
