@@ -83,7 +83,7 @@ def excerpt_of(cluster: Cluster, task: Task, *, strategy: str, now: Instant) -> 
         strategy_name=task.spec.strategy or strategy,
         demand=demand,
         slots=seen,
-        inventory=cluster.inventory.excerpt({task.id, *near}, ports),
+        inventory=cluster.inventory.excerpt({task.id, *near}, ports, demand.image),
     )
 
 

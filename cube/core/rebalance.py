@@ -92,7 +92,8 @@ def improvement(cluster: Cluster, task: Task, slot: Slot, strategy: Strategy) ->
         if refuse(inventory, here, demand) is not None:
             return None  # it stays by old rights, and not for want of a better place
         there = inventory.row(place(demand, 1, inventory, strategy).nodes[0])
-        pair = Offers(inventory, demand, np.array([here, there]))
+        # A pull that is saved is a reason where to start, and none to leave: what runs has its image.
+        pair = Offers(inventory, replace(demand, image=""), np.array([here, there]))
         for term in _terms(pair, demand, strategy):
             now, then = float(term.values[0]), float(term.values[1])
             if now != then:

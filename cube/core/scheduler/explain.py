@@ -102,6 +102,8 @@ def _why_chosen(yes: Sequence[NodeVerdict]) -> str:
         for pair in zip(first.scores, second.scores, strict=True)
         if pair[0].value != pair[1].value
     )
+    if mine.term == "image":
+        return f"{first.node_name} before {second.node_name}: it has the image, and the other would pull it"
     if mine.term == "name":
         return f"{first.node_name} and {second.node_name} are equal; the smaller name decides"
     return (

@@ -19,7 +19,7 @@ import numpy as np
 from cube.core.scheduler.columns import Flags, Floats
 from cube.core.scheduler.inventory import amounts
 from cube.core.scheduler.offers import Offers
-from cube.core.scheduler.strategy import Term
+from cube.core.scheduler.strategy import PULL_STEP, Term
 from cube.model.resources import NOTHING
 
 STEPS = 12  # of stranding that are told apart on a whole node
@@ -36,7 +36,8 @@ def fit(offers: Offers) -> Iterator[Term]:
     demand = offers.demand
     if demand.resources == NOTHING and not demand.extras:
         yield Term("allocations", offers.count)
-        yield Term("free share", -np.add.reduce(offers.free[:2] * offers.per_capacity[:2]))
+        free = np.add.reduce(offers.free[:2] * offers.per_capacity[:2])
+        yield Term("free share", -free, PULL_STEP)
         return
     asked = np.array(amounts(demand.resources))[:2, np.newaxis]
     left = (offers.free[:2] - asked).astype(np.float64)
@@ -49,7 +50,7 @@ def fit(offers: Offers) -> Iterator[Term]:
     yield Term("stranding", np.floor(stranded * STEPS))
     if disk := demand.resources.disk_bytes:
         free += (offers.disk_free - disk) * offers.per_capacity[2]
-    yield Term("free share", free)
+    yield Term("free share", free, PULL_STEP)
 
 
 def _stranded(offers: Offers, left: Floats) -> Floats:

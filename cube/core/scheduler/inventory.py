@@ -21,6 +21,7 @@ from cube.core.scheduler.counts import Counts, column_of
 from cube.core.scheduler.devices import Devices
 from cube.core.scheduler.lookups import Lookups, keep
 from cube.core.scheduler.node_states import NUMBERS, OPEN, UNUSED, state_of
+from cube.core.scheduler.presence import Presence
 from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Node
@@ -61,6 +62,7 @@ class Inventory:
         self._devices: dict[str, Devices] = {}
         self._dense: dict[TaskId, Ints] = {}
         self._lookups = Lookups()
+        self.images = Presence()
         self._per_capacity: Floats | None = None
         self._rank: Ints | None = None
         self._trim()
@@ -184,12 +186,12 @@ class Inventory:
         return self._lookups.values_of(label, self._numbered(), len(self.ids))
 
     def excerpt(
-        self, tasks: Collection[TaskId] = (), ports: Collection[HostPort] = ()
+        self, tasks: Collection[TaskId] = (), ports: Collection[HostPort] = (), image: str = ""
     ) -> Inventory:
         """Return a copy, to be changed freely and read by any thread.
 
-        It has all nodes and what is free there, but knows the replicas of these tasks and the holders of these ports
-        only. So it costs some bytes per node, however many allocations there are.
+        It has all nodes and what is free there, but knows the replicas of these tasks, the holders of these ports and
+        this image only. So it costs some bytes per node, however many allocations there are.
         """
         copy = Inventory()
         copy.ids, copy._nodes, copy._row = [*self.ids], {**self._nodes}, {**self._row}
@@ -198,6 +200,7 @@ class Inventory:
         copy._whole_open = self._whole_open.copy()
         copy._replicas = self._replicas.excerpt(tasks)
         copy._ports = self._ports.excerpt(ports)
+        copy.images = self.images.excerpt(image)
         copy._devices = {extra: devices.copy() for extra, devices in self._devices.items()}
         copy._rank = self._rank  # made anew, and never changed in place
         copy._trim()
@@ -231,6 +234,7 @@ class Inventory:
             devices.held[row] = 0
         self._replicas.forget(row)
         self._ports.forget(row)
+        self.images.forget(row)
         self._forget_kept()
 
     def hold(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cube.core.scheduler.columns import Floats, Ints, Rows
+from cube.core.scheduler.columns import Flags, Floats, Ints, Rows
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.devices import after
 from cube.core.scheduler.inventory import Inventory, amounts
@@ -138,6 +138,12 @@ class Offers:
         """
         here = self.inventory.last_placed[self.rows]
         return here if self.turns is None else here + self.turns * _TURN
+
+    @property
+    def absent(self) -> Flags | None:
+        """Which nodes would have to pull the image, as far as is known; None where that tells no two apart."""
+        column = self.inventory.images.absent(self.demand.image, len(self.inventory.ids))
+        return None if column is None else column[self.rows]
 
     @property
     def rank(self) -> Ints:

@@ -9,13 +9,13 @@ import numpy as np
 from cube.core.scheduler.columns import Floats
 from cube.core.scheduler.inventory import amounts
 from cube.core.scheduler.offers import Offers
-from cube.core.scheduler.strategy import Term
+from cube.core.scheduler.strategy import PULL_STEP, Term
 
 
 def spread(offers: Offers) -> Iterator[Term]:
     """Cost: allocations on the node, then its fullest resource after placing."""
     yield Term("allocations", offers.count)
-    yield Term("fullest share", _fullest(offers))
+    yield Term("fullest share", _fullest(offers), PULL_STEP)
 
 
 def _fullest(offers: Offers) -> Floats:
