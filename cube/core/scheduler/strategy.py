@@ -24,8 +24,9 @@ class Term(NamedTuple):
     step: float = 0.0
 
 
-PULL_STEP = 1 / 12
-"""Of a node: so much room may be given up for a pull that is saved. As coarse as the steps of `fit`."""
+PULL_STEP = 1 / 24
+"""Of a node: so much room may be given up for a pull that is saved. Half a step of `fit`: less, and it decides nothing
+on nodes in use; twice as much, and best fit is not one any more."""
 
 Strategy = Callable[[Offers], Iterable[Term]]
 """(offers) -> the terms of their costs, most significant first; the least is chosen, term by term.
