@@ -11,6 +11,7 @@ from cube.core.cluster import Cluster
 from cube.core.reconcile.needs import demand_for, home_of
 from cube.core.roster import Avoided, Roster, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, place
+from cube.core.scheduler.refusals import no_victim
 from cube.core.scheduler.strategy import Strategy
 from cube.core.scheduler.trial import without
 from cube.model.allocation import Allocation, Phase, Wanted
@@ -164,9 +165,18 @@ def next_stay(
     )
 
 
-def refused(task: Task, unplaced: list[int], refusal: Unplaceable) -> Wait:
-    """Return the change that says why these slots wait."""
-    return Wait(task.id, tuple(unplaced), refusal.sentence(), tuple(refusal.codes()))
+def refused(
+    task: Task, unplaced: list[int], refusal: Unplaceable, *, victims_sought: bool = False
+) -> Wait:
+    """Return the change that says why these slots wait; `victims_sought`: and that there is nobody to displace."""
+    why, codes = refusal.sentence(), refusal.codes()
+    if victims_sought and (words := no_victim(refusal)):
+        why, codes = f"{why}; {words}", (*codes, NO_VICTIM)
+    return Wait(task.id, tuple(unplaced), why, codes)
+
+
+NO_VICTIM = "no_victim"
+"""The code of those that may displace others and find nobody."""
 
 
 def plan_moves(

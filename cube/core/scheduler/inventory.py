@@ -29,6 +29,7 @@ from cube.model.resources import Resources
 from cube.model.spec import Protocol
 
 HostPort = tuple[int, Protocol]
+Partly = tuple[Collection[TaskId], Collection[int]]  # some tasks, on some rows
 
 NOBODY = NodeId("")
 
@@ -186,19 +187,19 @@ class Inventory:
         return self._lookups.values_of(label, self._numbered(), len(self.ids))
 
     def excerpt(
-        self, tasks: Collection[TaskId] = (), ports: Collection[HostPort] = (), image: str = ""
+        self, tasks: Collection[TaskId], ports: Collection[HostPort], image: str, partly: Partly
     ) -> Inventory:
         """Return a copy, to be changed freely and read by any thread.
 
-        It has all nodes and what is free there, but knows the replicas of these tasks, the holders of these ports and
-        this image only. So it costs some bytes per node, however many allocations there are.
+        It has all nodes and what is free there, but knows only the replicas of these tasks (of those `partly`, on the
+        rows beside them), the holders of these ports and this image: so it costs some bytes per node, not per replica.
         """
         copy = Inventory()
         copy.ids, copy._nodes, copy._row = [*self.ids], {**self._nodes}, {**self._row}
         copy._unused = [*self._unused]
         copy._whole = {name: column.copy() for name, column in self._whole.items()}
         copy._whole_open = self._whole_open.copy()
-        copy._replicas = self._replicas.excerpt(tasks)
+        copy._replicas = self._replicas.excerpt(tasks, *partly)
         copy._ports = self._ports.excerpt(ports)
         copy.images = self.images.excerpt(image)
         copy._devices = {extra: devices.copy() for extra, devices in self._devices.items()}
