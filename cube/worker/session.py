@@ -242,15 +242,10 @@ class Session:
                 usage, usage_at = self._usage(), now
             self._leases[number] = now
             error = self._runtime_error()
-            images = self._new_images()
-            await self.send(Lease(number=number, usage=usage, runtime_error=error, images=images))
-
-    def _new_images(self) -> tuple[str, ...] | None:
-        """Return what the manager is to be told: all of them where anything changed, else None."""
-        if (images := self._images()) == self._images_told:
-            return None
-        self._images_told = images
-        return images
+            images = self._images()
+            news = images if images != self._images_told else None
+            self._images_told = images
+            await self.send(Lease(number=number, usage=usage, runtime_error=error, images=news))
 
     async def _doubt_loop(self, http: aiohttp.ClientSession) -> NoReturn:
         """End a session that is silent while the manager answers on another connection.
