@@ -89,18 +89,24 @@ def an_allocation(task: Task | None = None, node: Node | None = None, **fields: 
 
 
 class Stock(NamedTuple):
-    """One node of an inventory: what it is, what is on it, when it was chosen last."""
+    """One node of an inventory: what it is, what is on it, when it was chosen last, which images it has."""
 
     node: Node
     held: tuple[Task, ...]
     last_placed: int
+    images: tuple[str, ...]
 
 
 def a_stock(
-    name: str = "w1", *, held: Iterable[Task] = (), last_placed: int = 0, **fields: Any
+    name: str = "w1",
+    *,
+    held: Iterable[Task] = (),
+    last_placed: int = 0,
+    images: tuple[str, ...] = (),
+    **fields: Any,
 ) -> Stock:
     """Return `a_node(name, **fields)` with one replica of each held task on it."""
-    return Stock(a_node(name, **fields), tuple(held), last_placed)
+    return Stock(a_node(name, **fields), tuple(held), last_placed, images)
 
 
 def an_inventory(*stocks: Stock) -> Inventory:
@@ -110,6 +116,7 @@ def an_inventory(*stocks: Stock) -> Inventory:
         for task in stock.held:
             hold(inventory, stock.node.id, task)
         inventory.chosen(stock.node.id, stock.last_placed)
+        inventory.images.put(inventory.row(stock.node.id), stock.images)
     return inventory
 
 

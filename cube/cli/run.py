@@ -58,6 +58,7 @@ def run(
     pull: flags.Pull = "",
     health_cmd: flags.HealthCommand = "",
     health_http: flags.HealthHttp = "",
+    extra: flags.Extra = [],  # noqa: B006
     constraint: flags.Constraint = [],  # noqa: B006
     label: flags.Label = [],  # noqa: B006
     volume: flags.VolumeFlag = [],  # noqa: B006

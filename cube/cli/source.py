@@ -84,7 +84,7 @@ def _changed(task: Incoming, changes: dict[str, Any]) -> Incoming:
         for field in TaskSpec.__struct_fields__
         if getattr(flagged, field) != getattr(plain, field)
     }
-    for mapping in {"env", "labels"} & given.keys():
+    for mapping in {"env", "labels", "extras_millis"} & given.keys():
         given[mapping] = {**getattr(spec, mapping), **given[mapping]}
     return msgspec.structs.replace(task, spec=msgspec.structs.replace(spec, **given))
 

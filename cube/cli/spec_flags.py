@@ -6,12 +6,15 @@ refused alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
+from cube.cli.amounts import pairs_option
 from cube.errors import InvalidInput, Objection
+from cube.wire.strict import WrittenFloat
 
 
 def _option(*names: str, metavar: str | None = None, help: str) -> Any:
@@ -43,6 +46,9 @@ Constraint = Annotated[
 Label = Annotated[list[str], _option("-l", "--label", metavar="KEY=VALUE", help="Set a label.")]
 VolumeFlag = Annotated[
     list[str], _option("-v", "--volume", metavar="NAME:PATH[:ro]", help="Mount a named volume.")
+]
+Extra = Annotated[
+    list[str], _option("--extra", metavar="KIND=AMOUNT", help="Devices, or a part of one: gpu=0.5.")
 ]
 Workdir = Annotated[str, _option("-w", "--workdir", metavar="PATH", help="Where the command runs.")]
 User = Annotated[str, _option("-u", "--user", metavar="USER", help="Who it runs as.")]
@@ -94,6 +100,8 @@ def document_of(flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[st
     }
     if flags.get("preempt"):
         document["preempt"] = True
+    if flags.get("extra"):
+        document["extras"] = _extras(flags["extra"])
     if flags.get("env"):
         document["env"] = [_variable(text, environ) for text in flags["env"]]
     if flags.get("entrypoint"):
@@ -114,6 +122,27 @@ def _variable(text: str, environ: Mapping[str, str]) -> str:
     if text not in environ:
         raise InvalidInput((Objection("--env", f"{text} is not set here; write {text}=VALUE"),))
     return f"{text}={environ[text]}"
+
+
+def _extras(texts: Sequence[str]) -> dict[str, Any]:
+    """`--extra gpu=2` asks for whole devices, `--extra gpu=0.5` for half of one."""
+    found = pairs_option("--extra", list(texts))
+    wrong = tuple(
+        Objection(
+            "--extra", f"{kind}={amount} is no amount of devices; write it like gpu=2 or gpu=0.5"
+        )
+        for kind, amount in found.items()
+        if not _AMOUNT.fullmatch(amount)
+    )
+    if wrong:
+        raise InvalidInput(wrong)
+    return {
+        kind: WrittenFloat(amount) if "." in amount else int(amount)
+        for kind, amount in found.items()
+    }
+
+
+_AMOUNT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 
 
 def _health(command: str, http: str) -> dict[str, Any] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,11 +14,11 @@ from cube.cli.output import (
     QuietOption,
     lines,
     note,
-    on_terminal,
     show_data,
     show_list,
     show_table,
 )
+from cube.cli.repeat import each_change, fresh_screen
 from cube.cli.tables import (
     event_table,
     overview,
@@ -36,7 +34,6 @@ from cube.model.extras import DEVICE
 from cube.wire.views import TaskDetail, TaskView
 
 RECENT_EVENTS = 10
-REDRAW_SECONDS = 0.2  # a burst of events is one redraw
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -59,22 +56,14 @@ def status(
 ) -> int:
     """Show the cluster, or one task with its slots and events."""
     with connect(manager) as client:
-        while True:
-            before = time.monotonic()
-            revision = _newest(client) if watch else 0
-            if watch and on_terminal(sys.stdout):
-                sys.stdout.write("\x1b[2J\x1b[H")
+        for number, _ in enumerate(each_change(client) if watch else (None,)):
+            if watch:
+                fresh_screen(again=number > 0)
             if name:
                 _show_one(client.task(name), format, quiet)
             else:
                 _show_all(client, format, quiet, all_, label)
-            if not watch:
-                return Exit.DONE
-            sys.stdout.flush()
-            with client.feed(after=revision) as feed:
-                feed.next()
-            time.sleep(max(0.0, REDRAW_SECONDS - (time.monotonic() - before)))
-            lines([""] if not on_terminal(sys.stdout) else [])
+    return Exit.DONE
 
 
 def _show_all(client: ManagerClient, format: Format, quiet: bool, all_: bool, label: str) -> None:
@@ -125,8 +114,3 @@ def _facts(task: TaskDetail, now: datetime) -> list[str]:
         "created": f"{task.created_at:%Y-%m-%d %H:%M:%S} UTC, {age(task.created_at, now)} ago",
     }
     return [f"{key + ':':<13}{value}" for key, value in facts.items() if value]
-
-
-def _newest(client: ManagerClient) -> int:
-    events = client.events(limit=1)
-    return events[-1].revision if events else 0

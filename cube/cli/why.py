@@ -10,6 +10,7 @@ import typer
 from cube.cli.exits import Exit
 from cube.cli.output import Format, FormatOption, lines, one_line, show_data, show_table
 from cube.cli.placement_tables import verdict_table, why_table
+from cube.cli.repeat import each_change, fresh_screen
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
 from cube.errors import NotFound
@@ -27,20 +28,36 @@ def why(
     ],
     manager: ManagerOption = "",
     format: FormatOption = Format.TABLE,
+    watch: Annotated[
+        bool, typer.Option("-w", "--watch", help="Say it again when it is another.")
+    ] = False,
 ) -> int:
     """Say why a task waits, or why it runs where it runs.
 
     Then what each node has to do with it, and what would help. Ends with 4 when a slot has no place now.
     """
     with connect(manager) as client:
-        told = _ask(client, ref)
+        if not watch:
+            told = _ask(client, ref)
+            _print(told, format)
+            return Exit.NOT_PLACED if told.waits else Exit.DONE
+        last: WhyView | None = None
+        for _ in each_change(client):
+            told = _ask(client, ref)
+            if told != last:  # most of what happens in a cluster has nothing to do with it
+                fresh_screen(again=last is not None)
+                _print(told, format)
+            last = told
+    return Exit.DONE
+
+
+def _print(told: WhyView, format: Format) -> None:
     if format in (Format.JSON, Format.YAML):
         show_data(told, format)
     elif format is Format.NAME:
         lines(slot.name for slot in told.slots)
     else:
         show(told)
-    return Exit.NOT_PLACED if told.waits else Exit.DONE
 
 
 def _ask(client: ManagerClient, ref: str) -> WhyView:

@@ -109,7 +109,7 @@ _ON_A_NODE = frozenset(
 def _reason(slot: SlotWhy, recovering: str) -> str:
     if slot.code is SlotCode.RECOVERING:
         return f"the ledger is being recovered: {recovering}"
-    return "" if slot.code is SlotCode.PLACEABLE else slot.reason
+    return slot.reason
 
 
 def _now(found: Why, slot: SlotWhy) -> str:

@@ -106,6 +106,13 @@ class PutNode(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class PutImages(msgspec.Struct, frozen=True):
+    """The images that a node has, by its worker's word. Kept in memory only."""
+
+    node_id: NodeId
+    images: tuple[str, ...]
+
+
 class ForgetNode(msgspec.Struct, frozen=True):
     """Drop a node that holds nothing any more."""
 
@@ -134,6 +141,7 @@ Change = (
     | Wait
     | Avoid
     | PutNode
+    | PutImages
     | ForgetNode
     | Announce
 )

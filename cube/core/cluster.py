@@ -23,6 +23,7 @@ from cube.core.changes import (
     ForgetAllocation,
     ForgetNode,
     ForgetTask,
+    PutImages,
     PutLineage,
     PutNode,
     PutTask,
@@ -162,6 +163,8 @@ class Cluster:
             case PutNode(node=node):
                 self._put_node(node)
                 self._writes.nodes[node.id] = node
+            case PutImages(node_id=node_id, images=images):
+                self.inventory.images.put(self.inventory.row(node_id), images)
             case ForgetNode(node_id=node_id):
                 self._drop_node(node_id)
                 self._writes.nodes[node_id] = None

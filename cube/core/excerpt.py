@@ -12,15 +12,17 @@ import msgspec
 from msgspec.structs import replace
 
 from cube.core.cluster import Cluster
+from cube.core.reconcile.displacing import candidates
 from cube.core.reconcile.needs import home_of
 from cube.core.roster import Slot, Standing, standing_of
 from cube.core.scheduler.demand import Demand, Home, demand_of
 from cube.core.scheduler.inventory import Inventory
+from cube.core.scheduler.preempt import Occupants
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
 from cube.core.summary import slot_reason
 from cube.model.allocation import Allocation
-from cube.model.ids import NodeId, slot_name
+from cube.model.ids import NodeId, TaskId, slot_name
 from cube.model.task import Task
 from cube.model.timing import Instant
 
@@ -45,6 +47,8 @@ class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
     demand: Demand  # of a slot that avoids no node and has no home
     slots: tuple[SlotSeen, ...]
     inventory: Inventory
+    occupants: Mapping[NodeId, Occupants] = {}  # of nodes where it might displace them
+    task_names: Mapping[TaskId, str] = {}  # of the occupants' tasks
 
     @property
     def strategy(self) -> Strategy:
@@ -78,12 +82,19 @@ def excerpt_of(cluster: Cluster, task: Task, *, strategy: str, now: Instant) -> 
     demand = demand_of(task, named=cluster.named)
     near = {wish.near for wish in demand.wishes if wish.near}
     ports = {*demand.host_ports}.union(*(one.latest.host_ports for one in seen if one.latest))
+    there = candidates(cluster, task, demand)
+    held = [one for some in there.values() for one in some.everybody]
+    beside = {one.task_id for one in held}
+    rows = [cluster.inventory.row(node_id) for node_id in there]
+    ports.update(port for one in held for port in one.host_ports)
     return Excerpt(
         task=task,
         strategy_name=task.spec.strategy or strategy,
         demand=demand,
         slots=seen,
-        inventory=cluster.inventory.excerpt({task.id, *near}, ports),
+        inventory=cluster.inventory.excerpt({task.id, *near}, ports, demand.image, (beside, rows)),
+        occupants=there,
+        task_names={task_id: cluster.tasks[task_id].name for task_id in beside},
     )
 
 

@@ -90,7 +90,10 @@ class RemoveNode(msgspec.Struct, frozen=True, tag=True):
 
 
 class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """A worker said hello. `blind`: what it holds is not known yet; `incarnation`: which process it is."""
+    """A worker said hello. `blind`: what it holds is not known yet; `incarnation`: which process it is.
+
+    `images` are those it has, by name; the most useful first where there are very many.
+    """
 
     node_id: NodeId
     cluster_id: str
@@ -99,6 +102,7 @@ class Connect(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     holding: tuple[Holding, ...] = ()
     blind: bool = False
     runtime_error: str = ""
+    images: tuple[str, ...] = ()
 
 
 class Disconnect(msgspec.Struct, frozen=True, tag=True):
@@ -109,12 +113,13 @@ class Disconnect(msgspec.Struct, frozen=True, tag=True):
 
 
 class Renew(msgspec.Struct, frozen=True, tag=True):
-    """A lease was received."""
+    """A lease was received. `images` are told where they are others than before; None: as they were."""
 
     node_id: NodeId
     epoch: int
     runtime_error: str = ""
     usage: Usage | None = None
+    images: tuple[str, ...] | None = None
 
 
 class Observe(msgspec.Struct, frozen=True, tag=True):

@@ -18,6 +18,8 @@ from cube.core.changes import (
     Change,
     ForgetAllocation,
     ForgetNode,
+    PutImages,
+    PutNode,
     PutTask,
     Record,
     Unassign,
@@ -47,7 +49,7 @@ from cube.core.inputs import (
     Renew,
     Tick,
 )
-from cube.core.liveness import Brake, Leases
+from cube.core.judging import Judging
 from cube.core.moves import Move
 from cube.core.outbox import Outbox
 from cube.core.planning import PLACEMENTS_AT_ONCE, Planning, effort
@@ -73,11 +75,8 @@ class ManagerCore:
         strategies: Mapping[str, Strategy] = STRATEGIES,
     ) -> None:
         self.cluster = Cluster(snapshot)
-        self._timing = timing
-        self._leases = Leases(timing)
-        self._brake = Brake(timing)
+        self._judging = Judging(self.cluster, timing, now)
         self._clones = Clones(timing)
-        self._called_at = now.monotonic
         self._look_at: float | None = None  # when it asked to be called at the latest
         self._agenda = Agenda(self.cluster)
         self._planning = Planning(self.cluster, self._agenda, timing, strategy, strategies)
@@ -88,7 +87,7 @@ class ManagerCore:
         self._states = States(self.cluster, timing)
         for node in self.cluster.nodes.values():
             self._clones.restore(node, now.monotonic)
-        self._leases.renew_all(self.cluster.nodes.values(), now.monotonic)
+        self._judging.begin_anew(now)
 
     def connected(self, node_id: NodeId) -> bool:
         """Whether the node has an open session."""
@@ -96,7 +95,7 @@ class ManagerCore:
 
     def heard(self, node_id: NodeId) -> float | None:
         """When the node was last heard (monotonic seconds); None for one that is given up."""
-        return self._leases.heard(node_id)
+        return self._judging.leases.heard(node_id)
 
     def usage(self, node_id: NodeId) -> Usage | None:
         """What the node last said it uses."""
@@ -113,14 +112,14 @@ class ManagerCore:
 
     def handle(self, told: Input, now: Instant) -> Effects:
         """Take one input and return its whole consequence."""
-        self._notice_absence(now)
+        self._judging.notice_absence(self._look_at, now)
         answer = self._take(told, now)
         if self._recovery.over(now):
             self._end_recovery("every node on record has told what it runs", now)
         more = False
         if not self._recovery.going_on:
             if isinstance(told, Tick):
-                self._judge_nodes(told, now)
+                self._do(self._judging.verdicts(told, now), now)
             more = self._recovery.listens_until(now) is None and self._plan(now)
         touched = self._tell_states(now)
         self._look_at = self._next_look(now)
@@ -181,29 +180,31 @@ class ManagerCore:
             self._sessions.pop(node.id, None)
             self._do([] if quarantine else [nodes.quarantined(known, now)], now)
             return TurnedAway(nodes.CLONED)
-        self._leases.renew(node.id, now.monotonic)
+        self._judging.leases.renew(node.id, now.monotonic)
         self._sessions[node.id] = node.epoch
-        self._do([*self._recovery.notice(hello, now), nodes.joined(known, node)], now)
+        joined = (nodes.joined(known, node), PutImages(node.id, hello.images))
+        self._do([*self._recovery.notice(hello, now), *joined], now)
         asked = self._recovery.ask(hello, now)
         begin = not self._recovery.going_on
         if begin:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         self._outbox.begin(node.id, nodes.full_orders(self.cluster, hello, asked, begin=begin))
-        return Welcomed(
-            node.epoch, self._leases.heartbeat, self._leases.lost_after, self.cluster.revision
-        )
+        leases = self._judging.leases
+        return Welcomed(node.epoch, leases.heartbeat, leases.lost_after, self.cluster.revision)
 
     def _renew(self, lease: Renew, now: Instant) -> Held:
-        node = self.cluster.nodes[lease.node_id]
-        self._leases.renew(node.id, now.monotonic)
+        node, leases = self.cluster.nodes[lease.node_id], self._judging.leases
+        leases.renew(node.id, now.monotonic)
         if lease.usage:
             self._usage[node.id] = lease.usage
+        if lease.images is not None:
+            self._do([PutImages(node.id, lease.images)], now)
         if node.condition is not Condition.READY or node.runtime_error != lease.runtime_error:
             self._do(nodes.heard_again(node, lease.runtime_error, now), now)
-        return Held(True, self._leases.heartbeat, self._leases.lost_after)
+        return Held(True, leases.heartbeat, leases.lost_after)
 
     def _observe(self, said: Observe, now: Instant) -> Held:
-        self._leases.renew(said.node_id, now.monotonic)  # who tells what it sees is there
+        self._judging.leases.renew(said.node_id, now.monotonic)  # who tells what it sees is there
         records, strays = nodes.news(self.cluster, said)
         self._do(records, now)
         kept = self._recovery.keep_for_later(said)
@@ -228,7 +229,7 @@ class ManagerCore:
             self._do(nodes.outdated_and_gone(self.cluster, hello), now)
         for node_id in self._sessions:
             self._outbox.order_all(node_id)
-        self._leases.renew_all(self.cluster.nodes.values(), now.monotonic)  # nobody was judged
+        self._judging.begin_anew(now)
 
     def _remove_node(self, wish: RemoveNode, now: Instant) -> Answer:
         answer, changes = wishes.remove_node(self.cluster, wish, self.connected(wish.node_id))
@@ -239,46 +240,6 @@ class ManagerCore:
         return answer
 
     # -- deciding ---------------------------------------------------------------------------------------------
-
-    def _notice_absence(self, now: Instant) -> None:
-        """Excuse every node if nothing at all was handled for long after it was due: this process was stopped.
-
-        Workers hang up on it, and need time to dial again. For what a busy one has not read yet see `Tick`.
-        """
-        if self._look_at is not None:
-            absence = now.monotonic - max(self._look_at, self._called_at)
-            if absence > self._timing.overslept:
-                self._leases.excuse(now.monotonic, absence)
-        self._called_at = now.monotonic
-
-    def _judge_nodes(self, tick: Tick, now: Instant) -> None:
-        """Judge the silent nodes, the longest silent first, unless too many are silent to believe it."""
-        at = now.monotonic if tick.heard_until is None else min(now.monotonic, tick.heard_until)
-        if at < self._leases.verdict_at:
-            return
-        losing: list[NodeId] = []
-        for node_id in self._leases.overdue(at):
-            node = self.cluster.nodes[node_id]
-            if self._leases.judge(node_id, at) is Condition.LOST:
-                losing.append(node_id)
-            if node.condition is Condition.READY:
-                silence = now.monotonic - (self._leases.heard(node_id) or now.monotonic)
-                self._do([nodes.silent(node, Condition.SUSPECT, silence, now)], now)
-        if losing and not self._brake.holds(now.monotonic):
-            self._give_up(losing, now)
-        self._leases.judged(at, self._brake.held_until)
-
-    def _give_up(self, losing: list[NodeId], now: Instant) -> None:
-        heard = {node_id: self._leases.heard(node_id) or now.monotonic for node_id in losing}
-        if self._brake.check(heard, len(self.cluster.nodes), now.monotonic):
-            return self._do([nodes.held_back(self.cluster, self._timing.brake_hold)], now)
-        for node_id in losing:
-            node = self.cluster.nodes[node_id]
-            silence = now.monotonic - heard[node_id]
-            self._leases.drop(node_id)
-            self._sessions.pop(node_id, None)
-            self._do([nodes.silent(node, Condition.LOST, silence, now)], now)
-            self._do(nodes.write_offs(self.cluster, node), now)
 
     def _plan(self, now: Instant) -> bool:
         """Plan what is marked until nothing is, or for as long as others can wait; True when there is more."""
@@ -311,8 +272,10 @@ class ManagerCore:
                         self._forget_predecessors(allocation.task_id, allocation.slot, now)
                 case PutTask(task=task):
                     self._states.begin_again(task.id)
+                case PutNode(node=node) if node.condition is Condition.LOST:
+                    self._sessions.pop(node.id, None)
                 case ForgetNode(node_id=node_id):
-                    self._leases.drop(node_id)
+                    self._judging.leases.drop(node_id)
                     self._usage.pop(node_id, None)
                     self._clones.forget(node_id)
                 case _:
@@ -345,6 +308,7 @@ class ManagerCore:
         """Return when something is due although nothing happens."""
         if self._recovery.going_on:
             return self._recovery.ends_at()
-        dues = [self._leases.due, self._planning.look_again_at(now), self._states.next_due(now)]
+        judging, planning, states = self._judging, self._planning, self._states
+        dues = [judging.leases.due, planning.look_again_at(now), states.next_due(now)]
         dues.append(self._recovery.listens_until(now))
         return min([due for due in dues if due is not None], default=None)

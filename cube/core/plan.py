@@ -19,10 +19,14 @@ from cube.core.cluster import Cluster
 from cube.core.diff import FieldChange, differences
 from cube.core.effects import Accepted, Rejected
 from cube.core.excerpt import Excerpt, SlotSeen, excerpt_of
+from cube.core.foresight import foresee, in_words, victim_names
 from cube.core.inputs import Apply, Submit
+from cube.core.reconcile.displacing import may_displace
+from cube.core.reconcile.slots import refused
 from cube.core.roster import Standing
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.place import Placement, place
+from cube.core.scheduler.preempt import Occupants
 from cube.core.scheduler.trial import without
 from cube.model.extras import Share
 from cube.model.ids import NodeId
@@ -48,8 +52,9 @@ class SlotPlan(msgspec.Struct, frozen=True, kw_only=True):
     step: int = 0
     before: NodeId | None = None
     after: NodeId | None = None  # None for one that changes: it is removed, or finds no place
-    why: str = ""  # why it finds no place, or is held
+    why: str = ""  # why it finds no place, or is held, or whom it displaces
     codes: tuple[str, ...] = ()  # of the filters that refused
+    displaces: tuple[str, ...] = ()  # the slots that have to go for it
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +130,7 @@ class _Rehearsal:
         self._turn = int(self._inventory.last_placed.max(initial=0))
         self._waiting: dict[int, SlotSeen] = {}
         self._tight: set[tuple[object, ...]] = set()  # places that are too small for a successor
+        self._occupants = {**excerpt.occupants}  # who could be displaced, and is still there
 
     def run(self) -> tuple[SlotPlan, ...]:
         """Return what becomes of each slot, by number."""
@@ -202,11 +208,49 @@ class _Rehearsal:
             for slot, node_id in zip(group, placement.nodes, strict=False):
                 self._waiting.pop(slot.number, None)
                 self._change(slot, after=node_id, step=self._step, why="", codes=())
-            refusal = placement.refusal
-            for slot in group[len(placement.nodes) :]:
-                self._waiting[slot.number] = slot
-                if refusal is not None:
-                    self._change(slot, why=refusal.sentence(), codes=refusal.codes())
+            rest = self._displace(group[len(placement.nodes) :])
+            if rest:
+                assert placement.refusal is not None
+                wait = refused(
+                    self._excerpt.task,
+                    [slot.number for slot in rest],
+                    placement.refusal,
+                    victims_sought=self._excerpt.task.spec.preempt
+                    and all(may_displace(one.latest) for one in rest),
+                )
+                self._waiting.update((slot.number, slot) for slot in rest)
+                for slot in rest:
+                    self._change(slot, why=wait.why, codes=wait.codes)
+
+    def _displace(self, slots: list[SlotSeen]) -> list[SlotSeen]:
+        """Have others go for these slots, which are alike, as long as that helps; return those left over.
+
+        Each is asked about once: what is replaced later leaves little that lower priorities did not have.
+        """
+        for position, slot in enumerate(slots):
+            if not self._occupants or slot.number in self._waiting:
+                return slots[position:]
+            found = foresee(self._excerpt, slot, self._occupants)
+            if found is None:
+                return slots[position:]
+            there = self._occupants[found.node_id]
+            for one in (*found.victims, *there.leaving):
+                self._inventory.let_go(*one.holding)
+            self._occupants[found.node_id] = Occupants(
+                tuple(one for one in there.tenants if one.allocation not in found.victims), ()
+            )
+            task, demand = self._excerpt.task, self._excerpt.demand_for(slot)
+            self._inventory.hold(
+                found.node_id, task.id, demand.resources, demand.host_ports, found.devices
+            )
+            self._change(
+                slot,
+                after=found.node_id,
+                step=self._step,
+                why=in_words(self._excerpt, found),
+                displaces=victim_names(self._excerpt, found),
+            )
+        return []
 
     def _place(self, demand: Demand, count: int) -> Placement:
         """Place and hold."""

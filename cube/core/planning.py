@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from cube.core.agenda import Agenda
-from cube.core.changes import Assign, Change
+from cube.core.changes import Assign, Change, Wait
 from cube.core.cluster import Cluster
 from cube.core.drains import Deadlines, drained
 from cube.core.inputs import Rebalance
 from cube.core.moves import Move
 from cube.core.rebalance import Rebalancing, propose
-from cube.core.reconcile.displacing import plan_better_place, plan_displacement
+from cube.core.reconcile.displacing import may_displace, plan_better_place, plan_displacement
 from cube.core.reconcile.draining import plan_drain
 from cube.core.reconcile.needs import demand_for
 from cube.core.reconcile.rolling import plan_update
 from cube.core.reconcile.slots import SlotsPlan, plan_flight, plan_slots, refused
 from cube.core.roster import UNPLACED
-from cube.core.scheduler.place import why_not
+from cube.core.scheduler.place import Unplaceable, why_not
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.strategy import Strategy
 from cube.model.ids import NodeId, TaskId
@@ -185,9 +185,10 @@ class Planning:
         avoid = {node: why for node, (_, why) in slot.avoid.items()}
         demand = demand_for(self._cluster, task, slot, avoid)
         words = why_not(demand, self._cluster.inventory)
-        if words is None or words.sentence() == slot.waiting:
+        if words is None:
             return []
-        return [refused(task, sorted(numbers), words)]
+        wait = self._refused(task, sorted(numbers), words)
+        return [] if wait.why == slot.waiting else [wait]
 
     def _move(self, task_id: TaskId, now: Instant) -> list[Change]:
         task = self._cluster.tasks.get(task_id)
@@ -233,13 +234,18 @@ class Planning:
         if not plan.unplaced or plan.refusal is None:
             return []
         self._agenda.waiting.setdefault(task.id, set()).update(plan.unplaced)
-        wait = refused(task, plan.unplaced, plan.refusal)
+        wait = self._refused(task, plan.unplaced, plan.refusal)
         slots = self._cluster.rosters[task.id].slots
         if all(slots[number].waiting == wait.why for number in plan.unplaced):
             return []
         if all(slots[number].waiting == UNPLACED for number in plan.unplaced):
             wait = replace(wait, told=False)
         return [wait]
+
+    def _refused(self, task: Task, numbers: list[int], refusal: Unplaceable) -> Wait:
+        slots = self._cluster.rosters[task.id].slots
+        sought = task.spec.preempt and all(may_displace(slots[number].latest) for number in numbers)
+        return refused(task, numbers, refusal, victims_sought=sought)
 
     def _stop_waiting(self, task_id: TaskId, numbers: set[int]) -> None:
         waiting = self._agenda.waiting.get(task_id)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 
 import numpy as np
 from msgspec.structs import replace
@@ -63,9 +64,7 @@ def propose(
     with ExitStack() as undo:
         while looks > 0:
             found: list[tuple[tuple[object, ...], Slot]] = []
-            for task, slot in _movable(cluster, include_single, moved):
-                if looks == 0:
-                    break
+            for task, slot in islice(_movable(cluster, include_single, moved), looks):
                 looks -= 1
                 if move := improvement(cluster, task, slot, strategy_of(task)):
                     found.append((_order(move, task), slot))
@@ -93,7 +92,8 @@ def improvement(cluster: Cluster, task: Task, slot: Slot, strategy: Strategy) ->
         if refuse(inventory, here, demand) is not None:
             return None  # it stays by old rights, and not for want of a better place
         there = inventory.row(place(demand, 1, inventory, strategy).nodes[0])
-        pair = Offers(inventory, demand, np.array([here, there]))
+        # A pull that is saved is a reason where to start, and none to leave: what runs has its image.
+        pair = Offers(inventory, replace(demand, image=""), np.array([here, there]))
         for term in _terms(pair, demand, strategy):
             now, then = float(term.values[0]), float(term.values[1])
             if now != then:
@@ -232,8 +232,6 @@ class Rebalancing:
         if task is None or not may_lose_one(cluster, task, include_single=True):
             return None
         slot = cluster.slots(task.id)[move.slot]
-        if slot.latest is None or slot.latest.id != move.allocation_id:
-            return None
         if not _free_to_go(cluster, task, slot):
             return None
         return improvement(cluster, task, slot, self._strategy_of(task))

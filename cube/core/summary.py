@@ -128,6 +128,9 @@ def slot_reason(slot: Slot, cluster: Cluster, now_ms: int) -> str:
 
 def waiting_words(slot: Slot) -> str:
     """Return why the slot has no place, and first for whom it had to leave the one it had; empty: it does not wait."""
-    if slot.waiting and slot.latest and slot.latest.displaced_by:
-        return f"{slot.latest.why_removed}; {slot.waiting}"
-    return slot.waiting
+    return displaced_words(slot.latest) + slot.waiting if slot.waiting else ""
+
+
+def displaced_words(latest: Allocation | None) -> str:
+    """Return for whom the slot had to leave the place it had, to go before why it has none; mostly empty."""
+    return f"{latest.why_removed}; " if latest and latest.displaced_by else ""

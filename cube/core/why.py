@@ -14,10 +14,14 @@ from enum import StrEnum
 import msgspec
 
 from cube.core.excerpt import Excerpt, SlotSeen
+from cube.core.foresight import foresee, in_words
+from cube.core.reconcile.displacing import may_displace
+from cube.core.reconcile.slots import refused
 from cube.core.roster import Standing
 from cube.core.scheduler.explain import Explanation, explain
 from cube.core.scheduler.place import why_not
 from cube.core.scheduler.trial import without
+from cube.core.summary import displaced_words
 from cube.model.allocation import Allocation, Phase
 from cube.model.ids import NodeId
 
@@ -63,6 +67,9 @@ class Picture(msgspec.Struct, frozen=True):
     slots: tuple[int, ...]
     explanation: Explanation
     sentence: str  # why no node takes it; empty where one does
+    displaces: str = (
+        ""  # whom it has go, and where, as no node takes it; empty where it displaces nobody
+    )
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,9 +157,17 @@ def _picture(excerpt: Excerpt, group: list[SlotSeen]) -> Picture:
     demand, inventory = excerpt.demand_for(first), excerpt.inventory
     with _as_if_free(excerpt, first):
         explanation = explain(demand, inventory, excerpt.strategy)
-        refused = None if explanation.chosen else why_not(demand, inventory)
+        refusal = None if explanation.chosen else why_not(demand, inventory)
     numbers = tuple(slot.number for slot in group)
-    return Picture(numbers, explanation, refused.sentence() if refused else "")
+    if refusal is None:
+        return Picture(numbers, explanation, "")
+    if found := foresee(excerpt, first, excerpt.occupants):
+        where = excerpt.node_name(found.node_id)
+        displaces = f"{in_words(excerpt, found)} on {where}"
+        return Picture(numbers, explanation, refusal.sentence(), displaces)
+    sought = excerpt.task.spec.preempt and all(may_displace(slot.latest) for slot in group)
+    wait = refused(excerpt.task, [*numbers], refusal, victims_sought=sought)
+    return Picture(numbers, explanation, wait.why)
 
 
 def _as_if_free(excerpt: Excerpt, slot: SlotSeen) -> AbstractContextManager[None]:
@@ -172,7 +187,11 @@ def _why_slot(
 ) -> SlotWhy:
     code = _code(slot, picture, recovering)
     latest = slot.latest
-    reason = picture.sentence if picture and code is SlotCode.UNPLACEABLE else slot.reason
+    reason = slot.reason
+    if picture and code is SlotCode.UNPLACEABLE:
+        reason = displaced_words(slot.latest) + picture.sentence
+    elif picture and code is SlotCode.PLACEABLE:
+        reason = picture.displaces
     return SlotWhy(
         number=slot.number,
         code=code,
@@ -199,8 +218,9 @@ def _code(slot: SlotSeen, picture: Picture | None, recovering: bool) -> SlotCode
             return SlotCode.RECOVERING
         case Standing.VACANT:
             # One that has no picture was left out, and waits like the others.
-            takes = picture is not None and picture.explanation.chosen is not None
-            return SlotCode.PLACEABLE if takes else SlotCode.UNPLACEABLE
+            if picture is not None and (picture.explanation.chosen or picture.displaces):
+                return SlotCode.PLACEABLE
+            return SlotCode.UNPLACEABLE
         case Standing.ASSIGNED if slot.latest and slot.latest.observed.phase is Phase.EXITED:
             return SlotCode.RESTARTING
         case _:

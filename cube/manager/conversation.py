@@ -139,6 +139,7 @@ class Conversation:
             holding=hello.holding,
             blind=hello.blind,
             runtime_error=hello.runtime_error,
+            images=hello.images,
         )
         try:
             [answer] = await self._recorded(self._decider.post([connect], then=enter), connect)
@@ -181,7 +182,8 @@ class Conversation:
         """Return what is to be recorded of it, if anything is."""
         match message:
             case Lease():
-                lease = Renew(session.node_id, epoch, message.runtime_error, message.usage)
+                error, usage = message.runtime_error, message.usage
+                lease = Renew(session.node_id, epoch, error, usage, message.images)
                 held = self._decider.renew(lease)
                 if held.current:
                     session.lease = held.lease or session.lease

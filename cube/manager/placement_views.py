@@ -123,4 +123,5 @@ def _slot_plan_view(excerpt: Excerpt, slot: SlotPlan) -> SlotPlanView:
         after=name(slot.after),
         reason=slot.why,
         codes=slot.codes,
+        displaces=slot.displaces,
     )

@@ -12,6 +12,11 @@ class Resources(msgspec.Struct, frozen=True, gc=False):
     memory_bytes: int = 0
     disk_bytes: int = 0
 
+    @property
+    def amounts(self) -> tuple[int, int, int]:
+        """The three amounts in the order above, as the lines of columns have them."""
+        return self.cpu_millis, self.memory_bytes, self.disk_bytes
+
     def __add__(self, other: Resources) -> Resources:
         return Resources(
             self.cpu_millis + other.cpu_millis,

@@ -102,6 +102,9 @@ class Runtime(Protocol):
     async def inspect(self, container_id: str) -> ContainerSeen | None:
         """One container of this worker, or None when there is no such."""
 
+    async def images(self) -> list[str]:
+        """The images that are there, by each name they have, the newest made first."""
+
     async def pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
         """Fetch the image whatever is there already. One pull per image at a time; later callers join it.
 

@@ -35,7 +35,7 @@ from cube.runtime.engine import Engine, Observe, container_path, filters
 from cube.runtime.events import follow_events
 from cube.runtime.failures import Asked, Refused, Verb, removed_outside, stuck
 from cube.runtime.fencing import Fencing
-from cube.runtime.images import fetch_image, full_reference
+from cube.runtime.images import ListedImage, fetch_image, full_reference, names_of
 from cube.runtime.labels import NODE, container_names, same_run
 from cube.runtime.logs import read_log
 from cube.runtime.pulls import Listener, SharedPulls
@@ -126,6 +126,12 @@ class DockerRuntime:
             paused=seen.state is ContainerState.PAUSED,
         )
         return replace(seen, fenced=True) if self._was_fenced(seen) else seen
+
+    async def images(self) -> list[str]:
+        """The images that are there, by each name they have, the newest made first."""
+        asked = Asked(Verb.IMAGES)
+        found = await self._engine.ask_for(list[ListedImage], asked, "images/json", LIST_SECONDS)
+        return names_of(found)
 
     async def pull(self, image: str, progress: Listener) -> None:
         """Fetch the image, or join the pull that is under way."""

@@ -22,6 +22,7 @@ class Verb(StrEnum):
 
     FACTS = "facts"
     LIST = "list"
+    IMAGES = "images"
     INSPECT = "inspect"
     PULL = "pull"
     CREATE = "create"

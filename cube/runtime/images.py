@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from urllib.parse import quote
@@ -38,6 +38,21 @@ class PullMessage(msgspec.Struct, frozen=True):
     detail: _Detail | None = msgspec.field(default=None, name="progressDetail")
     error: str = ""
     error_detail: _Error | None = msgspec.field(default=None, name="errorDetail")
+
+
+class ListedImage(msgspec.Struct, frozen=True, rename="pascal"):
+    """One image in the engine's list. What has no name is a layer of others, or was left behind by a newer one."""
+
+    created: int = 0
+    repo_tags: tuple[str, ...] | None = None
+    repo_digests: tuple[str, ...] | None = None
+
+
+def names_of(images: Iterable[ListedImage]) -> list[str]:
+    """Return all names of the images, the newest made first."""
+    newest = sorted(images, key=lambda image: -image.created)
+    names = [name for one in newest for name in (*(one.repo_tags or ()), *(one.repo_digests or ()))]
+    return [name for name in names if not name.startswith("<none>")]
 
 
 class LayerProgress:

@@ -58,6 +58,11 @@ class SimulatedRuntime:
         container = self._ours(container_id)
         return container.seen() if container is not None else None
 
+    async def images(self) -> list[str]:
+        """The images that are there, but for those that all machines are taken to have."""
+        await self._engine.reached(Verb.IMAGES)
+        return self._engine.images()
+
     async def pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
         """Fetch the image, or join the pull that is under way."""
         await self._pulls.pull(full_reference(image), progress)

@@ -85,6 +85,11 @@ class SimulatedEngine:
         """Whether a container of this image can be made without a pull."""
         return self.behaviour(image).present or full_reference(image) in self.pulled
 
+    def images(self) -> list[str]:
+        """Return the images that are known by name to be there."""
+        named = (name for name, how in self._behaviours.items() if how.present)
+        return sorted({*named, *self.pulled})
+
     async def reached(self, verb: Verb, image: str = "") -> None:
         """Let a call come in: it costs a turn of the loop, and fails if that is what was arranged."""
         await asyncio.sleep(0)

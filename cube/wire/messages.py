@@ -30,6 +30,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", kw_only=True):
 
     `incarnation` is minted by each worker process at its start; empty from one that does not know of it.
     `blind`: its engine has not answered yet, so that what it holds is not known. It says hello again when it is.
+    `images` are those it has, by the names of its engine: a bounded number, the most useful first.
     """
 
     protocol: int
@@ -40,14 +41,19 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", kw_only=True):
     holding: tuple[Holding, ...] = ()
     blind: bool = False
     runtime_error: str = ""
+    images: tuple[str, ...] = ()
 
 
-class Lease(msgspec.Struct, frozen=True, tag="lease", kw_only=True):
-    """I am alive. `number` grows by one; the worker counts its lease from when it sent this."""
+class Lease(msgspec.Struct, frozen=True, tag="lease", kw_only=True, omit_defaults=True):
+    """I am alive. `number` grows by one; the worker counts its lease from when it sent this.
+
+    `images` come with it when they are others than told before in this session, else None.
+    """
 
     number: int
     usage: Usage | None = None
     runtime_error: str = ""
+    images: tuple[str, ...] | None = None
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):

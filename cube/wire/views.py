@@ -229,8 +229,9 @@ class SlotPlanView(msgspec.Struct, frozen=True, kw_only=True):
     step: int  # slots of one step change at once, one step after the other; 0: it does not change
     before: str | None = None  # the node where it is
     after: str | None = None  # the node where it would be
-    reason: str = ""  # why it finds no place, or is held
+    reason: str = ""  # why it finds no place, or is held, or whom it displaces
     codes: tuple[str, ...] = ()
+    displaces: tuple[str, ...] = ()  # the slots that would have to go for it, by name
 
 
 class PlanView(msgspec.Struct, frozen=True, kw_only=True):

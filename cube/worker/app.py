@@ -22,6 +22,7 @@ from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
 from cube.worker.identity import Identified, Identity
+from cube.worker.images import ImageWatch
 from cube.worker.loop import Loop
 from cube.worker.metrics import WorkerMetrics, readings
 from cube.worker.probes import Prober
@@ -70,6 +71,7 @@ class Worker:
             supervisor=self._supervisor,
             parallel_starts=settings.parallel_starts,
             tell=self._loop.tell,
+            pulled=lambda image: self._images.pulled(image),
         )
         self._prober = Prober(runtime=runtime, supervisor=self._supervisor, tell=self._loop.tell)
         self._watch = EngineWatch(
@@ -81,6 +83,7 @@ class Worker:
             tell=self._loop.tell,
             changed=self._engine_changed,
         )
+        self._images = ImageWatch(runtime, settings.timing.full_comparison)
         self._session = self._dialler()
         self._streams = Streams(
             manager_url=self._manager_url,
@@ -112,6 +115,7 @@ class Worker:
         await self._watch.first_look()
         self._supervisor.keep(self._watch.compare_loop, "engine comparison")
         self._supervisor.keep(self._watch.event_loop, "engine events")
+        self._supervisor.keep(self._images.run, "images of the engine")
         self._supervisor.keep(self._session.run, "manager session")
 
     async def stop(self) -> None:
@@ -139,6 +143,7 @@ class Worker:
             clock=self._clock,
             hello=self._hello,
             usage=self._usage,
+            images=lambda: self._images.names,
             runtime_error=lambda: self._watch.error,
             welcomed=self._welcomed,
             tell=self._loop.tell,
@@ -200,6 +205,7 @@ class Worker:
             holding=self._core.holding,
             blind=not self._core.looked,
             runtime_error=self._watch.error,
+            images=self._images.names,
         )
 
     def _welcomed(self, welcome: Welcome) -> None:
@@ -210,6 +216,8 @@ class Worker:
 
     def _engine_changed(self) -> None:
         """Tell the manager at once; by a new Hello if the last one could not say what is held here."""
+        if not self._watch.error:
+            self._images.look_soon()
         if not self._session.connected:
             return
         if not self._watch.error and not self._told_of_holding:

@@ -34,6 +34,7 @@ class Executor:
         supervisor: Supervisor,
         parallel_starts: int,
         tell: Callable[[WorkerInput], None],
+        pulled: Callable[[str], None],
     ) -> None:
         self._runtime = runtime
         self._identity = identity
@@ -41,6 +42,7 @@ class Executor:
         self._supervisor = supervisor
         self._gate = Gate(parallel_starts)
         self._tell = tell
+        self._pulled = pulled
         self._running: dict[AllocationId, asyncio.Task[None]] = {}
         self._given_up: set[AllocationId] = set()
 
@@ -95,6 +97,7 @@ class Executor:
         match step:
             case Pull():
                 await self._runtime.pull(step.image, lambda progress: self._note(step.id, progress))
+                self._pulled(step.image)
                 return None
             case Create():
                 return await self._runtime.create(self._label(step))

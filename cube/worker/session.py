@@ -87,6 +87,7 @@ class Session:
         clock: Clock,
         hello: Callable[[str], Hello],
         usage: Callable[[], Usage],
+        images: Callable[[], tuple[str, ...]],
         runtime_error: Callable[[], str],
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
@@ -97,6 +98,8 @@ class Session:
         self._clock = clock
         self._hello = hello
         self._usage = usage
+        self._images = images
+        self._images_told: tuple[str, ...] = ()
         self._runtime_error = runtime_error
         self._welcomed = welcomed
         self._tell = tell
@@ -200,7 +203,9 @@ class Session:
     async def _introduce(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[Welcome, float]:
         sent_at = self._clock.now().monotonic
         sockname = socket.get_extra_info("sockname")
-        await socket.send_bytes(encode_message(self._hello(sockname[0] if sockname else "")))
+        hello = self._hello(sockname[0] if sockname else "")
+        self._images_told = hello.images
+        await socket.send_bytes(encode_message(hello))
         match await _receive(socket):
             case Welcome() as welcome:
                 return welcome, sent_at
@@ -239,7 +244,10 @@ class Session:
                 usage, usage_at = self._usage(), now
             self._leases[number] = now
             error = self._runtime_error()
-            await self.send(Lease(number=number, usage=usage, runtime_error=error))
+            images = self._images()
+            news = images if images != self._images_told else None
+            self._images_told = images
+            await self.send(Lease(number=number, usage=usage, runtime_error=error, images=news))
 
     async def _doubt_loop(self, http: aiohttp.ClientSession) -> NoReturn:
         """End a session that is silent while the manager answers on another connection.

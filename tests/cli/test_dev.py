@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from cube.cli.dev import welcome, worker_settings
+from tests.cli.conftest import Cube
 
 
 def test_the_workers_of_dev_share_the_machine(tmp_path: Path) -> None:
@@ -18,8 +19,15 @@ def test_the_workers_of_dev_share_the_machine(tmp_path: Path) -> None:
 
 
 def test_it_says_what_to_do_next(tmp_path: Path) -> None:
-    told = welcome(2, 5656, tmp_path, True)
+    told = welcome("2 workers", 5656, tmp_path, True)
 
     assert "ready on 127.0.0.1:5656 with 2 workers" in told
     assert "  cube run -m 127.0.0.1:5656 --name hello busybox echo hello" in told.splitlines()
-    assert " -m " not in welcome(2, 5555, tmp_path, True)
+    assert told.endswith("Ctrl-C stops everything.")
+    assert " -m " not in welcome("2 workers", 5555, tmp_path, True)
+
+
+def test_workers_are_on_docker_or_simulated_but_not_both(cube: Cube) -> None:
+    code, out, err = cube("dev", "--workers", "2", "--simulate", "3")
+    assert (code, out) == (2, "")
+    assert "--workers: start workers on Docker, --simulate others instead" in err

@@ -54,6 +54,42 @@ def test_an_image_and_docker_s_flags_make_the_task(
     }
 
 
+def test_extras_are_asked_for_by_kind_whole_ones_and_a_part(
+    manager: FakeManager, cube: Cube
+) -> None:
+    accept(manager, task())
+    cube("run", "-d", "--extra", "gpu=0.5", "--extra", "tpu=2", "busybox")
+    assert sent(manager)["extras_millis"] == {"gpu": 500, "tpu": 2_000}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("gpu", "--extra: 'gpu' has no value; write KEY=VALUE"),
+        ("gpu=half", "--extra: gpu=half is no amount of devices; write it like gpu=2 or gpu=0.5"),
+        ("gpu=1.5", "extras_millis.gpu: is 1.5 devices; a replica gets a part of one"),
+        ("gpu=0.0001", "extras.gpu: is finer than a thousandth of a device; round it"),
+    ],
+)
+def test_an_amount_of_devices_that_cannot_be_is_refused(
+    text: str, told: str, manager: FakeManager, cube: Cube
+) -> None:
+    code, out, err = cube("run", "--extra", text, "busybox")
+    assert (code, out) == (2, "")
+    assert told in err
+    assert not manager.requests("POST", "/task")
+
+
+def test_extras_given_with_a_file_are_added_to_those_in_it(
+    manager: FakeManager, cube: Cube, tmp_path: Path
+) -> None:
+    accept(manager, task())
+    file = tmp_path / "web.json"
+    file.write_text('{"name": "web", "image": "busybox", "extras": {"gpu": 1, "tpu": 1}}')
+    cube("run", "-d", str(file), "--extra", "gpu=0.5")
+    assert sent(manager)["extras_millis"] == {"gpu": 500, "tpu": 1_000}
+
+
 def test_an_image_without_a_name_gets_a_fresh_one(manager: FakeManager, cube: Cube) -> None:
     accept(manager, task())
 

@@ -1,4 +1,4 @@
-"""`cube why` in ten situations, from the cluster to the terminal, against files that a person has read.
+"""`cube why` in twelve situations, from the cluster to the terminal, against files that a person has read.
 
 The files are in `tests/golden/why`. To write them anew after a change of words, and read them again: `GOLDEN=write`.
 """
@@ -53,6 +53,21 @@ def every_node_for_another_reason(world: World) -> str:
     world.submit("other", constraints=("node.name==w2",), ports=(Port(80, host_port=8080),))
     world.tell(SetAvailability(node_id("w3"), Availability.DRAINING))
     world.submit("web", memory_bytes=2 * GIB, ports=(Port(80, host_port=8080),))
+    return ""
+
+
+def nobody_would_make_room(world: World) -> str:
+    world.submit("equal", replicas=3, memory_bytes=GIB, priority=90, max_per_node=1)
+    world.run_all()
+    world.submit("web", memory_bytes=4 * GIB, priority=90, preempt=True)
+    return ""
+
+
+def it_was_displaced(world: World) -> str:
+    world.submit("web", replicas=2, memory_bytes=GIB // 2, priority=10, constraints=("zone==b",))
+    world.run_all()
+    world.submit("db", memory_bytes=4 * GIB, priority=90, preempt=True)
+    world.run_all()
     return ""
 
 
@@ -113,6 +128,8 @@ SITUATIONS: tuple[Situation, ...] = (
     no_node_has_the_memory,
     a_constraint_that_no_node_meets,
     every_node_for_another_reason,
+    nobody_would_make_room,
+    it_was_displaced,
     some_replicas_wait,
     it_runs_where_it_was_put,
     it_crashes_again_and_again,
@@ -127,7 +144,8 @@ def told(world: World, recovering: str) -> WhyView:
     """What the API tells of `web`, as a client reads it; ages are left out, for they are counted from today."""
     cluster, task = world.core.cluster, world.task("web")
     excerpt = excerpt_of(cluster, task, strategy="spread", now=world.now)
-    chosen = {event.slot: event.message for event in world.told(EventKind.ALLOCATION_ASSIGNED)}
+    placed = (event for event in world.told(EventKind.ALLOCATION_ASSIGNED) if event.task == "web")
+    chosen = {event.slot: event.message for event in placed}
     found = why(excerpt, chosen_then=chosen, recovering=bool(recovering))
     view = why_view(excerpt, state_of(task, cluster.rosters[task.id]), found, recovering)
     slots = [msgspec.structs.replace(slot, assigned_at=None) for slot in view.slots]

@@ -277,6 +277,25 @@ def test_the_draining_nodes_are_those_to_be_emptied() -> None:
     assert cluster.draining == set()
 
 
+def test_what_could_yield_is_counted_from_what_holds_room_once_a_task_may_displace() -> None:
+    job = a_task(name="job", cpu_millis=200)
+    ended = an_allocation(job, W1, phase=Phase.COMPLETED)
+    cluster = a_cluster(STAY, ended, tasks=(WEB, job))
+    assert cluster.yielding is None
+    high = a_task(name="high", preempt=True, priority=90)
+    applied(cluster, PutTask(high, EventKind.TASK_CREATED))
+    assert cluster.yielding is not None
+    assert cluster.yielding.below(90, 2)[0].tolist() == [500, 0]
+
+
+def test_what_was_held_on_a_forgotten_node_yields_to_nobody() -> None:
+    high = a_task(name="high", preempt=True, priority=90)
+    cluster = a_cluster(replace(STAY, lost=True), tasks=(WEB, high))
+    applied(cluster, ForgetNode(W1.id))
+    assert cluster.yielding is not None
+    assert not cluster.yielding.below(90, 2).any()
+
+
 def test_a_forgotten_node_leaves_the_record_of_former_stays() -> None:
     lost = replace(STAY, lost=True)
     cluster = a_cluster(lost)

@@ -28,7 +28,7 @@ from cube.model.resources import Resources
 from cube.model.spec import OnDisconnect, Port, Protocol
 from cube.model.task import Goal, TaskState
 from cube.model.timing import Instant
-from tests.builders import GIB, MIB, a_spec, node_id, task_id
+from tests.builders import CAPACITY, GIB, MIB, a_spec, node_id, task_id
 from tests.world import World
 
 ROOMY = Resources(cpu_millis=4_000, memory_bytes=8 * GIB, disk_bytes=100 * GIB)
@@ -459,6 +459,40 @@ def test_what_a_node_uses_is_known_until_the_node_is_forgotten(world: World) -> 
     world.tell(Disconnect(node_id("w1"), world.epochs.pop(node_id("w1"))))
     world.tell(RemoveNode(node_id("w1")))
     assert world.core.usage(node_id("w1")) is None
+
+
+def test_a_task_goes_where_its_worker_says_that_the_image_is(world: World) -> None:
+    world.join("w1", "w2", "w3")
+    epoch, revision = world.epochs[node_id("w2")], world.ledger.revision
+    effects = world.tell(Renew(node_id("w2"), epoch, images=("web:1",)))
+    assert not effects.writes and world.ledger.revision == revision, "it is not recorded"
+    world.tell(Renew(node_id("w2"), epoch))
+    world.submit("a", image="docker.io/library/web:1")
+    assert world.where("a") == {1: "w2"}
+    [assigned] = world.told(EventKind.ALLOCATION_ASSIGNED)
+    assert assigned.message == "has the image, of 3 that fit"
+    world.stop("a")
+    world.run_all()
+    world.tell(Renew(node_id("w2"), epoch, images=()))
+    world.submit("b", image="web:1")
+    assert world.where("b") == {1: "w1"}
+
+
+def test_a_hello_tells_of_all_images_anew(world: World) -> None:
+    world.join("w1", "w2")
+    facts = Facts(name="w2", capacity=CAPACITY)
+    for images, placed in ((("web:1",), "w2"), ((), "w1")):
+        hello = Connect(node_id=node_id("w2"), cluster_id="c1", facts=facts, images=images)
+        answer = world.tell(hello).answer
+        assert isinstance(answer, Welcomed)
+        world.submit(placed, image="web:1")
+        assert world.where(placed) == {1: placed}
+        world.stop(placed)
+        world.run_all("w1")
+        for one in list(world.core.cluster.allocations.values()):
+            world.tell(
+                Observe(one.node_id, answer.epoch, ((one.id, Observed(phase=Phase.REMOVED)),))
+            )
 
 
 def test_a_short_silence_moves_nothing(world: World) -> None:

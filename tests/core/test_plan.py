@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from cube.core.diff import FieldChange
 from cube.core.effects import Rejected
-from cube.core.inputs import Apply, Submit
+from cube.core.inputs import Apply, Scale, Submit
 from cube.core.plan import Action, Draft, Plan, draft, plan
 from cube.model.allocation import Exit, Phase
+from cube.model.event import EventKind
 from cube.model.resources import Resources
 from tests.builders import GIB, a_spec, node_id, task_id
 from tests.world import World
@@ -199,3 +203,94 @@ def test_a_stopped_task_is_planned_as_a_new_one() -> None:
     assert (made.new, moves(made)) == (True, [(1, 1, "create", None, W1)])
     again = drafted(world, Submit(task_id("web"), a_spec(name="web")))
     assert moves(plan(again.excerpt, again.before)) == [(1, 1, "create", None, W1)]
+
+
+# -- displacing ---------------------------------------------------------------------------------------------------
+
+
+def a_full_world(*names: str, priority: int = 10) -> World:
+    """Each node is full of `low`, two replicas of half a node."""
+    world = a_world(*names)
+    world.submit("low", replicas=2 * len(names), memory_bytes=GIB // 2, priority=priority)
+    world.run_all(*names)
+    return world
+
+
+def test_a_plan_names_whom_it_would_displace_and_displaces_nobody() -> None:
+    world = a_full_world("w1", "w2")
+    made = applied(world, replicas=2, memory_bytes=GIB // 2, priority=90, preempt=True)
+
+    assert made.fits
+    assert [(one.after, one.displaces, one.why) for one in made.slots] == [
+        (W2, ("low.4",), "displaces low.4"),
+        (W1, ("low.3",), "displaces low.3"),
+    ]
+    assert len(world.where("low")) == 4
+    assert world.core.cluster.yielding is None
+
+
+def test_what_is_displaced_for_one_replica_is_not_there_for_the_next() -> None:
+    world = a_full_world("w1")
+    made = applied(world, replicas=3, memory_bytes=GIB // 2, priority=90, preempt=True)
+
+    assert [one.displaces for one in made.slots] == [("low.2",), ("low.1",), ()]
+    assert not made.fits
+    assert made.slots[2].after is None
+    assert made.slots[2].why == (
+        "no node fits: 1 lacks memory (w1, 512 MiB short); "
+        "nothing of lower priority would make room on w1"
+    )
+    assert made.slots[2].codes == ("resources", "no_victim")
+
+
+def test_a_plan_counts_on_what_leaves_anyway() -> None:
+    world = a_full_world("w1")
+    world.tell(Scale(task_id("low"), 1))
+    [slot] = applied(world, memory_bytes=GIB // 2, priority=90, preempt=True).slots
+    assert (slot.after, slot.displaces) == (W1, ())
+    assert slot.why == "gets the room of what leaves there anyway"
+
+
+def test_many_that_are_displaced_are_counted() -> None:
+    world = a_world("w1")
+    world.submit("low", replicas=8, memory_bytes=GIB // 8, priority=10)
+    world.run_all("w1")
+    [slot] = applied(world, memory_bytes=GIB, priority=90, preempt=True).slots
+    assert len(slot.displaces) == 8
+    assert slot.why == "displaces low.1, low.2, low.3 and 5 more"
+
+
+def test_an_equal_is_no_victim_of_a_plan() -> None:
+    world = a_full_world("w1", priority=90)
+    made = applied(world, memory_bytes=GIB // 2, priority=90, preempt=True)
+    assert not made.fits
+    assert made.slots[0].why.endswith("nothing of lower priority would make room on w1")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), max_size=6),
+    st.integers(1, 3),
+    st.integers(1, 4),
+    st.integers(1, 9),
+)
+def test_whom_a_plan_displaces_is_who_is_displaced(
+    others: list[tuple[int, int]], replicas: int, gib: int, priority: int
+) -> None:
+    world = a_world("w1", "w2", capacity=Resources(4_000, 4 * GIB, 0))
+    for number, (size, rank) in enumerate(others):
+        world.submit(f"t{number}", memory_bytes=size * GIB, priority=rank)
+    world.run_all()
+    spec = a_spec(
+        name="web", replicas=replicas, memory_bytes=gib * GIB, priority=priority, preempt=True
+    )
+    wish = Apply(task_id("web"), spec)
+    found = drafted(world, wish)
+    made = plan(found.excerpt, found.before)
+    foretold = {name for slot in made.slots for name in slot.displaces}
+    world.tell(wish)
+    going = world.told(EventKind.ALLOCATION_STOPPING)
+    assert {f"{one.task}.{one.slot}" for one in going} == foretold
+    assert {slot.number: slot.after for slot in made.slots if slot.after} == {
+        number: node_id(name) for number, name in world.where("web").items()
+    }

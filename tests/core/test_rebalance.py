@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cube.core import rebalance as module
+from cube.core.agenda import Agenda
+from cube.core.changes import ForgetTask, Unassign
 from cube.core.effects import Rebalanced
-from cube.core.inputs import Apply, Rebalance, SetAvailability
+from cube.core.inputs import Apply, Rebalance, Scale, SetAvailability
 from cube.core.moves import Move
+from cube.core.rebalance import Rebalancing
 from cube.core.roster import Standing
-from cube.model.allocation import Phase
+from cube.core.scheduler.strategies import STRATEGIES
+from cube.model.allocation import Failure, FailureKind, Phase
 from cube.model.event import EventKind
 from cube.model.node import Availability
 from cube.model.resources import Resources
@@ -186,6 +191,91 @@ def test_a_stopped_or_forgotten_task_does_not_hold_up_the_moves_of_others() -> N
     world.stop("a")
     world.run_all()
     assert sorted(world.where("b").values()) == ["w1"] * 2 + ["w2"] * 2
+
+
+def crowded(*names: str, replicas: int = 4, **fields: object) -> World:
+    """A world whose first node has every replica of these tasks, and a second one that has just joined."""
+    world = World()
+    world.join("w1")
+    for name in names or ("web",):
+        world.submit(name, replicas=replicas, **fields)
+    world.run_all()
+    world.join("w2")
+    return world
+
+
+def stopped(world: World) -> list[str]:
+    """The slots that were told to leave their nodes, in order."""
+    return [f"{one.task}.{one.slot}" for one in world.told(EventKind.ALLOCATION_STOPPING)]
+
+
+def test_a_proposal_looks_at_so_many_replicas_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = crowded("a", "b", "c")
+    assert len({move.task_id for move in moves_of(world)}) == 3
+    monkeypatch.setattr(module, "LOOKS_AT_MOST", 2)
+    assert [move.task_id for move in moves_of(world)] == [task_id("a"), task_id("b")]
+
+
+def test_what_stays_by_old_rights_is_not_moved() -> None:
+    world = World()
+    world.join("w1", labels={"zone": "eu"})
+    world.submit(replicas=4, constraints=("zone==eu",))
+    world.run_all()
+    world.join("w1", labels={"zone": "us"}, holding=tuple(world.live_ids()))
+    world.join("w2", labels={"zone": "eu"})
+    assert moves_of(world) == ()
+
+
+def test_a_replica_that_was_replaced_meanwhile_is_not_moved_again() -> None:
+    world = crowded(replicas=6)
+    moves = world.core.proposal(Rebalance(10))
+    assert len(moves) == 3
+    world.tell(Rebalance(10))
+    # The second that is to move leaves for another reason while the first is on its way.
+    second = world.core.cluster.allocations[moves[1].allocation_id]
+    port = Failure(FailureKind.PORT_TAKEN, "port 8080 is taken")
+    world.report(second, phase=Phase.FAILED, failure=port)
+    world.run_all()
+    assert stopped(world).count(f"web.{second.slot}") == 1
+    assert world.summary().ready == 6
+
+
+def test_a_node_that_is_cordoned_meanwhile_keeps_what_it_has() -> None:
+    world = crowded(replicas=6)
+    world.tell(Rebalance(10))
+    world.tell(SetAvailability(node_id("w1"), Availability.CORDONED))
+    world.run_all()
+    assert len(stopped(world)) == 1
+    assert sorted(world.where().values()) == ["w1"] * 5 + ["w2"]
+
+
+def test_a_replica_that_was_scaled_away_meanwhile_is_not_moved() -> None:
+    world = crowded(replicas=6)
+    assert [move.slot for move in moves_of(world)] == [6, 5, 4]
+    world.tell(Rebalance(10))
+    world.tell(Scale(task_id("web"), 4))
+    world.run_all()
+    assert stopped(world).count("web.5") == 1
+    assert sorted(world.where().values()) == ["w1"] * 3 + ["w2"]
+
+
+def test_the_next_move_is_due_when_the_task_that_moves_is_forgotten() -> None:
+    world = crowded("a", "b")
+    cluster, agenda = world.core.cluster, Agenda(world.core.cluster)
+    rebalancing = Rebalancing(cluster, lambda _: STRATEGIES["spread"])
+    rebalancing.begin(moves_of(world))
+    agenda.moving = under_way = rebalancing.task_id
+    assert under_way is not None
+    assert len(rebalancing.step()) == 1
+
+    agenda.rolling.clear()
+    forget = ForgetTask(under_way)
+    cluster.apply(forget, world.now.wall_ms)
+    agenda.note(forget, cluster)
+    assert agenda.rolling == {under_way: None}
+    [move] = rebalancing.step()
+    assert isinstance(move, Unassign)
+    assert cluster.allocations[move.allocation_id].task_id != under_way
 
 
 @settings(max_examples=60, deadline=None)

@@ -85,6 +85,22 @@ def test_the_counts_follow_a_slot_from_standing_to_standing() -> None:
         assert roster.count(standing) == sum(roster.standings) == 1
 
 
+def test_what_runs_counts_as_running_whether_it_is_ready_or_not() -> None:
+    roster = Roster()
+    for number, latest in enumerate(
+        (
+            stay(phase=Phase.RUNNING),
+            stay(phase=Phase.RUNNING, health=Health.UNHEALTHY),
+            stay(phase=Phase.PULLING),
+        ),
+        start=1,
+    ):
+        slot = roster.slot(number)
+        slot.latest = latest
+        roster.recount(slot, a_task(replicas=3))
+    assert roster.running == 2
+
+
 def test_a_slot_keeps_its_identity() -> None:
     roster = Roster()
     assert roster.slot(3) is roster.slot(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from cube.core import why as module
 from cube.core.answer import answer
@@ -220,3 +221,37 @@ def test_slots_beyond_the_bound_are_named_and_still_wait(monkeypatch: pytest.Mon
     assert told.why.left_out == (2,)
     assert told.codes == [SlotCode.UNPLACEABLE] * 3
     assert Told(world, slot=2).why.left_out == ()
+
+
+def test_one_that_may_displace_and_finds_nobody_says_so_and_the_displaced_says_by_whom() -> None:
+    world = a_world(w1=GIB)
+    world.submit("low", memory_bytes=GIB // 2, priority=10)
+    world.run_all()
+    world.submit("high", memory_bytes=GIB, priority=90, preempt=True)
+    assert Told(world, "high").answer == (
+        "high.1 is being started on w1: waits for the room of low.1"
+    )
+    world.run_all()
+    assert Told(world, "low").answer == (
+        "low.1 waits: displaced by high.1 (priority 90); "
+        "no node fits: 1 lacks memory (w1, 512 MiB short)"
+    )
+    world.submit("late", memory_bytes=GIB, priority=90, preempt=True)
+    assert Told(world, "late").answer == (
+        "late.1 waits: no node fits: 1 lacks memory (w1, 1 GiB short); "
+        "nothing of lower priority would make room on w1"
+    )
+
+
+def test_one_that_is_about_to_displace_says_whom() -> None:
+    world = a_world(w1=GIB)
+    world.submit("low", memory_bytes=GIB, priority=50)
+    world.run_all()
+    world.submit("high", memory_bytes=GIB, priority=50, preempt=True)
+    cluster, task = world.core.cluster, world.task("high")
+    raised = replace(task, spec=replace(task.spec, priority=90))
+    excerpt = excerpt_of(cluster, raised, strategy="spread", now=world.now)
+    told = why(excerpt)
+
+    assert ([slot.code for slot in told.slots], told.waits) == ([SlotCode.PLACEABLE], False)
+    assert answer(excerpt, told) == "high.1 is about to be placed: displaces low.1 on w1"

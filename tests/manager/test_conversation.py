@@ -62,6 +62,22 @@ async def test_a_task_goes_to_the_worker_and_its_reports_are_shown(api: Api) -> 
         assert worker.numbers == list(range(1, len(worker.numbers) + 1))
 
 
+async def test_the_images_of_a_hello_and_of_a_lease_decide_between_equals(api: Api) -> None:
+    async with api.worker("w1") as first, api.worker("w2", images=("web:1",)) as second:
+        await first.welcome()
+        await second.welcome()
+        task = {"name": "a", "image": "web:1", "replicas": 1}
+        await api.ask("POST", "/task", task)
+        await second.orders(1)
+        await first.say(Lease(number=1, images=("web:2",)))
+        await first.expect(LeaseHeld)
+        why = await api.get("/task/a/explain")
+        assert why["answer"] == "a.1 is being started on w2: waiting for its worker"
+        assert why["slots"][0]["chosen_then"] == "has the image, of 2 that fit"
+        await api.ask("POST", "/task", task | {"name": "b", "image": "web:2"})
+        await first.orders(1)
+
+
 async def test_a_lease_is_held(api: Api) -> None:
     async with api.worker() as worker:
         await worker.welcome()

@@ -75,6 +75,7 @@ def stocks(draw: st.DrawFn, name: str) -> Stock:
         name,
         held=held,
         last_placed=draw(st.integers(0, 9)),
+        images=draw(st.sampled_from([(), ("busybox:latest",)])),
         capacity=draw(capacity),
         extras=draw(st.dictionaries(kinds, st.integers(0, 3))),
         platform=draw(st.sampled_from(["linux/amd64", "linux/arm64"])),
@@ -161,6 +162,20 @@ def wanting(inventory: Inventory, demand: Demand, row: int) -> int:
     return total
 
 
+def priced(inventory: Inventory, demand: Demand, row: int, strategy: Strategy) -> list[float]:
+    """The strategy's figures for one more replica on the row, with what a pull weighs."""
+    image = demand.image
+    there = inventory.images.absent(image, len(inventory.ids))
+    alone = Offers(inventory, demand, np.array([row]))
+    figures = [(float(term.values[0]), term.step) for term in strategy(alone)]
+    if there is None:
+        return [value for value, _ in figures]
+    pull, costs = float(there[row]), []
+    for value, step in figures:
+        costs += [float(np.floor(value / step)), pull, value] if step else [value]
+    return [*costs, pull]
+
+
 def one_by_one(
     demand: Demand, count: int, inventory: Inventory, strategy: Strategy
 ) -> tuple[list[NodeId], list[tuple[Share, ...]]]:
@@ -172,8 +187,7 @@ def one_by_one(
         for node in inventory.nodes.values():
             row = inventory.row(node.id)
             if refuse(inventory, row, demand) is None:
-                alone = Offers(inventory, demand, np.array([row]))
-                cost = [float(term.values[0]) for term in strategy(alone)]
+                cost = priced(inventory, demand, row, strategy)
                 replicas = inventory.replicas(demand.task_id).get(row, 0)
                 apart = (
                     crowding(inventory, demand, row),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cube.core.images import listed_name
 from cube.model.allocation import Exit, FailureKind
 from cube.model.container import ContainerState
 from cube.model.ids import NodeId
@@ -28,6 +29,14 @@ async def test_an_engine_says_who_it_is(machine: Machine) -> None:
     assert facts.platform.startswith("linux/")
     assert facts.capacity.cpu_millis >= 1000
     assert facts.capacity.memory_bytes > 0
+
+
+async def test_the_image_of_a_container_is_listed(machine: Machine) -> None:
+    spec = machine.runs()
+    await started(machine, spec)
+    listed = await machine.runtime.images()
+    assert listed_name(spec.image) in listed
+    assert "missing:nope" not in listed
 
 
 async def test_a_new_node_has_no_containers(machine: Machine) -> None:

@@ -14,7 +14,14 @@ import pytest
 from cube.model.allocation import FailureKind
 from cube.runtime.contract import PullProgress, RuntimeFailure
 from cube.runtime.engine import Engine
-from cube.runtime.images import LayerProgress, PullMessage, fetch_image, full_reference
+from cube.runtime.images import (
+    LayerProgress,
+    ListedImage,
+    PullMessage,
+    fetch_image,
+    full_reference,
+    names_of,
+)
 from tests.runtime.fake_engine import FakeEngine
 from tests.runtime.registry import Registry
 from tests.runtime.worlds import DockerMachine, docker
@@ -49,6 +56,18 @@ def write(path: Path, content: object) -> None:
 
 def ignore(_: PullProgress) -> None:
     """Not be interested."""
+
+
+def test_images_are_listed_by_all_their_names_the_newest_first() -> None:
+    digest = "web@sha256:abc"
+    old = ListedImage(1, ("web:1", "web:old"), (digest,))
+    nameless = ListedImage(3, ("<none>:<none>",), ("<none>@<none>",))
+    assert names_of([old, nameless, ListedImage(2, None, ("db@sha256:def",))]) == [
+        "db@sha256:def",
+        "web:1",
+        "web:old",
+        digest,
+    ]
 
 
 @pytest.mark.parametrize(

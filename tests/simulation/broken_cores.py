@@ -16,6 +16,7 @@ from cube.core.clones import Clones
 from cube.core.cluster import Cluster
 from cube.core.effects import Answer, Writes
 from cube.core.inputs import Input, Observe, Renew
+from cube.core.judging import Judging
 from cube.core.liveness import Brake
 from cube.core.manager import ManagerCore
 from cube.core.reconcile import displacing, draining, relief, rolling, slots
@@ -109,15 +110,12 @@ class BeginsWithOldLeases(ManagerCore):
     def __init__(self, *told: Any, now: Instant, **more: Any) -> None:
         super().__init__(*told, now=now, **more)
         for node_id in self.cluster.nodes:
-            if self._leases.heard(node_id) is not None:
-                self._leases.renew(node_id, now.monotonic - self._timing.lost_after)
+            if (leases := self._judging.leases).heard(node_id) is not None:
+                leases.renew(node_id, now.monotonic - leases.lost_after)
 
 
-class BlamesOthersForItsAbsence(ManagerCore):
+def notice_nothing(judging: Judging, look_at: float | None, now: Instant) -> None:
     """A manager that was paused judges leases before it has read those that came meanwhile."""
-
-    def _notice_absence(self, now: Instant) -> None:
-        """Notice nothing."""
 
 
 class ForgetsThatItForgot(Recovery):
@@ -328,7 +326,7 @@ VARIANTS = {
     "takes a failed commit for made": Variant(Parts(decider=TakesFailureForSuccess)),
     "heeds old sessions": Variant(Parts(manager_core=HeedsOldSessions)),
     "begins with old leases": Variant(Parts(manager_core=BeginsWithOldLeases)),
-    "holds its own absence against others": Variant(Parts(manager_core=BlamesOthersForItsAbsence)),
+    "holds its own absence against others": _patched(Judging, "notice_absence", notice_nothing),
     "does not record stops": _patched(manager, "Cluster", ForgetsStops),
     "takes what it lost for strange": _patched(manager, "Recovery", ForgetsThatItForgot),
     "uses a generation twice": _patched(slots, "next_stay", same_generation),

@@ -31,6 +31,7 @@ class SmallEngine:
         self.seen: dict[str, ContainerSeen] = {}
         self.lines: dict[str, list[str]] = {}
         self.calls: list[str] = []
+        self.images_there: list[str] = []
         self.away = ""
         self.address = "127.0.0.1"
         self.pull_forever = False
@@ -53,6 +54,10 @@ class SmallEngine:
     async def inspect(self, container_id: str) -> ContainerSeen | None:
         await self._answer("inspect")
         return self.seen.get(container_id)
+
+    async def images(self) -> list[str]:
+        await self._answer("images")
+        return list(self.images_there)
 
     async def pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
         await self._answer(f"pull {image}")

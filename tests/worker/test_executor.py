@@ -27,6 +27,7 @@ class Bench:
     def __init__(self, supervisor: Supervisor, identity: Identity) -> None:
         self.engine = SmallEngine()
         self.answers: asyncio.Queue[WorkerInput] = asyncio.Queue(maxsize=10)
+        self.pulled: list[str] = []
         self.executor = Executor(
             runtime=self.engine,
             identity=identity,
@@ -34,6 +35,7 @@ class Bench:
             supervisor=supervisor,
             parallel_starts=1,
             tell=self.answers.put_nowait,
+            pulled=self.pulled.append,
         )
 
     async def answer(self) -> WorkerInput:
@@ -52,6 +54,17 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 async def test_a_success_is_answered(bench: Bench) -> None:
     bench.executor.perform(Discard(ID, "c1"))
     assert await bench.answer() == StepDone(Discard(ID, "c1"))
+
+
+async def test_a_pull_is_noted_once_the_image_is_there(bench: Bench) -> None:
+    bench.executor.perform(Pull(ID, "nginx"))
+    while not isinstance(await bench.answer(), StepDone):
+        pass
+    assert bench.pulled == ["nginx"]
+    bench.engine.away = "no engine"
+    bench.executor.perform(Pull(ID, "redis"))
+    assert isinstance(await bench.answer(), StepFailed)
+    assert bench.pulled == ["nginx"]
 
 
 async def test_a_failure_is_answered_with_its_name(bench: Bench) -> None:

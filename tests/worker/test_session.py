@@ -26,6 +26,21 @@ async def test_it_says_who_it_is(worker: Worker, manager: SmallManager) -> None:
     await manager.until(lambda: any(lease.usage is not None for lease in manager.leases))
 
 
+async def test_the_images_are_told_once_and_again_when_they_change(
+    worker: Worker, manager: SmallManager, engine: SmallEngine
+) -> None:
+    await manager.until(lambda: bool(manager.leases))
+    engine.images_there = ["web:1"]
+    await manager.until(lambda: manager.leases[-1].images is not None, 10)
+    assert manager.leases[-1].images == ("web:1",)
+    told = len(manager.leases)
+    await manager.until(lambda: len(manager.leases) >= told + 3)
+    assert {lease.images for lease in manager.leases[told:]} == {None}
+    await manager.hang_up()
+    await manager.until(lambda: len(manager.hellos) == 2)
+    assert manager.hellos[-1].images == ("web:1",)
+
+
 async def test_a_new_session_is_told_what_the_old_one_did_not_acknowledge(
     worker: Worker, manager: SmallManager
 ) -> None:

@@ -17,12 +17,13 @@ from cube.core.cluster import Cluster
 from cube.core.reconcile.needs import demand_for
 from cube.core.reconcile.slots import next_stay
 from cube.core.roster import Slot
+from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.place import place
-from cube.core.scheduler.preempt import Occupants, Tenant, displace
+from cube.core.scheduler.preempt import Occupants, Tenant, displace, promising
 from cube.core.scheduler.strategy import Strategy
 from cube.model.allocation import Allocation, Phase
 from cube.model.ids import NodeId, slot_name
-from cube.model.task import Task
+from cube.model.task import Goal, Task
 from cube.model.timing import Instant
 
 
@@ -35,14 +36,12 @@ def plan_displacement(
 ) -> list[Change]:
     """Return the displacement for the first of these slots that is helped by one; nothing where none is.
 
-    The slots have just been refused by every node there is, or of `only`.
+    The task is to run and may displace others. The slots have just been refused by every node there is, or of `only`.
     """
-    if cluster.yielding is None:
-        return []
     asked = False
     for slot in slots:
         alike = not slot.avoid and slot.latest is None
-        if (alike and asked) or (slot.latest and slot.latest.displaced_by):
+        if (alike and asked) or not may_displace(slot.latest):
             continue
         asked = asked or alike
         if changes := _for_slot(cluster, task, slot, now, only):
@@ -53,7 +52,7 @@ def plan_displacement(
 def _for_slot(
     cluster: Cluster, task: Task, slot: Slot, now: Instant, only: frozenset[NodeId] | None
 ) -> list[Change]:
-    assert cluster.yielding is not None
+    assert cluster.yielding is not None  # as long as any task may displace others
     avoid = {node: why for node, (_, why) in slot.avoided(now.monotonic).items()}
     demand = demand_for(cluster, task, slot, avoid)
     found = displace(
@@ -78,6 +77,27 @@ def _for_slot(
     )
     why = f"displaced by {slot_name(task.name, slot.number)} (priority {task.spec.priority})"
     return [*(Unassign(one.id, why, stay.id) for one in found.victims), Assign(stay)]
+
+
+def may_displace(latest: Allocation | None) -> bool:
+    """Whether a slot with this stay as its last may have others go: not if it had to go for another itself."""
+    return latest is None or latest.displaced_by is None
+
+
+def candidates(cluster: Cluster, task: Task, demand: Demand) -> dict[NodeId, Occupants]:
+    """Return who is on the nodes that come nearest to taking a replica of the task; nobody if it displaces nobody.
+
+    Nodes that would not do whoever went are left out, and so are all but the CANDIDATES nearest.
+    """
+    if not task.spec.preempt or task.goal is Goal.STOP:
+        return {}
+    inventory, priority = cluster.inventory, task.spec.priority
+    rows = promising(demand, priority, inventory, cluster.yielding, most=CANDIDATES)
+    nodes = [inventory.id(row) for row in rows]
+    return {node_id: occupants(cluster, task, node_id) for node_id in nodes}
+
+
+CANDIDATES = 64  # some thousand allocations to copy: a few milliseconds
 
 
 def occupants(cluster: Cluster, task: Task, node_id: NodeId) -> Occupants:

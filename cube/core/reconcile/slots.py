@@ -12,6 +12,7 @@ from cube.core.reconcile.needs import demand_for, fits, home_of
 from cube.core.reconcile.relief import settle_relief
 from cube.core.roster import Avoided, Slot, Standing
 from cube.core.scheduler.place import Demand, Unplaceable, place
+from cube.core.scheduler.refusals import no_victim
 from cube.core.scheduler.strategy import Strategy
 from cube.model.allocation import Allocation, Phase, Wanted
 from cube.model.extras import Share
@@ -162,9 +163,18 @@ def next_stay(
     )
 
 
-def refused(task: Task, unplaced: list[int], refusal: Unplaceable) -> Wait:
-    """Return the change that says why these slots wait."""
-    return Wait(task.id, tuple(unplaced), refusal.sentence(), tuple(refusal.codes()))
+def refused(
+    task: Task, unplaced: list[int], refusal: Unplaceable, *, victims_sought: bool = False
+) -> Wait:
+    """Return the change that says why these slots wait; `victims_sought`: and that there is nobody to displace."""
+    why, codes = refusal.sentence(), refusal.codes()
+    if victims_sought and (words := no_victim(refusal)):
+        why, codes = f"{why}; {words}", (*codes, NO_VICTIM)
+    return Wait(task.id, tuple(unplaced), why, codes)
+
+
+NO_VICTIM = "no_victim"
+"""The code of those that may displace others and find nobody."""
 
 
 def plan_flight(

@@ -8,7 +8,7 @@ import numpy as np
 
 from cube.core.scheduler.columns import Floats, Ints
 from cube.core.scheduler.offers import Offers
-from cube.core.scheduler.strategy import Term
+from cube.core.scheduler.strategy import PULL_STEP, Term
 
 
 def binpack(offers: Offers) -> Iterator[Term]:
@@ -24,11 +24,10 @@ def binpack(offers: Offers) -> Iterator[Term]:
         shares.append(_left(offers.memory_free, asked.memory_bytes, offers.memory_capacity))
     if asked.disk_bytes:
         shares.append(_left(offers.disk_free, asked.disk_bytes, offers.disk_capacity))
-    for extra, millis in offers.demand.extras:
-        if extra in offers.inventory.extras:
-            shares.append(_left(offers.extra_free(extra), millis, offers.extra_capacity(extra)))
+    for extra, millis in offers.demand.extras:  # some node has it, or nothing would be priced
+        shares.append(_left(offers.extra_free(extra), millis, offers.extra_capacity(extra)))
     if shares:
-        yield Term("free share", sum(shares[1:], start=shares[0]))
+        yield Term("free share", sum(shares[1:], start=shares[0]), PULL_STEP)
     yield Term("allocations", -offers.count)
 
 

@@ -1,12 +1,13 @@
 """What orders the offers of a demand, most significant first.
 
-Spread over labels, then replicas of one task apart, then what the task would rather have, then the strategy's figures;
-equals go to the smaller node name, then id.
+Spread over labels, then replicas of one task apart, then what the task would rather have, then the strategy's figures,
+among which a node that has the image comes first where they are nearly equal; equals go to the smaller node name, then
+id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -27,8 +28,25 @@ def terms(offers: Offers, strategy: Strategy) -> Iterator[Term]:
         yield Term("replicas", replicas)
     if offers.demand.wishes:
         yield Term("preferences", -satisfied(offers))
-    yield from strategy(offers)
+    absent = offers.absent
+    yield from strategy(offers) if absent is None else with_image(strategy(offers), absent)
     yield Term("name", offers.rank)
+
+
+def with_image(figures: Iterable[Term], absent: Flags) -> Iterator[Term]:
+    """Yield the figures with the image among them: after what is rounded to steps, before what is left of that.
+
+    After all of them where none has steps. The reasons are in docs/decisions/0012-image-present.md.
+    """
+    asked = False
+    for term in figures:
+        if term.step and not asked:
+            yield Term(f"{term.name} in steps", np.floor(term.values / term.step))
+            yield Term("image", absent.astype(np.int64))
+            asked = True
+        yield term
+    if not asked:
+        yield Term("image", absent.astype(np.int64))
 
 
 def satisfied(offers: Offers) -> Floats:

@@ -31,10 +31,15 @@ class Counts(Generic[Key]):
         """Return the numbers on one row. Looks through all keys."""
         return {key: rows[row] for key, rows in self._rows.items() if row in rows}
 
-    def excerpt(self, keys: Collection[Key]) -> Counts[Key]:
-        """Return a copy with these keys only."""
+    def excerpt(
+        self, keys: Collection[Key], partly: Collection[Key] = (), rows: Collection[int] = ()
+    ) -> Counts[Key]:
+        """Return a copy with these keys only; of those that are there `partly`, with these rows only."""
         copy = Counts[Key]()
-        copy._rows = {key: {**self._rows[key]} for key in keys if key in self._rows}
+        for key in partly:
+            here = self.of(key)
+            copy._rows[key] = {row: here[row] for row in rows if row in here}
+        copy._rows.update((key, {**self._rows[key]}) for key in keys if key in self._rows)
         return copy
 
     def add(self, key: Key, row: int) -> None:

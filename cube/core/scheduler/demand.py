@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from cube.core.images import listed_name
 from cube.core.scheduler import constraints
 from cube.core.scheduler.constraints import Constraint
 from cube.core.scheduler.inventory import HostPort
@@ -45,6 +46,7 @@ class Demand(msgspec.Struct, frozen=True):
     spread: tuple[Spread, ...] = ()
     wishes: tuple[Wish, ...] = ()
     extras: tuple[tuple[str, int], ...] = ()  # thousandths of devices, by kind
+    image: str = ""  # as an engine lists it
 
     def extra_millis(self, extra: str) -> int:
         """Return how many thousandths of devices of that kind are asked for."""
@@ -74,6 +76,7 @@ def demand_of(
         spread=spec.spread,
         wishes=tuple(_wish(preference, named) for preference in spec.prefer),
         extras=tuple(sorted(spec.extras_millis.items())),
+        image=listed_name(spec.image),
     )
 
 

@@ -17,9 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from cube.core.scheduler.columns import Flags, Floats
-from cube.core.scheduler.inventory import amounts
 from cube.core.scheduler.offers import Offers
-from cube.core.scheduler.strategy import Term
+from cube.core.scheduler.strategy import PULL_STEP, Term
 from cube.model.resources import NOTHING
 
 STEPS = 12  # of stranding that are told apart on a whole node
@@ -36,7 +35,8 @@ def fit(offers: Offers) -> Iterator[Term]:
     demand = offers.demand
     if demand.resources == NOTHING and not demand.extras:
         yield Term("allocations", offers.count)
-        yield Term("free share", -np.add.reduce(offers.free[:2] * offers.per_capacity[:2]))
+        free = np.add.reduce(offers.free[:2] * offers.per_capacity[:2])
+        yield Term("free share", -free, PULL_STEP)
         return
     left = (
         np.subtract(offers.cpu_free, demand.resources.cpu_millis, dtype=np.float64),
@@ -53,7 +53,7 @@ def fit(offers: Offers) -> Iterator[Term]:
     yield Term("stranding", np.floor(stranded, out=stranded))
     if disk := demand.resources.disk_bytes:
         free += (offers.disk_free - disk) * offers.per_capacity[2]
-    yield Term("free share", free)
+    yield Term("free share", free, PULL_STEP)
 
 
 def _stranded(offers: Offers, left: tuple[Floats, Floats]) -> Floats:
@@ -67,7 +67,7 @@ def _stranded(offers: Offers, left: tuple[Floats, Floats]) -> Floats:
         return np.zeros(len(offers))
     cpu, memory = cpu + PRIOR, memory + PRIOR
     scarcest = max(cpu, memory)
-    all_cpu, all_memory, _ = amounts(offers.inventory.totals.capacity)
+    all_cpu, all_memory, _ = offers.inventory.totals.capacity.amounts
     per_cpu, per_memory = offers.per_capacity[:2]
     ratio = memory * all_memory / (cpu * all_cpu)  # bytes that go with a thousandth of a core
     # Bytes that no cpu goes with; where there are less than none, cpu that no memory goes with.

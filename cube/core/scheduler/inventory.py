@@ -21,6 +21,7 @@ from cube.core.scheduler.counts import Counts, column_of
 from cube.core.scheduler.devices import Devices
 from cube.core.scheduler.lookups import Lookups, keep
 from cube.core.scheduler.node_states import NUMBERS, OPEN, UNUSED, state_of
+from cube.core.scheduler.presence import Presence
 from cube.core.scheduler.totals import Totals
 from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
@@ -29,6 +30,7 @@ from cube.model.resources import NOTHING, Resources
 from cube.model.spec import Protocol
 
 HostPort = tuple[int, Protocol]
+Partly = tuple[Collection[TaskId], Collection[int]]  # some tasks, on some rows
 
 NOBODY = NodeId("")
 
@@ -63,6 +65,7 @@ class Inventory:
         self._devices: dict[str, Devices] = {}
         self._dense: dict[TaskId, Ints] = {}
         self._lookups = Lookups()
+        self.images = Presence()
         self._per_capacity: Floats | None = None
         self._rank: Ints | None = None
         self._trim()
@@ -186,20 +189,21 @@ class Inventory:
         return self._lookups.values_of(label, self._numbered(), len(self.ids))
 
     def excerpt(
-        self, tasks: Collection[TaskId] = (), ports: Collection[HostPort] = ()
+        self, tasks: Collection[TaskId], ports: Collection[HostPort], image: str, partly: Partly
     ) -> Inventory:
         """Return a copy, to be changed freely and read by any thread.
 
-        It has all nodes and what is free there, but knows the replicas of these tasks and the holders of these ports
-        only. So it costs some bytes per node, however many allocations there are.
+        It has all nodes and what is free there, but knows only the replicas of these tasks (of those `partly`, on the
+        rows beside them), the holders of these ports and this image: so it costs some bytes per node, not per replica.
         """
         copy = Inventory()
         copy.ids, copy._nodes, copy._row = [*self.ids], {**self._nodes}, {**self._row}
         copy._unused = [*self._unused]
         copy._whole = {name: column.copy() for name, column in self._whole.items()}
         copy._whole_open = self._whole_open.copy()
-        copy._replicas = self._replicas.excerpt(tasks)
+        copy._replicas = self._replicas.excerpt(tasks, *partly)
         copy._ports = self._ports.excerpt(ports)
+        copy.images = self.images.excerpt(image)
         copy._devices = {extra: devices.copy() for extra, devices in self._devices.items()}
         copy.totals = self.totals.copy()
         copy._rank = self._rank  # made anew, and never changed in place
@@ -234,6 +238,7 @@ class Inventory:
             devices.held[row] = 0
         self._replicas.forget(row)
         self._ports.forget(row)
+        self.images.forget(row)
         self._forget_kept()
 
     def hold(
@@ -298,7 +303,7 @@ class Inventory:
         return devices
 
     def _put_facts(self, row: int, before: Node | None, node: Node) -> None:
-        capacity = np.array(amounts(node.facts.capacity))
+        capacity = np.array(node.facts.capacity.amounts)
         self.free[:, row] += capacity - self.capacity[:, row]
         self.capacity[:, row] = capacity
         self.totals.capacity += node.facts.capacity - (before.facts.capacity if before else NOTHING)
@@ -342,8 +347,3 @@ class Inventory:
         self._lookups.forget()
         self._per_capacity = None
         self._rank = None
-
-
-def amounts(resources: Resources) -> tuple[int, int, int]:
-    """Return the amounts in the order of the lines of `capacity` and `free`."""
-    return resources.cpu_millis, resources.memory_bytes, resources.disk_bytes

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cube.core.scheduler.columns import Floats, Ints, Rows
+from cube.core.scheduler.columns import Flags, Floats, Ints, Rows
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.devices import after
-from cube.core.scheduler.inventory import Inventory, amounts
+from cube.core.scheduler.inventory import Inventory
 from cube.model.extras import DEVICE
 
 # Further apart than any two revisions, and small enough for 2^21 replicas on a node.
@@ -79,7 +79,7 @@ class Offers:
         here = self.inventory.free[:, self.rows]
         if self.ahead is None:
             return here
-        asked = np.array(amounts(self.demand.resources), dtype=np.int64)
+        asked = np.array(self.demand.resources.amounts, dtype=np.int64)
         return here - np.multiply.outer(asked, self.ahead)
 
     @property
@@ -138,6 +138,12 @@ class Offers:
         """
         here = self.inventory.last_placed[self.rows]
         return here if self.turns is None else here + self.turns * _TURN
+
+    @property
+    def absent(self) -> Flags | None:
+        """Which nodes would have to pull the image, as far as is known; None where that tells no two apart."""
+        column = self.inventory.images.absent(self.demand.image, len(self.inventory.ids))
+        return None if column is None else column[self.rows]
 
     @property
     def rank(self) -> Ints:

@@ -92,6 +92,8 @@ def _why_one(decided_by: str, fitting: int, nodes: int, freed: bool) -> str:
         return "the first to have room for it"
     if fitting == 1:
         return "the only node" if nodes == 1 else f"the only one of {nodes} nodes that fits"
+    if decided_by == "image":
+        return f"has the image, of {fitting} that fit"
     if decided_by == "name":
         return f"first by name among equals of {fitting} that fit"
     return f"best of {fitting} that fit by {decided_by}"

@@ -51,6 +51,11 @@ class Occupants(msgspec.Struct, frozen=True):
     tenants: tuple[Tenant, ...]
     leaving: tuple[Allocation, ...]
 
+    @property
+    def everybody(self) -> tuple[Allocation, ...]:
+        """Both."""
+        return (*(one.allocation for one in self.tenants), *self.leaving)
+
 
 class Displacement(msgspec.Struct, frozen=True):
     """Where the replica goes, who has to go for it, and whose room it `awaits`: theirs and that of those leaving."""
@@ -76,7 +81,7 @@ def displace(
     the lowest priorities, then the node's name. The inventory is as before on return.
     """
     found: list[tuple[tuple[object, ...], Displacement]] = []
-    for row in _promising(demand, priority, inventory, yielding, only):
+    for row in promising(demand, priority, inventory, yielding, only):
         there = occupants(inventory.id(row))
         with _gone(inventory, there.leaving):
             victims = _victims(inventory, row, demand, there.tenants)
@@ -88,20 +93,27 @@ def displace(
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _promising(
+def promising(
     demand: Demand,
     priority: int,
     inventory: Inventory,
-    yielding: Yielding,
-    only: Collection[NodeId] | None,
+    yielding: Yielding | None,
+    only: Collection[NodeId] | None = None,
+    *,
+    most: int = NODES_AT_MOST,
 ) -> list[int]:
-    """Return the rows where it would fit, as far as amounts go, if all below the priority were gone."""
+    """Return the rows where it would fit, as far as amounts go, if all below the priority were gone.
+
+    Where it is not counted what could yield, all that is held is taken for it. Those first that lack least.
+    """
     offers = Offers(inventory, demand, inventory.rows(only))
     stands = np.ones(len(offers), dtype=np.bool_)
     for one in FILTERS:
         if not isinstance(one, _MENDED) and one.concerns(demand):
             stands &= one.passes(offers)
-    below = yielding.below(priority, len(inventory.ids))[:, offers.rows]
+    below = offers.capacity - offers.free
+    if yielding is not None:
+        below = yielding.below(priority, len(inventory.ids))[:, offers.rows]
     asked = demand.resources
     lacking = np.zeros(len(offers))
     for free, held, amount in (
@@ -115,7 +127,7 @@ def _promising(
     which = stands.nonzero()[0]
     replicas = offers.replicas if offers.replicas is not None else np.zeros(len(offers))
     order = np.lexsort((offers.rank[which], lacking[which], replicas[which]))
-    rows: Ints = offers.numbers[which[order[:NODES_AT_MOST]]]
+    rows: Ints = offers.numbers[which[order[:most]]]
     return [int(row) for row in rows]
 
 
@@ -157,12 +169,11 @@ def _victims(
     if not fits(tenants):
         return None
     enough = _without_the_needless(inventory, row, demand, tenants)
-    for size in range(1, len(enough) + 1):
-        if comb(len(tenants), size) > SETS_AT_MOST:
-            break
-        fitting = [some for some in combinations(tenants, size) if fits(some)]
-        if fitting:
+    size = 1
+    while comb(len(tenants), size) <= SETS_AT_MOST:  # ends with the size of `enough` at the latest
+        if fitting := [some for some in combinations(tenants, size) if fits(some)]:
             return min(fitting, key=_cost)
+        size += 1
     return enough
 
 

@@ -94,6 +94,24 @@ def _told(one: Filter, offers: Offers, position: int) -> NodeRefusal:
     return refusal
 
 
+def no_victim(refusal: Unplaceable) -> str:
+    """Return that displacing would not help, of the nodes where that might have; empty where it could on none."""
+    mended = [group for group in refusal.groups if group.code in MENDED_BY_LEAVING]
+    if not mended:
+        return ""
+    named = [one.node_name for group in mended for one in group.named]
+    count = sum(group.count for group in mended)
+    where = (
+        f"any of {count} nodes"
+        if count > len(named)
+        else " or ".join(", ".join(sorted(named)).rsplit(", ", 1))
+    )
+    return f"nothing of lower priority would make room on {where}"
+
+
+MENDED_BY_LEAVING = frozenset({"resources", "host_ports", "extras"})
+"""The refusals that may end when somebody goes."""
+
 # code: (what one node does, what several do). `{}` stands for what the refusal is about.
 _PHRASES = {
     "lost": ("is lost", "are lost"),

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from cube.core.scheduler.columns import Floats
-from cube.core.scheduler.inventory import amounts
 from cube.core.scheduler.offers import Offers
-from cube.core.scheduler.strategy import Term
+from cube.core.scheduler.strategy import PULL_STEP, Term
 
 
 def spread(offers: Offers) -> Iterator[Term]:
     """Cost: allocations on the node, then its fullest resource after placing."""
     yield Term("allocations", offers.count)
-    yield Term("fullest share", _fullest(offers))
+    yield Term("fullest share", _fullest(offers), PULL_STEP)
 
 
 def _fullest(offers: Offers) -> Floats:
@@ -23,7 +22,7 @@ def _fullest(offers: Offers) -> Floats:
 
     The resource that runs out first decides: an idle disk is no comfort to a node without memory.
     """
-    asked = np.array(amounts(offers.demand.resources))[:, np.newaxis]
+    asked = np.array(offers.demand.resources.amounts)[:, np.newaxis]
     capacity = offers.capacity
     shares = (capacity - offers.free + asked) / np.maximum(capacity, 1)
     shares *= capacity > 0  # of what the machine does not have, nothing is scarce

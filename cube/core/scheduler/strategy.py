@@ -13,11 +13,20 @@ from cube.core.scheduler.offers import Offers
 
 
 class Term(NamedTuple):
-    """One figure of a cost: its name, for explanations, and its value for each offer. Less is better."""
+    """One figure of a cost: its name, for explanations, and its value for each offer. Less is better.
+
+    Where a `step` is given, two nodes of one step are as good as each other if one of them has the image: the rest of
+    the figure is not worth a pull. 0: every difference is.
+    """
 
     name: str
     values: Column
+    step: float = 0.0
 
+
+PULL_STEP = 1 / 24
+"""Of a node: so much room may be given up for a pull that is saved. Half a step of `fit`: less, and it decides nothing
+on nodes in use; twice as much, and best fit is not one any more."""
 
 Strategy = Callable[[Offers], Iterable[Term]]
 """(offers) -> the terms of their costs, most significant first; the least is chosen, term by term.

@@ -51,7 +51,32 @@ def test_nobody_is_displaced_where_it_is_not_asked_for_or_by_an_equal() -> None:
     world.submit("polite", cpu_millis=1_000, priority=90)
     world.submit("equal", cpu_millis=1_000, priority=10, preempt=True)
     assert world.where("low") == {1: "w1"}
-    assert waits(world, "polite") == waits(world, "equal")
+    assert waits(world, "polite") == "no node fits: 1 lacks cpu (w1, 1 core short)"
+    assert waits(world, "equal") == (
+        "no node fits: 1 lacks cpu (w1, 1 core short); "
+        "nothing of lower priority would make room on w1"
+    )
+    [_, told] = world.told(EventKind.SLOT_WAITING)
+    assert told.code == "resources,no_victim"
+
+
+def test_the_nodes_that_could_be_cleared_are_named_and_no_others() -> None:
+    world = full_world("w1", "w2", "w3", priority=90)
+    world.tell(SetAvailability(node_id("w3"), Availability.CORDONED))
+    world.submit("high", cpu_millis=WHOLE, priority=90, preempt=True)
+    assert waits(world, "high").endswith("; nothing of lower priority would make room on w1 or w2")
+    world.tell(SetAvailability(node_id("w1"), Availability.CORDONED))
+    world.tell(SetAvailability(node_id("w2"), Availability.CORDONED))
+    assert waits(world, "high") == "no node fits: 3 are cordoned (w1, w2, w3)"
+
+
+def test_what_was_displaced_itself_does_not_say_that_it_found_nobody() -> None:
+    world = full_world("w1", preempt=True, priority=50)
+    world.submit("high", cpu_millis=WHOLE, priority=90, preempt=True)
+    world.run_all()
+    assert waits(world, "low") == (
+        "displaced by high.1 (priority 90); no node fits: 1 lacks cpu (w1, 4 cores short)"
+    )
 
 
 def test_the_room_is_kept_from_the_victims_successor_and_everybody_else() -> None:

@@ -89,6 +89,19 @@ def test_without_nodes_there_is_nothing_to_tell() -> None:
 HELD = a_task(name="db", memory_bytes=GIB)
 
 
+def test_a_node_that_has_the_image_says_so() -> None:
+    inventory = an_inventory(a_stock("w1"), a_stock("w2", images=("busybox:latest",)))
+    found = explain(a_demand(cpu_millis=100), inventory, STRATEGIES["fit"])
+    assert found.why_chosen == "w2 before w1: it has the image, and the other would pull it"
+    assert [score.term for score in found.verdicts[0].scores] == [
+        "stranding",
+        "free share in steps",
+        "image",
+        "free share",
+        "name",
+    ]
+
+
 @pytest.mark.parametrize(
     ("stocks", "asked", "remedies"),
     [

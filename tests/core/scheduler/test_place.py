@@ -46,6 +46,7 @@ def test_a_demand_holds_what_placing_needs_of_a_task() -> None:
         constraints=(parse("zone==eu-1"),),
         max_per_node=2,
         avoid={W1: "it failed there"},
+        image="busybox:latest",
     )
 
 

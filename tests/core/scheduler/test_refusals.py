@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from cube.core.scheduler.place import why_not
-from cube.core.scheduler.refusals import Unplaceable
+from cube.core.scheduler.refusals import Unplaceable, no_victim
 from cube.model.node import Availability, Condition
 from cube.model.resources import Resources
 from cube.model.spec import Port
@@ -138,3 +138,13 @@ def test_an_explanation_of_some_nodes_does_not_pass_for_one_of_all() -> None:
     assert Unplaceable((), nodes=3).sentence() == (
         "none of 0 nodes (of 3) fits: none was looked at"
     )
+
+
+def test_where_nobody_can_be_displaced_for_it_says_so_of_the_nodes_that_lack_room() -> None:
+    drained = a_stock("w9", availability=Availability.DRAINING)
+    many = [small(f"w{number}", GIB // 2) for number in range(1, 8)]
+    assert no_victim(unplaceable(drained, memory_bytes=GIB)) == ""
+    some = unplaceable(drained, *many[:3], memory_bytes=GIB)
+    assert no_victim(some) == "nothing of lower priority would make room on w1, w2 or w3"
+    all_of_them = unplaceable(drained, *many, memory_bytes=GIB)
+    assert no_victim(all_of_them) == "nothing of lower priority would make room on any of 7 nodes"

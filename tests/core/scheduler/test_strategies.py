@@ -124,6 +124,16 @@ def test_binpack_looks_at_requested_resources_only() -> None:
     assert put("binpack", *nodes, disk_bytes=GIB, memory_bytes=GIB) == ["w1"]
 
 
+def test_binpack_leaves_whole_devices_free() -> None:
+    half = a_task(name="half", extras_millis={"gpu": 500})
+    nodes = [
+        a_stock("w1"),
+        a_stock("w2", extras={"gpu": 2}),
+        a_stock("w3", extras={"gpu": 2}, held=[half]),
+    ]
+    assert put("binpack", *nodes, extras_millis={"gpu": 500}) == ["w3"]
+
+
 def test_binpack_puts_what_asks_for_nothing_where_most_is() -> None:
     nodes = [a_stock("w1"), a_stock("w2", held=[a_task(name="db")])]
     assert put_all("binpack", nodes, tasks(5)) == {"w2": 5}

@@ -42,7 +42,7 @@ def test_totals_follow_what_is_held_let_go_and_forgotten_with_its_node() -> None
 
 def test_the_totals_of_an_excerpt_are_its_own() -> None:
     inventory = Inventory([a_node("w1", 1_000)])
-    copy = inventory.excerpt()
+    copy = inventory.excerpt((), (), "", ((), ()))
     copy.hold(W1, TASK, ASKED, ())
     assert copy.totals.cpu_reserved == 100
     assert inventory.totals.cpu_reserved == 0

@@ -17,6 +17,13 @@ def test_what_is_held_below_a_priority_is_summed_up_per_row() -> None:
     assert yielding.below(50, 1).tolist() == [[0], [0], [0]]
 
 
+def test_what_was_counted_stays_counted_when_a_node_joins() -> None:
+    yielding = Yielding()
+    yielding.add(0, 10, Resources(1, 2, 3), 1)
+    yielding.add(100, 10, Resources(4), 1)
+    assert yielding.below(11, 101)[:, [0, 100]].tolist() == [[1, 4], [2, 0], [3, 0]]
+
+
 def test_more_rows_are_counted_as_they_come_and_forgotten_as_they_go() -> None:
     yielding = Yielding()
     yielding.add(100, 10, Resources(1), 1)

@@ -7,7 +7,7 @@ import numpy as np
 from cube.core.scheduler.columns import Flags, Ints
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.filters.filter import NodeRefusal, refusal
-from cube.core.scheduler.inventory import Inventory, amounts
+from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.shortage import lacks, shortage
 from cube.model.resources import NOTHING, Resources
@@ -34,7 +34,7 @@ class Room:
         asked = demand.resources
         free = inventory.free_on(row)
         if ahead:
-            free -= Resources(*(ahead * amount for amount in amounts(asked)))
+            free -= Resources(*(ahead * amount for amount in asked.amounts))
         if asked.fits(free):
             return None
         short = shortage(asked, free)
