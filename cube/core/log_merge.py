@@ -4,7 +4,7 @@ A source that reads what was written is waited for: what all of them have told i
 with the present may be silent for days, so a line waits for it only for a moment. Lines are merged by the times that
 came with them and never looked at; where sources take turns in whole batches, these are passed on uncut.
 
-Bounded: a source is `full` when so many bytes of it wait. Nothing is dropped: who puts waits.
+Bounded: a source is full when so many bytes of it wait. Nothing is dropped: who puts waits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ HOLD_SECONDS = 0.2
 """For so long a line waits for those of other sources: above the delays of a network, below what a person minds."""
 PATIENCE_SECONDS = 5.0
 """For so long the others wait for a source that reads what was written, and says nothing."""
-FULL_BYTES = 128 * 1024  # of one source: two readings of a socket
+ROOM_BYTES = 2 * 1024 * 1024
+"""What may wait for one reader, shared by its sources: so much that all of them are busy while one is waited for."""
+LEAST_BYTES = 64 * 1024  # of one source, however many there are: what one reading of a socket brings
 ALL = 2**63 - 1
 
 
@@ -34,11 +36,6 @@ class _Source(msgspec.Struct):
     heard: float = 0.0
     caught_up: bool = False
     over: bool = False
-
-    @property
-    def full(self) -> bool:
-        """Whether so much waits that no more is taken."""
-        return self.waiting_bytes >= FULL_BYTES
 
 
 class Merge:
@@ -72,7 +69,7 @@ class Merge:
     def full(self, name: str) -> bool:
         """Whether the source should wait."""
         source = self._sources.get(name)
-        return source is not None and source.full
+        return source is not None and source.waiting_bytes >= self._room
 
     @property
     def empty(self) -> bool:
@@ -98,12 +95,17 @@ class Merge:
         held = [one.batches[0][0] + HOLD_SECONDS for one in sources if one.batches]
         return min(readers or held)
 
+    @property
+    def _room(self) -> int:
+        """How much of one source may wait."""
+        return max(ROOM_BYTES // len(self._sources), LEAST_BYTES)
+
     def _bound(self, now: float) -> int:
         """Return the time up to which lines may go."""
         sources = self._sources.values()
         readers = [one.frontier for one in sources if _holds(one, now)]
         present = [one.frontier for one in sources if one.caught_up and not one.over]
-        due = [_due_until(one, now) for one in sources]
+        due = [_due_until(one, now, self._room) for one in sources]
         return min([ALL, *readers, max([min([ALL, *present]), *due])])
 
 
@@ -113,9 +115,9 @@ def _holds(source: _Source, now: float) -> bool:
     return reads and now < source.heard + PATIENCE_SECONDS
 
 
-def _due_until(source: _Source, now: float) -> int:
+def _due_until(source: _Source, now: float, room: int) -> int:
     """The time up to which lines of this source have waited long enough, or take too much room."""
-    if source.full:
+    if source.waiting_bytes >= room:
         return source.frontier
     due = [batch.last for came, batch in source.batches if came + HOLD_SECONDS <= now]
     return due[-1] if due else 0

@@ -7,7 +7,13 @@ from struct import pack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cube.core.log_merge import FULL_BYTES, HOLD_SECONDS, PATIENCE_SECONDS, Merge
+from cube.core.log_merge import (
+    HOLD_SECONDS,
+    LEAST_BYTES,
+    PATIENCE_SECONDS,
+    ROOM_BYTES,
+    Merge,
+)
 from cube.model.logs import Batch
 
 
@@ -112,7 +118,7 @@ def test_one_that_reads_what_was_written_is_waited_for_with_patience() -> None:
 
 def test_a_flood_is_not_slowed_down_to_wait_for_one_that_is_silent() -> None:
     merge = merging("a", "b", live=True)
-    line = "x" * (FULL_BYTES // 2)
+    line = "x" * (ROOM_BYTES // 4)
     merge.put("a", batch((1, line)), 10.0)
     assert (merge.take(10.0), merge.full("a")) == (b"", False)
     merge.put("a", batch((2, line)), 10.0)
@@ -144,6 +150,14 @@ def test_a_source_that_broke_off_goes_on_when_it_is_opened_again() -> None:
     merge.put("a", numbered(7), 0.1)
     merge.catch_up("a")
     assert merge.take(0.1 + HOLD_SECONDS) == b"7\n8\n"
+
+
+def test_the_room_is_shared_by_all_sources_and_each_has_some() -> None:
+    names = [str(place) for place in range(200)]
+    merge = merging(*names)
+    merge.put("0", batch((1, "x" * LEAST_BYTES)), 0.0)
+    merge.put("1", batch((1, "x" * (LEAST_BYTES // 2))), 0.0)
+    assert (merge.full("0"), merge.full("1")) == (True, False)
 
 
 def test_one_that_is_gone_is_not_full() -> None:

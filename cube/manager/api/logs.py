@@ -22,6 +22,7 @@ from cube.wire.routes import STREAM, TASKS
 WRITE_SECONDS = 60.0
 """A person may look at a pager for a while; a dead connection must not stay for ever."""
 KEEP_ALIVE = 15.0  # an empty line so often shows both sides that the connection lives
+AHEAD_BYTES = 1024 * 1024  # written and not sent: the next lines are merged meanwhile
 TAIL_MOST = 1_000_000
 
 
@@ -59,6 +60,8 @@ class LogApi:
             sources = LogSources(task_id, wish, gathering, self._sessions)
             response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/x-ndjson"})
             await response.prepare(request)
+            if request.transport is not None:
+                request.transport.set_write_buffer_limits(high=AHEAD_BYTES)
             await race(lines=self._pump(response, sources, gathering), news=_watch(news, gathering))
             if news.ended and wish.follow:
                 # A proper end would say that the task has ended; a reader that is cut off comes again.
