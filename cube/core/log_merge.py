@@ -23,7 +23,9 @@ PATIENCE_SECONDS = 5.0
 """For so long the others wait for a source that reads what was written, and says nothing."""
 ROOM_BYTES = 2 * 1024 * 1024
 """What may wait for one reader, shared by its sources: so much that all of them are busy while one is waited for."""
-LEAST_BYTES = 64 * 1024  # of one source, however many there are: what one reading of a socket brings
+LEAST_BYTES = (
+    64 * 1024
+)  # of one source, however many there are: what one reading of a socket brings
 ALL = 2**63 - 1
 
 

@@ -32,6 +32,8 @@ from cube.wire.views import LogRecord
 BEHIND_SECONDS = 10.0
 """A line that is older when it is read: its reader is slow, and what it has not read may be thrown away."""
 
+RETRY_SECONDS, RETRY_LONGEST = 0.2, 5.0  # of an engine that is being restarted
+
 
 class Followers:
     """Who waits for the next container of an allocation."""
@@ -111,7 +113,7 @@ class AllocationLog:
         self._progress.begin_run(seen.label.restart)
         follow = self._wanted.follow and _is_current(self._workload, seen)
         following = False
-        pause = Backoff(0.2, 5.0)
+        pause = Backoff(RETRY_SECONDS, RETRY_LONGEST)
         while True:
             try:
                 async with aclosing(self._reading(seen, share, follow=following)) as frames:
