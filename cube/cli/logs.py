@@ -17,6 +17,7 @@ from cube.cli.exits import Exit
 from cube.cli.output import coloured, note, on_terminal, one_line
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
+from cube.core.words import plural
 from cube.errors import InvalidInput, NotFound, Objection
 from cube.wire.views import LogRecord, TaskDetail
 
@@ -93,13 +94,17 @@ def logs(
 def _show(
     records: Iterator[LogRecord], write: Callable[[LogRecord], str], *, warn: bool, live: bool
 ) -> None:
+    losses = 0
     for record in records:
+        losses += record.lost
         if record.warning and warn:
             note(f"cube: {record.name} on {record.node}: {one_line(record.warning)}")
         else:
             sys.stdout.write(write(record))
             if live:
                 sys.stdout.flush()
+    if losses:
+        note(f"cube: lines are missing in {plural(losses, 'place')}")
 
 
 def _end(client: ManagerClient, task_id: str) -> list[str]:

@@ -92,6 +92,18 @@ def test_one_output_only(
 
 
 @pytest.mark.usefixtures("web")
+def test_losses_are_counted_at_the_end(manager: FakeManager, cube: Cube) -> None:
+    gone = LogRecord(name="web.1", node="w1", warning="lines are lost", lost=True)
+    manager.answer("GET", "/task/t-web/logs", records(gone, one("web.1", "x"), gone))
+
+    assert cube("logs", "web").err.splitlines() == [
+        "cube: web.1 on w1: lines are lost",
+        "cube: web.1 on w1: lines are lost",
+        "cube: lines are missing in 2 places",
+    ]
+
+
+@pytest.mark.usefixtures("web")
 def test_logs_as_json_are_the_records_of_the_api(manager: FakeManager, cube: Cube) -> None:
     said = (one("web.1", "\x1b"), LogRecord(name="web.3", node="w3", warning="away"))
     manager.answer("GET", "/task/t-web/logs", records(*said))
