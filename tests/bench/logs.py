@@ -36,7 +36,8 @@ async def measure(megabytes: int, slots: int) -> str:
     """Bring so many megabytes of text through a bare relay and through the manager, from one slot and from several."""
     seconds = await _through_a_relay(megabytes)
     floor = megabytes / seconds
-    rows = [("bare aiohttp: POST to GET", "1 slot", f"{floor:.0f}", "1.00", "", "", "")]
+    relay = ("bare aiohttp: POST to GET", "1 slot", f"{floor:.0f}", "1.00", "", "", "")
+    rows: list[tuple[str, ...]] = [relay]
     for number in (1, slots):
         rows.append(await _through_the_manager(megabytes, number, floor))
     return table(COLUMNS, rows)

@@ -36,7 +36,8 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 
 async def taken(gathering: LogGathering) -> tuple[bytes, list[Over]]:
     """What comes until nothing does."""
-    data, over = b"", []
+    data = b""
+    over: list[Over] = []
     while True:
         some, ended = await gathering.next(0)
         if not some and not ended:

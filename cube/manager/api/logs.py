@@ -62,6 +62,8 @@ class LogApi:
             await response.prepare(request)
             if request.transport is not None:
                 request.transport.set_write_buffer_limits(high=AHEAD_BYTES)
+            if wish.follow:
+                await _send(response, b"\n")  # takes the headers with it
             await race(lines=self._pump(response, sources, gathering), news=_watch(news, gathering))
             if news.ended and wish.follow:
                 # A proper end would say that the task has ended; a reader that is cut off comes again.
@@ -73,8 +75,8 @@ class LogApi:
     ) -> None:
         """Pass lines on until there can be no more."""
         now = asyncio.get_running_loop().time
-        data = sources.tend(self._decider.core.cluster, now())
-        await _send(response, data or b"\n")  # takes the headers with it
+        if data := sources.tend(self._decider.core.cluster, now()):
+            await _send(response, data)
         tended, sent = now(), now()
         while not sources.finished(self._decider.core.cluster):
             pause = ASK_AGAIN if sources.restless else KEEP_ALIVE
