@@ -23,10 +23,12 @@ class Line(Protocol):
     @property
     def at_ns(self) -> int:
         """When it was written, Unix nanoseconds."""
+        ...
 
     @property
     def stream(self) -> str:
         """Which output it was written to: stdout or stderr."""
+        ...
 
 
 L = TypeVar("L", bound=Line)
