@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import msgspec
 
-from cube.client.stream import Feed, follow_log
+from cube.client.logs import follow_log
+from cube.client.stream import Feed
 from cube.client.transport import Address, Query, Transport, segment, target
 from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
@@ -122,11 +123,22 @@ class ManagerClient:
         follow: bool = False,
         tail: int | None = None,
         since_ns: int | None = None,
+        until_ns: int | None = None,
+        stdout: bool = True,
+        stderr: bool = True,
     ) -> Iterator[LogRecord]:
-        """The lines of all its slots; with `follow` until the task has ended for good."""
+        """The lines of all its slots in the order of time; with `follow` until the task has ended for good.
+
+        Lines of a followed log that come at the same moment from several nodes may be 0.2 s out of order.
+        """
         query: Query = {
-            "follow": 1 if follow else None, "tail": tail, "since_ns": since_ns, "timestamps": 1
-        }  # fmt: skip
+            "follow": 1 if follow else None,
+            "tail": tail,
+            "since_ns": since_ns,
+            "until_ns": until_ns,
+            "stdout": None if stdout else 0,
+            "stderr": None if stderr else 0,
+        }
         return follow_log(self._connect, f"{_task(ref)}/logs", query, sleep=self._sleep)
 
     def events(

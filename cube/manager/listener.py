@@ -20,7 +20,7 @@ LINGER_SECONDS = 2.0
 """How long the rest of a refused body is read, so that the refusal is not lost in a reset."""
 STOP_SECONDS = 3.0  # for answers under way when the manager stops
 BACKLOG = 1024  # a thousand workers that come back in one second
-LINE_BYTES = 8190
+LINE_BYTES = 32 * 1024  # 200 marks of a log that is gone on with are 13 KB
 HEADERS = 64
 
 

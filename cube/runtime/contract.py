@@ -145,9 +145,9 @@ class Runtime(Protocol):
         Leaving the iteration frees the connection.
         """
 
-    def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
-        """The container's output in order. Ends when the container has ended and all was told, or, without
-        `follow`, at the present end. Leaving the iteration frees the connection."""
+    def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[list[LogLine], None]:
+        """The container's output in order, as many lines at once as there are. Ends when the container has ended and
+        all was told, or, without `follow`, at the present end. Leaving the iteration frees the connection."""
 
     async def inherited_fence(self) -> Fence | None:
         """What a former process of this worker had fenced and still is; None where nothing is. Never fails."""

@@ -221,16 +221,18 @@ class DockerRuntime:
         """Follow what happens to this worker's containers, for ever."""
         return follow_events(self._engine, self._node_id)
 
-    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
+    async def logs(
+        self, container_id: str, options: LogOptions
+    ) -> AsyncGenerator[list[LogLine], None]:
         """The container's output in order."""
         await self._must_be_ours(container_id)
         details = await self._details(container_id)
         if details is None:
             raise RuntimeFailure(removed_outside(container_id))
-        lines = read_log(self._engine, container_id, options, terminal=details.tty)
-        async with aclosing(lines):
-            async for line in lines:
-                yield line
+        batches = read_log(self._engine, container_id, options, terminal=details.tty)
+        async with aclosing(batches):
+            async for lines in batches:
+                yield lines
 
     async def inherited_fence(self) -> Fence | None:
         """What a former process of this worker had fenced, and has not moved on."""

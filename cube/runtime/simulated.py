@@ -133,15 +133,16 @@ class SimulatedRuntime:
             async for event in events:
                 yield event
 
-    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
+    async def logs(
+        self, container_id: str, options: LogOptions
+    ) -> AsyncGenerator[list[LogLine], None]:
         """The container's output in order."""
         container = self._must_be_ours(container_id)
         await self._engine.reached(Verb.LOGS, container.label.spec.image)
         if options.stdout:
             lines = [line for line in container.lines if _within(line, options)]
             tail = len(lines) if options.tail is None else options.tail
-            for line in lines[max(len(lines) - tail, 0) :]:
-                yield line
+            yield lines[max(len(lines) - tail, 0) :]
         if options.follow and container.alive:
             await container.until_ended()
 

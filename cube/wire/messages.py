@@ -18,6 +18,7 @@ import msgspec
 
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId
+from cube.model.logs import Mark
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
 
@@ -123,7 +124,10 @@ class Instruct(msgspec.Struct, frozen=True, tag="instruct", kw_only=True):
 
 
 class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
-    """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`)."""
+    """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`, `log_frames`).
+
+    `after`: go on behind what was read before; `tail` is then of no meaning.
+    """
 
     stream_id: str
     id: AllocationId
@@ -133,6 +137,7 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     until_ns: int = 0
     stdout: bool = True
     stderr: bool = True
+    after: Mark | None = None
 
 
 FromWorker = Hello | Lease | Observe | Described | StreamRefused

@@ -140,6 +140,7 @@ MANAGER = (
             _query("since_ns", Count, "only newer lines"), _query("until_ns", Count, "only older lines"),
             _query("stdout", bool, "false leaves it out"), _query("stderr", bool, "false leaves it out"),
             _query("timestamps", bool, "taken for docker's sake: every line has its time"),
+            _query("after", str, "go on behind what was read of each container"),
         ),
         problems=(404,), streams=True),
     _get(f"{_ONE_TASK}/explain", "explainTask", "Why it runs where it runs, or does not run",

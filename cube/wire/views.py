@@ -272,7 +272,7 @@ class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
 
 class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of `GET /task/{id}/logs` (newline-delimited JSON). `warning` is set instead of `text` where a
-    part of the log cannot be had."""
+    part of the log cannot be had; `lost` where it cannot be had any more."""
 
     name: str  # "web.2"
     node: str
@@ -280,8 +280,10 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stream: str = "stdout"
     text: str = ""
     partial: bool = False
+    generation: int = 1
     restart: int = 0
     warning: str = ""
+    lost: bool = False
 
 
 class MoveView(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,6 +90,7 @@ class Worker:
             node=self._node,
             core=self._core,
             runtime=runtime,
+            clock=self._clock,
             supervisor=self._supervisor,
             limit=settings.streams,
             send=self._session.send,

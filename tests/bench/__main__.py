@@ -12,6 +12,7 @@ from tests.bench import (
     followers,
     hundred,
     listing,
+    logs,
     placement,
     restart,
     scale,
@@ -38,6 +39,7 @@ def main() -> None:
         ("restart", restart, "--allocations", 100_000),
         ("list", listing, "--tasks", 10_000),
         ("followers", followers, "--followers", 100),
+        ("logs", logs, "--megabytes", 1000),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")
@@ -48,6 +50,8 @@ def main() -> None:
         if name == "followers":
             help_idle = "measure so many followers that never read instead"
             kind.add_argument("--idle", type=int, help=help_idle)
+        if name == "logs":
+            kind.add_argument("--slots", type=int, default=4, dest="more")
         kind.set_defaults(measure=module.measure)
     kind = kinds.add_parser("placement", help=(placement.__doc__ or "").splitlines()[0])
     kind.add_argument("--quick", action="store_true", dest="length", help="one seed, few slices")

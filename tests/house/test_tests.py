@@ -52,6 +52,7 @@ TESTED_THROUGH = {
     "cube/manager/api/listing.py": "tests/manager/test_task_api.py",
     "cube/manager/api/logs.py": "tests/manager/test_logs.py",
     "cube/manager/api/metrics.py": "tests/manager/test_metrics.py",
+    "cube/manager/log_sources.py": "tests/manager/test_logs.py",
     "cube/manager/api/nodes.py": "tests/manager/test_node_api.py",
     "cube/manager/api/rebalance.py": "tests/manager/test_rebalance_api.py",
     "cube/manager/api/status.py": "tests/manager/test_status_api.py",

@@ -12,7 +12,7 @@ from cube.model.allocation import Exit, FailureKind
 from cube.model.container import ContainerState
 from cube.model.ids import NodeId
 from cube.model.spec import Port
-from cube.runtime.contract import ContainerEvent, LogOptions, Resync, RuntimeFailure
+from cube.runtime.contract import ContainerEvent, LogLine, LogOptions, Resync, RuntimeFailure
 from cube.runtime.labels import container_names
 from tests.runtime.worlds import Machine, a_label, started, until_exited
 
@@ -366,8 +366,12 @@ async def test_leaving_the_events_leaves_nothing_behind(machine: Machine) -> Non
 
 
 async def lines_of(machine: Machine, container_id: str, **options: Any) -> list[str]:
-    lines = machine.runtime.logs(container_id, LogOptions(**options))
-    return [line.text async for line in lines]
+    return [line.text for line in await all_lines(machine, container_id, **options)]
+
+
+async def all_lines(machine: Machine, container_id: str, **options: Any) -> list[LogLine]:
+    batches = machine.runtime.logs(container_id, LogOptions(**options))
+    return [line async for lines in batches for line in lines]
 
 
 async def test_a_followed_log_ends_with_its_container(machine: Machine) -> None:
@@ -381,7 +385,7 @@ async def test_lines_come_with_their_time_and_stream(machine: Machine) -> None:
     seen = await started(machine, machine.writes())
     await until_exited(machine.runtime, seen.id)
 
-    lines = [line async for line in machine.runtime.logs(seen.id, LogOptions())]
+    lines = await all_lines(machine, seen.id)
 
     assert [line.stream for line in lines] == ["stdout"] * 3
     assert all(not line.partial for line in lines)
@@ -393,7 +397,7 @@ async def test_lines_come_with_their_time_and_stream(machine: Machine) -> None:
 async def test_only_the_lines_asked_for_are_told(machine: Machine) -> None:
     seen = await started(machine, machine.writes())
     await until_exited(machine.runtime, seen.id)
-    times = [line.at_ns async for line in machine.runtime.logs(seen.id, LogOptions())]
+    times = [line.at_ns for line in await all_lines(machine, seen.id)]
 
     assert await lines_of(machine, seen.id, tail=1) == ["three"]
     assert await lines_of(machine, seen.id, tail=0) == []

@@ -114,12 +114,15 @@ class SmallEngine:
         while True:
             yield await self._events.get()
 
-    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine]:
+    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[list[LogLine]]:
         lines = self.lines[container_id]
         if options.tail is not None:
             lines = lines[len(lines) - min(options.tail, len(lines)) :]
-        for number, text in enumerate(lines):
-            yield LogLine(at_ns=number, stream="stdout", text=text)
+        yield [
+            LogLine(at_ns=number, stream="stdout", text=text)
+            for number, text in enumerate(lines, start=1)
+            if number >= options.since_ns
+        ]
         if options.follow:
             await self._ended[container_id].wait()
 
