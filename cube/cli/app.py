@@ -36,6 +36,7 @@ COMMANDS = {
     "apply": Entry("apply", "Make a task be as its file says: create or change it."),
     "plan": Entry("plan", "Show what applying a task file would change, without doing it."),
     "status": Entry("status", "Show the cluster, or one task with its slots and events."),
+    "describe": Entry("status", "`cube describe` and `cube status` are one command."),
     "why": Entry("why", "Say why a task waits, or why it runs where it runs."),
     "logs": Entry("logs", "Show what a task's containers wrote."),
     "events": Entry("events", "Show what happened, and when, and why."),
@@ -45,9 +46,11 @@ COMMANDS = {
     "rebalance": Entry("rebalance", "Move replicas to where they would be placed today."),
     "wait": Entry("wait", "Wait until a task is running, completed or stopped."),
     "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
+    "context": Entry("context", "List contexts; use, add, remove or show one."),
     "manager": Entry("manager", "Start a manager."),
     "worker": Entry("worker", "Start a worker on this machine."),
     "dev": Entry("dev", "Start a manager and workers in one process, to try things out."),
+    "completion": Entry("completion", "Print a script that completes commands and live names."),
     "version": Entry("version", "Show the versions of this command and of the manager."),
 }
 
@@ -96,6 +99,9 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def root(
+    context: Annotated[
+        str, typer.Option("-c", "--context", metavar="NAME", help="The cluster: `cube context`.")
+    ] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool,
@@ -108,6 +114,10 @@ def root(
     """
     if debug:
         os.environ["CUBE_DEBUG"] = "1"
+    if context:  # said on the command line: the environment is not asked any more
+        os.environ["CUBE_CONTEXT"] = context
+        for variable in ("CUBE_MANAGER", "CUBE_MANAGER_HOST", "CUBE_MANAGER_PORT"):
+            os.environ.pop(variable, None)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -165,10 +175,12 @@ def _usage(err: typer.TyperException) -> int:
 
 
 def _complain(what: str, hint: str = "") -> None:
+    from cube.cli.output import note  # not loaded where all goes well: `cube --help`
+
     if what:
-        print(f"cube: {what}", file=sys.stderr)
+        note(f"cube: {what}")
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        note(f"hint: {hint}")
 
 
 def _drop_stdout() -> None:

@@ -122,11 +122,21 @@ class ManagerClient:
         return follow_log(self._connect, f"{_task(ref)}/logs", query, sleep=self._sleep)
 
     def events(
-        self, *, after: int | None = None, task: str | None = None, limit: int | None = None
+        self,
+        *,
+        after: int | None = None,
+        task: str | None = None,
+        node: str | None = None,
+        limit: int | None = None,
     ) -> list[EventView]:
         """Recorded events, oldest first: those after that revision, or else the newest."""
-        query: Query = {"after": after, "task": task, "limit": limit}
+        query: Query = {"after": after, "task": task, "node": node, "limit": limit}
         return decode_view(self._transport.read(EVENTS, query).body, list[EventView])
+
+    def newest_revision(self) -> int:
+        """The revision of the newest event; 0 when nothing has happened yet."""
+        newest = self.events(limit=1)
+        return newest[-1].revision if newest else 0
 
     def feed(self, *, after: int = 0, task: str | None = None, patience: float = 60.0) -> Feed:
         """The events after that revision, and then live. Enter it to start."""

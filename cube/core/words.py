@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+
 
 def seconds(milliseconds: float) -> str:
     """Return `340 ms`, `12 s`, `3 min`, `2 h`: two figures are enough to decide whether to wait."""
@@ -17,3 +21,21 @@ def seconds(milliseconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """Return `1 container`, `2 containers`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+NEAR_MOST = 3
+COMPARED_MOST = 300  # names, at about 20 microseconds each
+
+
+def near(word: str, known: Iterable[str]) -> list[str]:
+    """Return what may have been meant: the names that differ by little, the nearest first.
+
+    Compares only names of about that length that share the first or the last letter: a slip of the finger leaves one of
+    them, and a cluster of ten thousand names is not searched for a guess.
+    """
+    alike = (
+        name
+        for name in known
+        if abs(len(name) - len(word)) <= 2 and (name[:1] == word[:1] or name[-1:] == word[-1:])
+    )
+    return get_close_matches(word, list(dict.fromkeys(islice(alike, COMPARED_MOST))), n=NEAR_MOST)

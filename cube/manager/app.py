@@ -20,6 +20,7 @@ from cube.errors import CubeError
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
+from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
@@ -154,6 +155,7 @@ class Manager:
             RebalanceApi(decider, changes),
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
+            NameApi(decider),
             StatusApi(decider, sessions, feed, streams, lag),
         ):
             app.add_routes(api.routes())

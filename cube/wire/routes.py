@@ -10,6 +10,7 @@ BACKUPS = "/backup"
 END_RECOVERY = "/recovery/end"
 REBALANCE = "/rebalance"
 STATS = "/stats"
+NAMES = "/name"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
 

@@ -9,6 +9,7 @@ from cube.cli.exits import Exit
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
+from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
@@ -39,6 +40,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
     apis = (
         EventApi(anything, anything, anything),
         LogApi(anything, anything, anything, anything),
+        NameApi(anything),
         NodeApi(anything, anything),
         RebalanceApi(anything, anything),
         StatusApi(anything, anything, anything, anything, anything),
