@@ -21,7 +21,9 @@ from cube.wire.routes import (
     NODES,
     READYZ,
     REBALANCE,
+    STATS,
     TASKS,
+    USAGE,
     VERSION,
 )
 from cube.wire.views import (
@@ -31,8 +33,10 @@ from cube.wire.views import (
     MoveView,
     NodeView,
     PlanView,
+    StatsView,
     TaskDetail,
     TaskView,
+    UsageView,
     VersionView,
     WhyView,
 )
@@ -149,6 +153,15 @@ class ManagerClient:
     def node(self, ref: str) -> NodeView:
         """One node."""
         return decode_view(self._transport.read(_node(ref)).body, NodeView)
+
+    def usage(self, *, task: str | None = None, node: str | None = None) -> UsageView:
+        """What containers use now. Takes a moment: they are measured because of this call."""
+        query: Query = {"task": task, "node": node}
+        return decode_view(self._transport.read(USAGE, query).body, UsageView)
+
+    def stats(self) -> StatsView:
+        """How much there is, and how busy the manager is."""
+        return decode_view(self._transport.read(STATS).body, StatsView)
 
     def set_availability(self, ref: str, availability: Availability) -> NodeView | None:
         """Drain, cordon or reopen a node."""

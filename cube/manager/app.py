@@ -27,6 +27,7 @@ from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.api.usage import UsageApi
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
@@ -35,6 +36,7 @@ from cube.manager.idempotency import Changes
 from cube.manager.listener import Listener
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
+from cube.manager.samples import Samples
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
@@ -146,6 +148,7 @@ class Manager:
             middlewares=[guard(HostGuard(names))], client_max_size=settings.bulk_body_limit
         )
         changes = Changes(decider, ledger)
+        samples = Samples(sessions)
         placement = PlacementApi(decider, ledger, aside, settings.strategy)
         for api in (
             TaskChanges(decider, changes, settings, placement.foretell),
@@ -156,10 +159,11 @@ class Manager:
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
             NameApi(decider),
+            UsageApi(decider, samples),
             StatusApi(decider, sessions, feed, streams, lag),
         ):
             app.add_routes(api.routes())
-        conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)
+        conversation = Conversation(decider, sessions, streams, samples, decider.core.cluster.id)
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 

@@ -18,6 +18,7 @@ from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
 from cube.manager.decider import Decider
+from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
 from cube.wire.codec import decode_from_worker, encode_message
@@ -31,6 +32,7 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     Refuse,
+    Sampled,
     StreamRefused,
     Welcome,
 )
@@ -57,11 +59,17 @@ class Conversation:
     """Serves the sessions of all workers."""
 
     def __init__(
-        self, decider: Decider, sessions: Sessions, streams: Streams, cluster_id: str
+        self,
+        decider: Decider,
+        sessions: Sessions,
+        streams: Streams,
+        samples: Samples,
+        cluster_id: str,
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._streams = streams
+        self._samples = samples
         self._cluster_id = cluster_id
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -185,6 +193,8 @@ class Conversation:
                 self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
                 self._streams.refuse(message.stream_id, message.reason)
+            case Sampled():
+                self._samples.arrived(session.node_id, message)
             case Hello():
                 raise PeerFault("the worker said Hello twice")
 

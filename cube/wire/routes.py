@@ -11,6 +11,7 @@ END_RECOVERY = "/recovery/end"
 REBALANCE = "/rebalance"
 STATS = "/stats"
 NAMES = "/name"
+USAGE = "/usage"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
 

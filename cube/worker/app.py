@@ -15,7 +15,7 @@ from cube.errors import PeerFault
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
-from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
+from cube.wire.messages import PROTOCOL, Hello, OpenStream, Sample, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
@@ -24,6 +24,7 @@ from cube.worker.loop import Loop
 from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
 from cube.worker.streams import Streams
+from cube.worker.usage import Sampler
 from cube.worker.watch import EngineWatch
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,12 @@ class Worker:
             limit=settings.streams,
             send=self._session.send,
         )
+        self._sampler = Sampler(
+            core=self._core,
+            runtime=runtime,
+            supervisor=self._supervisor,
+            send=self._session.send,
+        )
         self._api = self._own_api() if settings.own_api else None
 
     @property
@@ -132,7 +139,7 @@ class Worker:
             runtime_error=lambda: self._watch.error,
             welcomed=self._welcomed,
             tell=self._loop.tell,
-            open_stream=self._open_stream,
+            asked=self._asked,
             report_every=settings.report_every,
         )
 
@@ -205,8 +212,11 @@ class Worker:
             return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
-    def _open_stream(self, wanted: OpenStream) -> None:
-        self._streams.open(wanted)
+    def _asked(self, wanted: OpenStream | Sample) -> None:
+        if isinstance(wanted, Sample):
+            self._sampler.sample(wanted)
+        else:
+            self._streams.open(wanted)
 
     def _trouble(self) -> str:
         if self._watch.error:
