@@ -37,6 +37,7 @@ COMMANDS = {
     "plan": Entry("plan", "Show what applying a task file would change, without doing it."),
     "status": Entry("status", "Show the cluster, or one task with its slots and events."),
     "describe": Entry("status", "`cube describe` and `cube status` are one command."),
+    "top": Entry("top", "Show live what runs and what it uses."),
     "why": Entry("why", "Say why a task waits, or why it runs where it runs."),
     "logs": Entry("logs", "Show what a task's containers wrote."),
     "events": Entry("events", "Show what happened, and when, and why."),
@@ -50,6 +51,8 @@ COMMANDS = {
     "manager": Entry("manager", "Start a manager."),
     "worker": Entry("worker", "Start a worker on this machine."),
     "dev": Entry("dev", "Start a manager and workers in one process, to try things out."),
+    "doctor": Entry("doctor", "Check this machine and its manager, and say what mends it."),
+    "debug": Entry("debug", "Write a bundle that helps somebody else to see what is wrong."),
     "completion": Entry("completion", "Print a script that completes commands and live names."),
     "version": Entry("version", "Show the versions of this command and of the manager."),
 }

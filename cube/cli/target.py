@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cube.cli.address import resolve
+from cube.cli.address import resolve as resolve
 from cube.client.manager import ManagerClient
 
 ManagerOption = Annotated[

@@ -74,8 +74,8 @@ def steps_of(allocation: AllocationView, events: Sequence[EventView]) -> Steps:
         asked.at if asked else None,
         _between(asked, placed),
         (took.pull_ms or None) if took else None,  # 0: the image was there
-        took.create_ms if took else None,
-        took.start_ms if took else None,
+        (took.create_ms or None) if took else None,  # 0: found made, by a worker that started anew
+        (took.start_ms or None) if took else None,
         _between(running, healthy),
         _between(asked, healthy or running) if first_run else None,
     )

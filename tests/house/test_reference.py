@@ -16,6 +16,7 @@ from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.api.usage import UsageApi
 from cube.settings import ManagerSettings
 from cube.wire.canonical import FIELDS
 from cube.wire.routes import STREAM
@@ -48,6 +49,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         PlacementApi(anything, anything, anything, "spread"),
         TaskListing(anything, anything),
         UpkeepApi(anything, anything),
+        UsageApi(anything, anything),
     )
     paths = {route.path for api in apis for route in api.routes()} - {STREAM}
     last_words = {path.rsplit("/", 1)[-1] for path in paths}

@@ -49,11 +49,13 @@ TESTED_THROUGH = {
     "cube/manager/api/events.py": "tests/manager/test_event_api.py",
     "cube/manager/api/listing.py": "tests/manager/test_task_api.py",
     "cube/manager/api/logs.py": "tests/manager/test_logs.py",
+    "cube/manager/api/names.py": "tests/manager/test_names_usage_samples.py",
     "cube/manager/api/nodes.py": "tests/manager/test_node_api.py",
     "cube/manager/api/rebalance.py": "tests/manager/test_rebalance_api.py",
     "cube/manager/api/status.py": "tests/manager/test_status_api.py",
     "cube/manager/api/tasks.py": "tests/manager/test_task_api.py",
     "cube/manager/api/upkeep.py": "tests/manager/test_upkeep_api.py",
+    "cube/manager/api/usage.py": "tests/manager/test_names_usage_samples.py",
 }
 
 # Modules with nothing to test, each with the reason.

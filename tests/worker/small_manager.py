@@ -22,6 +22,8 @@ from cube.wire.messages import (
     Observe,
     OpenStream,
     Refuse,
+    Sample,
+    Sampled,
     StreamRefused,
     Welcome,
 )
@@ -37,6 +39,7 @@ class SmallManager:
         self.leases: list[Lease] = []
         self.reports: list[tuple[AllocationId, Observed]] = []
         self.refusals: list[StreamRefused] = []
+        self.sampled: list[Sampled] = []
         self.records: list[LogRecord] = []
         self.streams_ended = 0
         self.acknowledges = self.confirms = self.answers = True
@@ -71,6 +74,9 @@ class SmallManager:
         self, id: AllocationId, *, follow: bool = False, tail: int | None = None
     ) -> None:
         await self.say(OpenStream(stream_id="s1", id=id, follow=follow, tail=tail))
+
+    async def sample(self, number: int) -> None:
+        await self.say(Sample(number=number))
 
     async def hang_up(self) -> None:
         assert self._socket is not None
@@ -108,6 +114,8 @@ class SmallManager:
                     await socket.send_bytes(encode_message(Acknowledge(number=observe.number)))
             case StreamRefused() as refusal:
                 self.refusals.append(refusal)
+            case Sampled() as sampled:
+                self.sampled.append(sampled)
 
     async def _welcome(self, socket: web.WebSocketResponse, hello: Hello) -> None:
         self.hellos.append(hello)
