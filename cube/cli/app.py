@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -180,10 +181,11 @@ def _usage(err: typer.TyperException) -> int:
 def _complain(what: str, hint: str = "") -> None:
     from cube.cli.output import note  # not loaded where all goes well: `cube --help`
 
-    if what:
-        note(f"cube: {what}")
-    if hint:
-        note(f"hint: {hint}")
+    with suppress(BrokenPipeError):  # nobody reads it; the exit code says it too
+        if what:
+            note(f"cube: {what}")
+        if hint:
+            note(f"hint: {hint}")
 
 
 def _drop_stdout() -> None:

@@ -24,7 +24,7 @@ def plural(count: int, noun: str) -> str:
 
 
 NEAR_MOST = 3
-ALIKE = 0.7  # of 1: two letters changed places in a name of five
+ALIKE = 0.65  # of 1: two letters changed places in a name of three, or one of two is another
 COMPARED_MOST = 300  # names, at about 20 microseconds each
 
 
@@ -39,6 +39,6 @@ def near(word: str, known: Iterable[str]) -> list[str]:
         for name in known
         if abs(len(name) - len(word)) <= 2 and (name[:1] == word[:1] or name[-1:] == word[-1:])
     )
-    return get_close_matches(
-        word, list(dict.fromkeys(islice(alike, COMPARED_MOST))), NEAR_MOST, ALIKE
-    )
+    cutoff = min(ALIKE, 1 - 1 / max(len(word), 2))
+    compared = list(dict.fromkeys(islice(alike, COMPARED_MOST)))
+    return get_close_matches(word, compared, NEAR_MOST, cutoff)

@@ -1,4 +1,4 @@
-"""How long `cube status`, `cube --help` and a Tab take a person to see, against a bare Python, and what imports cost."""
+"""How long `cube status`, `cube --help` and a Tab take a person to see, against a bare Python and its imports."""
 
 from __future__ import annotations
 
