@@ -60,13 +60,13 @@ async def engine(tmp_path: Path) -> AsyncIterator[FakeEngine]:
 
 
 async def test_it_is_asked_once_and_at_once(engine: FakeEngine) -> None:
-    engine.answer("GET", "/containers/c1/stats", V1)
+    engine.answer("GET", "containers/c1/stats", V1)
     client = Engine(engine.url)
     try:
         assert await read_consumption(client, "c1") is not None
-        engine.refuse("GET", "/containers/c1/stats", 404, "no such container")
+        engine.refuse("GET", "containers/c1/stats", 404, "no such container")
         assert await read_consumption(client, "c1") is None
-        engine.refuse("GET", "/containers/c1/stats", 500, "oops")
+        engine.refuse("GET", "containers/c1/stats", 500, "oops")
         with pytest.raises(RuntimeFailure):
             await read_consumption(client, "c1")
     finally:
@@ -77,7 +77,7 @@ async def test_it_is_asked_once_and_at_once(engine: FakeEngine) -> None:
 
 async def test_an_engine_says_how_it_stores_and_limits(engine: FakeEngine) -> None:
     engine.answer(
-        "GET", "/info", {"ServerVersion": "27.1", "Driver": "overlay2", "CgroupVersion": "2"}
+        "GET", "info", {"ServerVersion": "27.1", "Driver": "overlay2", "CgroupVersion": "2"}
     )
 
     url, report = await inspect_engine(engine.url)
