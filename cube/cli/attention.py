@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from cube.cli.tables import Cell, Table, exit_text, node_word, phase_word, state_word
 from cube.cli.words import duration, size
 from cube.core.words import plural
@@ -54,10 +56,13 @@ def attention_table(found: Sequence[Trouble]) -> Table:
     return Table(("ATTENTION", "STATE", "REASON"), rows)
 
 
-def tells_all(found: Sequence[Trouble], tasks: Iterable[TaskView]) -> bool:
-    """Whether every task that has a reason is among the troubles that are shown, with that reason."""
+def without_told(found: Sequence[Trouble], tasks: Iterable[TaskView]) -> list[TaskView]:
+    """Return the tasks without the reasons that are shown among the troubles: nobody reads them twice."""
     told = {(one.subject, one.reason) for one in found[:SHOWN]}
-    return all((f"task {task.name}", task.reason) in told for task in tasks if task.reason)
+    return [
+        replace(task, reason="") if (f"task {task.name}", task.reason) in told else task
+        for task in tasks
+    ]
 
 
 def _of_node(node: NodeView) -> Iterator[Trouble]:

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from cube.cli.again import draw_again
-from cube.cli.attention import Trouble, attention_table, tells_all, troubles
+from cube.cli.attention import Trouble, attention_table, troubles, without_told
 from cube.cli.exits import Exit
 from cube.cli.output import (
     Format,
@@ -122,9 +122,11 @@ def _show_all(client: ManagerClient, format: Format, quiet: bool, wanted: Select
         found = _show_cluster(client, tasks, now)
 
     def table(wide: bool) -> Table:
-        whole = task_table(tasks, now, wide=wide)
-        brief = not wide and on_terminal(sys.stdout) and tells_all(found, tasks)
-        return whole.without("REASON") if brief else whole
+        if wide or not on_terminal(sys.stdout):
+            return task_table(tasks, now, wide=wide)
+        rest = without_told(found, tasks)
+        shown = task_table(rest, now)
+        return shown if any(task.reason for task in rest) else shown.without("REASON")
 
     show_list(tasks, format, quiet, table)
 
