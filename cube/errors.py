@@ -3,7 +3,7 @@
 CubeError
 ├── InvalidInput            a person's mistake: one or more objections, each with a path     exit 2
 ├── NotFound                no such task, node, …                                            exit 3
-├── Ambiguous               a prefix that fits several                                       exit 2
+├── Ambiguous               a prefix that fits several                                       exit 1
 ├── Conflict                the name is taken, the revision moved on                         exit 6
 │   └── KeyReused           an Idempotency-Key came with two different requests              exit 6
 ├── TooLarge                more than is read                                                exit 2
@@ -72,7 +72,6 @@ class Ambiguous(CubeError):
     """Several things fit."""
 
     code = "ambiguous"
-    exit_code = 2
 
 
 class Conflict(CubeError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -36,6 +37,8 @@ COMMANDS = {
     "apply": Entry("apply", "Make a task be as its file says: create or change it."),
     "plan": Entry("plan", "Show what applying a task file would change, without doing it."),
     "status": Entry("status", "Show the cluster, or one task with its slots and events."),
+    "describe": Entry("status", "`cube describe` and `cube status` are one command."),
+    "top": Entry("top", "Show live what runs and what it uses."),
     "why": Entry("why", "Say why a task waits, or why it runs where it runs."),
     "logs": Entry("logs", "Show what a task's containers wrote."),
     "events": Entry("events", "Show what happened, and when, and why."),
@@ -46,9 +49,13 @@ COMMANDS = {
     "rebalance": Entry("rebalance", "Move replicas to where they would be placed today."),
     "wait": Entry("wait", "Wait until a task is running, healthy, completed or stopped."),
     "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
+    "context": Entry("context", "List contexts; use, add, remove or show one."),
     "manager": Entry("manager", "Start a manager."),
     "worker": Entry("worker", "Start a worker on this machine."),
     "dev": Entry("dev", "Start a manager and workers in one process, to try things out."),
+    "doctor": Entry("doctor", "Check this machine and its manager, and say what mends it."),
+    "debug": Entry("debug", "Write a bundle that helps somebody else to see what is wrong."),
+    "completion": Entry("completion", "Print a script that completes commands and live names."),
     "version": Entry("version", "Show the versions of this command and of the manager."),
 }
 
@@ -97,6 +104,9 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def root(
+    context: Annotated[
+        str, typer.Option("-c", "--context", metavar="NAME", help="The cluster: `cube context`.")
+    ] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool,
@@ -109,6 +119,10 @@ def root(
     """
     if debug:
         os.environ["CUBE_DEBUG"] = "1"
+    if context:  # said on the command line: the environment is not asked any more
+        os.environ["CUBE_CONTEXT"] = context
+        for variable in ("CUBE_MANAGER", "CUBE_MANAGER_HOST", "CUBE_MANAGER_PORT"):
+            os.environ.pop(variable, None)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -166,10 +180,13 @@ def _usage(err: typer.TyperException) -> int:
 
 
 def _complain(what: str, hint: str = "") -> None:
-    if what:
-        print(f"cube: {what}", file=sys.stderr)
-    if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+    from cube.cli.output import note  # not loaded where all goes well: `cube --help`
+
+    with suppress(BrokenPipeError):  # nobody reads it; the exit code says it too
+        if what:
+            note(f"cube: {what}")
+        if hint:
+            note(f"hint: {hint}")
 
 
 def _drop_stdout() -> None:

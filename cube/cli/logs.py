@@ -63,15 +63,16 @@ def logs(
     """Show what a task's containers wrote, the lines of all slots in the order of time."""
     if follow and until:
         raise InvalidInput((Objection("--until", "has an end, and --follow has none"),))
-    now = time.time()
+    now, last = time.time(), tail_option(tail)
+    since_ns, until_ns = moment_option("--since", since, now), moment_option("--until", until, now)
     with connect(manager) as client:
         task = client.task(ref)
         records = client.logs(
             task.id,
             follow=follow,
-            tail=tail_option(tail),
-            since_ns=moment_option("--since", since, now),
-            until_ns=moment_option("--until", until, now),
+            tail=last,
+            since_ns=since_ns,
+            until_ns=until_ns,
             stdout=stdout or not stderr,
             stderr=stderr or not stdout,
         )

@@ -24,7 +24,9 @@ from cube.wire.routes import (
     NODES,
     READYZ,
     REBALANCE,
+    STATS,
     TASKS,
+    USAGE,
     VERSION,
 )
 from cube.wire.views import (
@@ -35,8 +37,10 @@ from cube.wire.views import (
     MoveView,
     NodeView,
     PlanView,
+    StatsView,
     TaskDetail,
     TaskView,
+    UsageView,
     VersionView,
     WhyView,
 )
@@ -154,6 +158,11 @@ class ManagerClient:
         query: Query = {"after": after, "task": task, "limit": limit, "node": node, "kind": kind}
         return decode_view(self._transport.read(EVENTS, query).body, list[EventView])
 
+    def newest_revision(self) -> int:
+        """The revision of the newest event; 0 when nothing has happened yet."""
+        newest = self.events(limit=1)
+        return newest[-1].revision if newest else 0
+
     def feed(self, *, after: int = 0, task: str | None = None, patience: float = 60.0) -> Feed:
         """The events after that revision, and then live. Enter it to start."""
         return Feed(self._connect, task=task, after=after, patience=patience)
@@ -180,6 +189,15 @@ class ManagerClient:
     def node(self, ref: str) -> NodeView:
         """One node."""
         return decode_view(self._transport.read(_node(ref)).body, NodeView)
+
+    def usage(self, *, task: str | None = None, node: str | None = None) -> UsageView:
+        """What containers use now. Takes a moment: they are measured because of this call."""
+        query: Query = {"task": task, "node": node}
+        return decode_view(self._transport.read(USAGE, query).body, UsageView)
+
+    def stats(self) -> StatsView:
+        """How much there is, and how busy the manager is."""
+        return decode_view(self._transport.read(STATS).body, StatsView)
 
     def set_availability(
         self, ref: str, availability: Availability, *, deadline: float | None = None

@@ -22,12 +22,14 @@ from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
+from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
@@ -41,6 +43,7 @@ from cube.manager.mint import mint
 from cube.manager.negotiation import Offers
 from cube.manager.readings import Gauges
 from cube.manager.recording import Recording
+from cube.manager.samples import Samples
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
@@ -181,6 +184,7 @@ class Manager:
             client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
+        samples = Samples(sessions)
         placement = PlacementApi(decider, ledger, aside, settings.strategy)
         for api in (
             TaskChanges(decider, changes, settings, placement.foretell),
@@ -193,9 +197,11 @@ class Manager:
             StatusApi(decider, sessions, feed, watching, streams, lag),
             WatchApi(decider, watching),
             DiscoveryApi(decider),
+            NameApi(decider),
+            UsageApi(decider, samples),
         ):
             app.add_routes(api.routes())
-        conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)
+        conversation = Conversation(decider, sessions, streams, samples, decider.core.cluster.id)
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 

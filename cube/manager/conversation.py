@@ -21,6 +21,7 @@ from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
 from cube.log import also_about
 from cube.manager.decider import Decider
+from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
 from cube.wire.codec import decode_from_worker, encode_message
@@ -34,6 +35,7 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     Refuse,
+    Sampled,
     StreamRefused,
     Welcome,
 )
@@ -61,11 +63,17 @@ class Conversation:
     """Serves the sessions of all workers."""
 
     def __init__(
-        self, decider: Decider, sessions: Sessions, streams: Streams, cluster_id: str
+        self,
+        decider: Decider,
+        sessions: Sessions,
+        streams: Streams,
+        samples: Samples,
+        cluster_id: str,
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._streams = streams
+        self._samples = samples
         self._cluster_id = cluster_id
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -198,6 +206,8 @@ class Conversation:
                 return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
                 self._streams.refuse(message.stream_id, message.reason)
+            case Sampled():
+                self._samples.arrived(session.node_id, message)
             case Hello():
                 raise PeerFault("the worker said Hello twice")
         return None

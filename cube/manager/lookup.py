@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from cube.core.cluster import Cluster
+from cube.core.words import near
 from cube.errors import Ambiguous, InvalidInput, NotFound, Objection
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Node
@@ -56,7 +57,9 @@ def _by_prefix(
 ) -> Thing:
     fitting = [thing for thing in things.values() if thing.id.startswith(prefix)]
     if not fitting:
-        raise NotFound(f"there is no {noun} {prefix}", hint=f"see: {listing}")
+        meant = " or ".join(near(prefix, (thing.name for thing in things.values())))
+        hint = f"did you mean {meant}? see: {listing}" if meant else f"see: {listing}"
+        raise NotFound(f"there is no {noun} {prefix}", hint=hint)
     return _only(noun, fitting, prefix)
 
 

@@ -18,6 +18,7 @@ from cube.model.container import ContainerState as ContainerState
 from cube.model.container import Fence as Fence
 from cube.model.container import RunLabel as RunLabel
 from cube.model.resources import Resources
+from cube.model.usage import Consumption
 
 
 class RuntimeFailure(CubeError):
@@ -136,6 +137,9 @@ class Runtime(Protocol):
         self, container_id: str, command: tuple[str, ...], timeout_ms: int
     ) -> CommandResult:
         """Run a command inside it and wait. ENGINE_SLOW when it takes longer than `timeout_ms`."""
+
+    async def consumption(self, container_id: str) -> Consumption | None:
+        """What it has used so far; None when it does not run. Costs the engine a few milliseconds."""
 
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever; the first item is a Resync.

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import NodeId
+from cube.model.usage import Consumption
 from cube.runtime.commands import run_command
 from cube.runtime.contract import (
     CommandResult,
@@ -39,6 +40,7 @@ from cube.runtime.images import ListedImage, fetch_image, full_reference, names_
 from cube.runtime.labels import NODE, container_names, same_run
 from cube.runtime.logs import read_log
 from cube.runtime.pulls import Listener, SharedPulls
+from cube.runtime.stats import read_consumption
 from cube.runtime.translate import EngineInfo, Inspected, Listed, create_body
 
 FACTS_SECONDS = 10.0
@@ -216,6 +218,11 @@ class DockerRuntime:
         """Run a command inside it and wait."""
         await self._must_be_ours(container_id)
         return await run_command(self._engine, container_id, command, timeout_ms)
+
+    async def consumption(self, container_id: str) -> Consumption | None:
+        """What it has used so far; None when it does not run."""
+        await self._must_be_ours(container_id)
+        return await read_consumption(self._engine, container_id)
 
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever."""

@@ -32,6 +32,7 @@ class Verb(StrEnum):
     COMMAND = "command"
     EVENTS = "events"
     LOGS = "logs"
+    STATS = "stats"
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen, ContainerState, RunLabel
 from cube.model.ids import NodeId
+from cube.model.usage import Consumption
 from cube.runtime.contract import (
     CommandResult,
     ContainerEvent,
@@ -126,6 +127,12 @@ class SimulatedRuntime:
         if behaviour.command_seconds > timeout_ms / 1000:
             raise RuntimeFailure(slow(Asked(Verb.COMMAND, container_id), timeout_ms / 1000))
         return behaviour.command
+
+    async def consumption(self, container_id: str) -> Consumption | None:
+        """As if it used all of the processor that it may, and half of its memory."""
+        container = self._must_be_ours(container_id)
+        await self._engine.reached(Verb.STATS, container.label.spec.image)
+        return self._engine.consumption(container)
 
     async def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever."""

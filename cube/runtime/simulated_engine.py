@@ -19,6 +19,7 @@ from cube.model.container import ContainerState, Fence, RunLabel
 from cube.model.ids import NodeId
 from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol
+from cube.model.usage import Consumption
 from cube.runtime.contract import (
     ContainerEvent,
     EngineFacts,
@@ -222,6 +223,18 @@ class SimulatedEngine:
         if was_away:
             for _, queue in self._followers:
                 _put(queue, Resync())
+
+    def consumption(self, container: SimulatedContainer) -> Consumption | None:
+        """Return what it would have used: all of the processor that it may, and half of its memory."""
+        if not container.alive:
+            return None
+        spec, now_ms = container.label.spec, self._now_ms()
+        return Consumption(
+            cpu_ns=(now_ms - container.started_ms) * spec.cpu_millis * 1000,
+            at_ns=now_ms * 1_000_000,
+            memory_bytes=spec.memory_bytes // 2,
+            memory_limit_bytes=spec.memory_bytes,
+        )
 
     def _now_ms(self) -> int:
         return self._clock.now().wall_ms

@@ -7,6 +7,7 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
                                                            manager  Instruct     orders, numbered without gaps
     worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
+    worker   Sampled   what its containers use             manager  Sample       tell me once what they use
 
 A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
 everything it should run and an explicit Remove for everything it should not.
@@ -21,6 +22,7 @@ from cube.model.ids import AllocationId, NodeId
 from cube.model.logs import Mark
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
+from cube.model.usage import AllocationUsage
 
 PROTOCOL = 1
 """Grows when an old peer would misunderstand a new one."""
@@ -140,8 +142,21 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     after: Mark | None = None
 
 
-FromWorker = Hello | Lease | Observe | Described | StreamRefused
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream
+class Sample(msgspec.Struct, frozen=True, tag="sample", kw_only=True):
+    """Tell me once what your containers use: somebody looks. `number` comes back with the answer."""
+
+    number: int
+
+
+class Sampled(msgspec.Struct, frozen=True, tag="sampled", kw_only=True):
+    """What the containers that run use, as far as the engine told in time."""
+
+    number: int
+    allocations: tuple[AllocationUsage, ...]
+
+
+FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream | Sample
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

@@ -6,7 +6,7 @@ an entry without a route fail a test. `/tasks` and `/nodes` answer as `/task` an
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -32,11 +32,13 @@ from cube.wire.views import (
     StatusView,
     TaskDetail,
     TaskView,
+    UsageView,
     VersionView,
     WhyView,
 )
 from cube.wire.watch import AttentionView, Snapshot
 
+Noun = Literal["task", "node"]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
 
@@ -146,6 +148,13 @@ MANAGER = (
     _get(f"{_ONE_TASK}/explain", "explainTask", "Why it runs where it runs, or does not run",
         Answer(200, "every node's verdict", WhyView),
         parameters=(_REF, _query("slot", Count, "one slot only")), problems=(404,)),
+    _get(routes.USAGE, "getUsage", "What containers use now, measured because of this call",
+        Answer(200, "what runs, and the nodes that did not tell", UsageView),
+        parameters=(_query("task", Name, "only of this task"), _NODE), problems=(404,)),
+    _get(routes.NAMES, "listNames", "Names of tasks or nodes, for what completes them",
+        Answer(200, "in order", list[str]),
+        parameters=(_query("of", Noun, "task unless said otherwise"),
+            _query("prefix", str, "how they begin"), _limit(1_000))),
     # -- nodes
     _get(_NODES, "listNodes", "All nodes that fit, by name",
         Answer(200, "a page of nodes", list[NodeView], headers=_PAGED),

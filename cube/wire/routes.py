@@ -15,6 +15,8 @@ STATS = "/stats"
 METRICS = "/metrics"
 DISCOVERY = "/discovery"
 OPENAPI = "/openapi.json"
+NAMES = "/name"
+USAGE = "/usage"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
 

@@ -322,6 +322,24 @@ class StatusView(msgspec.Struct, frozen=True):
     status: str
 
 
+class AllocationUsageView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What the container of one slot uses now; a limit of 0 is none."""
+
+    id: str
+    name: str  # "web.2"
+    cpu_millis: int
+    memory_bytes: int
+    memory_limit_bytes: int
+
+
+class UsageView(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /usage`: what runs uses. `silent`: nodes that did not tell."""
+
+    at: datetime
+    allocations: tuple[AllocationUsageView, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers."""
 

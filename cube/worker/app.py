@@ -17,7 +17,7 @@ from cube.log import about
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
-from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
+from cube.wire.messages import PROTOCOL, Hello, OpenStream, Sample, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
@@ -28,6 +28,7 @@ from cube.worker.metrics import WorkerMetrics, readings
 from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
 from cube.worker.streams import Streams
+from cube.worker.usage import Sampler
 from cube.worker.watch import EngineWatch
 
 log = logging.getLogger(__name__)
@@ -85,14 +86,11 @@ class Worker:
         )
         self._images = ImageWatch(runtime, settings.timing.full_comparison)
         self._session = self._dialler()
-        self._streams = Streams(
-            manager_url=self._manager_url,
-            node=self._node,
+        self._streams = self._log_streams()
+        self._sampler = Sampler(
             core=self._core,
             runtime=runtime,
-            clock=self._clock,
             supervisor=self._supervisor,
-            limit=settings.streams,
             send=self._session.send,
         )
         self._api = self._own_api(metrics) if metrics and settings.own_api else None
@@ -148,8 +146,20 @@ class Worker:
             runtime_error=lambda: self._watch.error,
             welcomed=self._welcomed,
             tell=self._loop.tell,
-            open_stream=self._open_stream,
+            asked=self._asked,
             report_every=settings.report_every,
+        )
+
+    def _log_streams(self) -> Streams:
+        return Streams(
+            manager_url=self._manager_url,
+            node=self._node,
+            core=self._core,
+            runtime=self._runtime,
+            clock=self._clock,
+            supervisor=self._supervisor,
+            limit=self._settings.streams,
+            send=self._session.send,
         )
 
     def _own_api(self, metrics: WorkerMetrics) -> LocalApi:
@@ -235,8 +245,11 @@ class Worker:
             return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
-    def _open_stream(self, wanted: OpenStream) -> None:
-        self._streams.open(wanted)
+    def _asked(self, wanted: OpenStream | Sample) -> None:
+        if isinstance(wanted, Sample):
+            self._sampler.sample(wanted)
+        else:
+            self._streams.open(wanted)
 
     def _trouble(self) -> str:
         if self._watch.error:

@@ -42,6 +42,7 @@ from cube.wire.messages import (
     OpenStream,
     Refuse,
     Report,
+    Sample,
     Welcome,
 )
 
@@ -91,7 +92,7 @@ class Session:
         runtime_error: Callable[[], str],
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
-        open_stream: Callable[[OpenStream], None],
+        asked: Callable[[OpenStream | Sample], None],
         report_every: float,
     ) -> None:
         self._url = url
@@ -103,7 +104,7 @@ class Session:
         self._runtime_error = runtime_error
         self._welcomed = welcomed
         self._tell = tell
-        self._open_stream = open_stream
+        self._asked = asked
         self._report_every = report_every
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._outbox: dict[AllocationId, Observed] = {}
@@ -317,8 +318,8 @@ class Session:
                         f"orders number {message.number} came where {self._orders_seen} was due"
                     )
                 self._tell(Ordered(message.orders))
-            case OpenStream():
-                self._open_stream(message)
+            case OpenStream() | Sample():
+                self._asked(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():

@@ -11,12 +11,14 @@ from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
+from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
 from cube.model.role import Role
 from cube.settings import ManagerSettings
@@ -48,6 +50,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         MetricsApi(anything, anything, anything),
         EventApi(anything, anything, anything),
         LogApi(anything, anything, anything, anything),
+        NameApi(anything),
         NodeApi(anything, anything),
         RebalanceApi(anything, anything),
         StatusApi(anything, anything, anything, anything, anything, anything),
@@ -56,6 +59,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         TaskListing(anything, anything),
         UpkeepApi(anything, anything),
         WatchApi(anything, anything),
+        UsageApi(anything, anything),
     )
     paths = {route.path for api in apis for route in api.routes()} - {STREAM}
     last_words = {path.rsplit("/", 1)[-1] for path in paths}

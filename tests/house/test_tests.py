@@ -53,6 +53,7 @@ TESTED_THROUGH = {
     "cube/manager/api/logs.py": "tests/manager/test_logs.py",
     "cube/manager/api/metrics.py": "tests/manager/test_metrics.py",
     "cube/manager/log_sources.py": "tests/manager/test_logs.py",
+    "cube/manager/api/names.py": "tests/manager/test_names_usage_samples.py",
     "cube/manager/api/nodes.py": "tests/manager/test_node_api.py",
     "cube/manager/api/rebalance.py": "tests/manager/test_rebalance_api.py",
     "cube/manager/api/status.py": "tests/manager/test_status_api.py",
@@ -62,6 +63,7 @@ TESTED_THROUGH = {
     "cube/manager/readings.py": "tests/manager/test_metrics.py",
     "cube/worker/metric_table.py": "tests/house/test_monitoring.py",
     "cube/manager/api/watch.py": "tests/manager/test_watch_api.py",
+    "cube/manager/api/usage.py": "tests/manager/test_names_usage_samples.py",
 }
 
 # Modules with nothing to test, each with the reason.

@@ -318,6 +318,23 @@ async def test_a_command_that_takes_too_long_is_given_up(machine: Machine) -> No
     assert raised.value.kind is FailureKind.ENGINE_SLOW
 
 
+async def test_what_runs_has_counters_that_grow_and_what_has_ended_has_none(
+    machine: Machine,
+) -> None:
+    running = await started(machine, machine.runs())
+    ended = await started(machine, machine.exits(3), slot=2)
+    await until_exited(machine.runtime, ended.id)
+
+    first = await machine.runtime.consumption(running.id)
+    then = await machine.runtime.consumption(running.id)
+
+    assert first is not None
+    assert then is not None
+    assert then.cpu_ns >= first.cpu_ns
+    assert then.at_ns >= first.at_ns
+    assert await machine.runtime.consumption(ended.id) is None
+
+
 async def test_a_command_needs_a_container_that_runs(machine: Machine) -> None:
     created = await machine.runtime.create(a_label(machine, machine.runs()))
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cube.model.allocation import Exit, Failure, FailureKind
 from cube.model.container import ContainerSeen, ContainerState, RunLabel
 from cube.model.resources import Resources
+from cube.model.usage import Consumption
 from cube.runtime.contract import (
     CommandResult,
     ContainerEvent,
@@ -38,6 +39,7 @@ class SmallEngine:
         self.starting = self.most_starting = 0
         self.closed = False
         self.fenced: Fence | None = None
+        self.consumptions: list[Consumption] = []
         self.command_result = CommandResult(0, "")
         self._ids = itertools.count(1)
         self._events: asyncio.Queue[ContainerEvent] = asyncio.Queue(maxsize=1000)
@@ -95,6 +97,10 @@ class SmallEngine:
     async def remove(self, container_id: str) -> None:
         await self._answer(f"remove {container_id}")
         self.seen.pop(container_id, None)
+
+    async def consumption(self, container_id: str) -> Consumption | None:
+        await self._answer("consumption")
+        return self.consumptions.pop(0) if self.consumptions else None
 
     async def run_command(
         self, container_id: str, command: tuple[str, ...], timeout_ms: int

@@ -24,6 +24,8 @@ from cube.wire.messages import (
     Observe,
     OpenStream,
     Refuse,
+    Sample,
+    Sampled,
     StreamRefused,
     Welcome,
 )
@@ -40,6 +42,7 @@ class SmallManager:
         self.reports: list[tuple[AllocationId, Observed]] = []
         self.refusals: list[StreamRefused] = []
         self.frames: list[Frame] = []
+        self.sampled: list[Sampled] = []
         self.records: list[LogRecord] = []
         self.streams_ended = 0
         self.acknowledges = self.confirms = self.answers = True
@@ -72,6 +75,9 @@ class SmallManager:
 
     async def open_stream(self, id: AllocationId, **wanted: Any) -> None:
         await self.say(OpenStream(stream_id="s1", id=id, **wanted))
+
+    async def sample(self, number: int) -> None:
+        await self.say(Sample(number=number))
 
     async def hang_up(self) -> None:
         assert self._socket is not None
@@ -109,6 +115,8 @@ class SmallManager:
                     await socket.send_bytes(encode_message(Acknowledge(number=observe.number)))
             case StreamRefused() as refusal:
                 self.refusals.append(refusal)
+            case Sampled() as sampled:
+                self.sampled.append(sampled)
 
     async def _welcome(self, socket: web.WebSocketResponse, hello: Hello) -> None:
         self.hellos.append(hello)
