@@ -25,6 +25,7 @@ from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.tunnels import TunnelApi
 from cube.manager.api.upkeep import UpkeepApi
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
@@ -37,6 +38,7 @@ from cube.manager.mint import mint
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
+from cube.manager.tunnels import Tunnels
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
 from cube.model.orders import Order
@@ -106,6 +108,7 @@ class Manager:
         sessions = Sessions()
         feed = Feed(queue=settings.feed_queue, followers=settings.streams)
         streams = Streams(limit=settings.streams)
+        tunnels = Tunnels(limit=settings.tunnels)
         decider = Decider(
             await ledger.load(), self._build, ledger, self._clock, _Hearers(sessions, feed)
         )
@@ -118,12 +121,13 @@ class Manager:
         opening.callback(aside.close)
         lag = LagGauge()
         supervisor.keep(lag.run, "loop lag")
-        app = self._application(decider, ledger, sessions, feed, streams, aside, lag)
+        app = self._application(decider, ledger, sessions, feed, streams, tunnels, aside, lag)
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
+        opening.callback(tunnels.close, "the manager is stopping")
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
         self.port = await listener.open(settings.host, settings.port)
@@ -136,6 +140,7 @@ class Manager:
         sessions: Sessions,
         feed: Feed,
         streams: Streams,
+        tunnels: Tunnels,
         aside: Aside,
         lag: LagGauge,
     ) -> web.Application:
@@ -155,9 +160,10 @@ class Manager:
             EventApi(decider, ledger, feed),
             LogApi(decider, sessions, streams, feed),
             StatusApi(decider, sessions, feed, streams, lag),
+            TunnelApi(decider, sessions, tunnels),
         ):
             app.add_routes(api.routes())
-        conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)
+        conversation = Conversation(decider, sessions, streams, tunnels, decider.core.cluster.id)
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 

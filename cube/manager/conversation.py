@@ -20,6 +20,7 @@ from cube.errors import CubeError, PeerFault
 from cube.manager.decider import Decider
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
+from cube.manager.tunnels import Tunnels
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
@@ -57,11 +58,17 @@ class Conversation:
     """Serves the sessions of all workers."""
 
     def __init__(
-        self, decider: Decider, sessions: Sessions, streams: Streams, cluster_id: str
+        self,
+        decider: Decider,
+        sessions: Sessions,
+        streams: Streams,
+        tunnels: Tunnels,
+        cluster_id: str,
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._streams = streams
+        self._tunnels = tunnels
         self._cluster_id = cluster_id
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -184,7 +191,9 @@ class Conversation:
             case Described(allocations=allocations):
                 self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
+                # Ids are random: at most one of the two knows this one.
                 self._streams.refuse(message.stream_id, message.reason)
+                self._tunnels.refuse(message.stream_id, message.reason)
             case Hello():
                 raise PeerFault("the worker said Hello twice")
 

@@ -18,6 +18,7 @@ from cube.model.container import ContainerState as ContainerState
 from cube.model.container import Fence as Fence
 from cube.model.container import RunLabel as RunLabel
 from cube.model.resources import Resources
+from cube.runtime.inside import Inside as Inside
 
 
 class RuntimeFailure(CubeError):
@@ -133,6 +134,9 @@ class Runtime(Protocol):
         self, container_id: str, command: tuple[str, ...], timeout_ms: int
     ) -> CommandResult:
         """Run a command inside it and wait. ENGINE_SLOW when it takes longer than `timeout_ms`."""
+
+    async def inside(self, container_id: str) -> Inside:
+        """What can be done in this container by its streams and files. REMOVED_OUTSIDE where it is not."""
 
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever; the first item is a Resync.

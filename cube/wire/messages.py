@@ -7,6 +7,7 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
                                                            manager  Instruct     orders, numbered without gaps
     worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
+                                                           manager  OpenTunnel   do this in a container
 
 A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
 everything it should run and an explicit Remove for everything it should not.
@@ -20,6 +21,7 @@ from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
+from cube.wire.tunnels import Wish
 
 PROTOCOL = 1
 """Grows when an old peer would misunderstand a new one."""
@@ -71,7 +73,7 @@ class Described(msgspec.Struct, frozen=True, tag="described", kw_only=True):
 
 
 class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=True):
-    """The worker cannot carry the stream, and why."""
+    """The worker cannot carry the stream or the tunnel, and why."""
 
     stream_id: str
     reason: str
@@ -129,8 +131,16 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     stderr: bool = True
 
 
+class OpenTunnel(msgspec.Struct, frozen=True, tag="open_tunnel", kw_only=True):
+    """Do this in the container of this allocation, over a connection of its own (`routes.TUNNEL`)."""
+
+    tunnel_id: str
+    id: AllocationId
+    wish: Wish
+
+
 FromWorker = Hello | Lease | Observe | Described | StreamRefused
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream | OpenTunnel
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

@@ -12,6 +12,7 @@ REBALANCE = "/rebalance"
 STATS = "/stats"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
+TUNNEL = "/worker/tunnel/{tunnel_id}"
 
 DEFAULT_MANAGER_PORT = 5555
 DEFAULT_WORKER_PORT = 5556

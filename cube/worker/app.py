@@ -15,7 +15,7 @@ from cube.errors import PeerFault
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
-from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
+from cube.wire.messages import PROTOCOL, Hello, OpenStream, OpenTunnel, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
@@ -24,6 +24,7 @@ from cube.worker.loop import Loop
 from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
 from cube.worker.streams import Streams
+from cube.worker.tunnels import Tunnels
 from cube.worker.watch import EngineWatch
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,15 @@ class Worker:
             runtime=runtime,
             supervisor=self._supervisor,
             limit=settings.streams,
+            send=self._session.send,
+        )
+        self._tunnels = Tunnels(
+            manager_url=self._manager_url,
+            node=self._node,
+            core=self._core,
+            runtime=runtime,
+            supervisor=self._supervisor,
+            limit=settings.tunnels,
             send=self._session.send,
         )
         self._api = self._own_api() if settings.own_api else None
@@ -205,8 +215,11 @@ class Worker:
             return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
-    def _open_stream(self, wanted: OpenStream) -> None:
-        self._streams.open(wanted)
+    def _open_stream(self, wanted: OpenStream | OpenTunnel) -> None:
+        if isinstance(wanted, OpenTunnel):
+            self._tunnels.open(wanted)
+        else:
+            self._streams.open(wanted)
 
     def _trouble(self) -> str:
         if self._watch.error:

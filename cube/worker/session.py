@@ -40,6 +40,7 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     OpenStream,
+    OpenTunnel,
     Refuse,
     Report,
     Welcome,
@@ -90,7 +91,7 @@ class Session:
         runtime_error: Callable[[], str],
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
-        open_stream: Callable[[OpenStream], None],
+        open_stream: Callable[[OpenStream | OpenTunnel], None],
         report_every: float,
     ) -> None:
         self._url = url
@@ -305,7 +306,7 @@ class Session:
                         f"orders number {message.number} came where {self._orders_seen} was due"
                     )
                 self._tell(Ordered(message.orders))
-            case OpenStream():
+            case OpenStream() | OpenTunnel():
                 self._open_stream(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
