@@ -37,7 +37,7 @@ def raw(fd: int) -> Iterator[None]:
     """Pass every key on as it is typed. The terminal is as before after the block."""
     before = termios.tcgetattr(fd)
     try:
-        tty.setraw(fd)
+        tty.setraw(fd, termios.TCSANOW)  # not FLUSH: what was typed ahead is kept
         yield
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)

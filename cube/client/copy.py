@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -135,7 +137,7 @@ async def _read(
 
         async def use() -> None:
             info = await began
-            results.append(await asyncio.to_thread(consume, info, source))
+            results.append(await _in_thread(lambda: consume(info, source)))
 
         try:
             await race(listening=listen(), using=use())
@@ -155,8 +157,35 @@ async def _write(address: Address, ref: str, path: str, produce: Callable[[Sink]
 
         async def write() -> None:
             await began.wait()
-            await asyncio.to_thread(produce, sink)
+            await _in_thread(lambda: produce(sink))
             await tunnel.channel.send(InputEnd())
             await asyncio.get_running_loop().create_future()
 
         await race(listening=tunnel.listen(hear), writing=write())
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Return what the work does in a thread of its own. One that waits for a stdin without end keeps nobody."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: list[T], problem: BaseException | None) -> None:
+        if done.done():
+            return
+        if problem is None:
+            done.set_result(result[0])
+        else:
+            done.set_exception(problem)
+
+    def run() -> None:
+        result: list[T] = []
+        problem: BaseException | None = None
+        try:
+            result.append(work())
+        except BaseException as error:
+            problem = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended before
+            loop.call_soon_threadsafe(settle, result, problem)
+
+    threading.Thread(target=run, name="archive", daemon=True).start()
+    return await done
