@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from tests.bench import (
+    exec,
     followers,
     hundred,
     listing,
@@ -37,6 +38,7 @@ def main() -> None:
         ("restart", restart, "--allocations", 100_000),
         ("list", listing, "--tasks", 10_000),
         ("followers", followers, "--followers", 100),
+        ("exec", exec, "--rounds", 500),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")
