@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from cube.cli import follow
 from cube.cli.exits import Exit
 from cube.cli.follow import Verdict
 from cube.cli.output import note
+from cube.cli.source import document_to_send
 from cube.cli.watch import Lines, Silent, watch
 from cube.client.manager import ManagerClient
 from cube.errors import CubeError, InvalidInput, Objection
 from cube.model.allocation import FailureKind
 from cube.model.task import Goal, TaskState
+from cube.wire.taskfile import Incoming
 from cube.wire.views import AllocationView, TaskDetail, TaskView
 
 BEGUN = frozenset({"running", "exited", "completed", "failed"})
 ENDED = frozenset({"completed", "failed"})
+
+AttachOption = Annotated[
+    bool,
+    typer.Option("-a", "--attach", help="Show its output and return its exit code; runs once."),
+]
 
 
 class Beginning:
@@ -83,13 +94,29 @@ def attach(client: ManagerClient, task: TaskView, *, quiet: bool, wait_for_room:
         return Exit.INTERRUPTED
 
 
-def must_be_one(replicas: int) -> None:
-    """Object to a task whose output and exit code would be those of several. InvalidInput."""
-    if replicas != 1:
+def attach_one(
+    client: ManagerClient, tasks: Sequence[Incoming], *, quiet: bool, wait_for_room: bool
+) -> int:
+    """Submit the one task and attach to it. InvalidInput where its output would be that of several containers."""
+    count = sum(task.spec.replicas for task in tasks)
+    if count != 1:
         raise InvalidInput(
-            (Objection("--attach", f"shows one container, and the task has {replicas}"),),
+            (Objection("--attach", f"shows one container, and the task has {count}"),),
             hint="leave it out, and use `cube logs -f`",
         )
+    task = client.submit(document_to_send(tasks[0]))
+    return attach(client, task, quiet=quiet, wait_for_room=wait_for_room)
+
+
+def check_flags(*, attach: bool, detach: bool, terminal: bool) -> None:
+    """Object to what contradicts itself, and to docker's -i and -t. InvalidInput."""
+    if terminal:
+        raise InvalidInput(
+            (Objection("-i, -t", "are not for `cube run`: a task has no stdin and no terminal"),),
+            hint="start it, and get into it by `cube exec -it NAME sh`",
+        )
+    if attach and detach:
+        raise InvalidInput((Objection("--attach", "contradicts --detach; leave out one"),))
 
 
 def exit_code(task: TaskDetail) -> int:

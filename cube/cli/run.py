@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer._click import Context  # typer's own copy of click; it has no public name
 from typer.core import TyperCommand, TyperOption
 
 from cube.cli import spec_flags as flags
-from cube.cli.attach import attach as follow_attached
-from cube.cli.attach import must_be_one
+from cube.cli.attach import AttachOption, attach_one, check_flags
 from cube.cli.deploy import DetachOption, TimeoutOption, Waiting, WaitOption, finish, first_failure
 from cube.cli.source import document_to_send, is_file, tasks_from
 from cube.cli.target import ManagerOption, connect
-from cube.errors import InvalidInput, Objection
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -49,10 +47,7 @@ def run(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the id only.")] = False,
     wait: WaitOption = False,
     timeout: TimeoutOption = "",
-    attach: Annotated[
-        bool,
-        typer.Option("-a", "--attach", help="Show its output and return its exit code; runs once."),
-    ] = False,
+    attach: AttachOption = False,
     interactive: Annotated[bool, typer.Option("-i", "--interactive", hidden=True)] = False,
     tty: Annotated[bool, typer.Option("-t", "--tty", hidden=True)] = False,
     name: flags.Name = "",
@@ -88,32 +83,22 @@ def run(
       cube run web.toml
       cube run -p 8080:80 --replicas 2 nginx:1.27
       cube run busybox --name hello echo -n hello
-      cube run --attach busybox sh -c 'exit 3'
     """
-    refuse_terminal(interactive or tty)
-    if attach and detach:
-        raise InvalidInput((Objection("--attach", "contradicts --detach; leave out one"),))
-    if attach and not restart and not is_file(file or what):
-        ctx.params["restart"] = "never"  # as docker's: what is watched runs once
+    check_flags(attach=attach, detach=detach, terminal=interactive or tty)
+    run_once(ctx.params, when=attach and not restart and not is_file(file or what))
     waiting = Waiting.of(detach=detach, quiet=quiet, wait_for_room=wait, timeout=timeout)
     tasks = tasks_from(what, file, flags.document_of(ctx.params, os.environ))
-    if attach:
-        must_be_one(sum(task.spec.replicas for task in tasks))
     with connect(manager) as client:
         if attach:
-            task = client.submit(document_to_send(tasks[0]))
-            return follow_attached(client, task, quiet=quiet, wait_for_room=wait)
+            return attach_one(client, tasks, quiet=quiet, wait_for_room=wait)
         submitted = [client.submit(document_to_send(task)) for task in tasks]
         return first_failure(finish(client, task, waiting) for task in submitted)
 
 
-def refuse_terminal(asked: bool) -> None:
-    """Object to docker's -i and -t. InvalidInput."""
-    if asked:
-        raise InvalidInput(
-            (Objection("-i, -t", "are not for `cube run`: a task has no stdin and no terminal"),),
-            hint="start it, and get into it by `cube exec -it NAME sh`",
-        )
+def run_once(params: dict[str, Any], *, when: bool) -> None:
+    """Set the flag that keeps a container from being started again: what is watched runs once, as docker's."""
+    if when:
+        params["restart"] = "never"
 
 
 def set_command_apart(args: list[str], with_value: set[str]) -> list[str]:

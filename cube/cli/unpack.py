@@ -41,7 +41,8 @@ HEADERS = frozenset(
 class Readable(Protocol):
     """What a tar is read from."""
 
-    def read(self, count: int) -> bytes: ...
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes, empty at the end."""
 
 
 class _Entry(tarfile.TarInfo):

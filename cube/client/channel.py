@@ -39,8 +39,11 @@ F = TypeVar("F", bound=Frame)
 class Socket(Protocol):
     """What it needs of a WebSocket of aiohttp, whichever side opened it."""
 
-    async def send_bytes(self, data: bytes) -> None: ...
-    async def receive(self) -> aiohttp.WSMessage: ...
+    async def send_bytes(self, data: bytes) -> None:
+        """Send one binary message."""
+
+    async def receive(self) -> aiohttp.WSMessage:
+        """The next message, also that it is closed."""
 
 
 class Channel(Generic[F]):
