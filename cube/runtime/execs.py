@@ -154,9 +154,8 @@ class DockerProcess:
 
     async def signal(self, number: int) -> None:
         """Send the signal to the command and to what it started, as a terminal would."""
-        state = await exec_state(self._engine, self._asked, self._exec_id)
-        if state.running and state.pid:
-            await self._signal_session(state.pid, number)
+        if pid := await self._number():
+            await self._signal_session(pid, number)
 
     async def exit_code(self) -> int:
         """Wait until it has ended, and return its code."""
@@ -170,9 +169,8 @@ class DockerProcess:
             return
         try:
             async with asyncio.timeout(END_SECONDS):
-                state = await exec_state(self._engine, self._asked, self._exec_id)
-                if state.running and state.pid:
-                    await self._kill(state.pid)
+                if pid := await self._number():
+                    await self._kill(pid)
         except (RuntimeFailure, TimeoutError, OSError) as error:
             gone = isinstance(error, RuntimeFailure) and error.kind is FailureKind.REMOVED_OUTSIDE
             log.log(
@@ -181,6 +179,18 @@ class DockerProcess:
                 self._asked.subject[:12],
                 error,
             )
+
+    async def _number(self) -> int:
+        """Return its number on this machine; 0 when it has ended. One that is just being started is waited for."""
+        pause = POLL_FIRST
+        while True:
+            state = await exec_state(self._engine, self._asked, self._exec_id)
+            if state.pid and state.running:
+                return state.pid
+            if state.exit_code is not None:
+                return 0
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, POLL_LONGEST)
 
     async def _kill(self, pid: int) -> None:
         if not await self._signal_session(pid, signal.SIGHUP):
