@@ -21,8 +21,8 @@ from tests.bench.figures import LATENCY_COLUMNS, latency_rows, percentile, table
 NAME = "bench-exec"
 DEADLINE = 10.0
 WARM_UP = 20
-COPIES = 5
-COPY_BYTES = 200 * 1024 * 1024
+COPIES = 3
+COPY_BYTES = 50 * 1024 * 1024
 KEY_PAUSE = 0.02  # faster than anybody types, slower than an echo
 
 
