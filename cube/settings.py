@@ -29,6 +29,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 10_000  # 5,000 workers, their streams, and people
     streams: int = 200  # logs being followed at once
     followers: int = 2000  # of events, and as many of everything: tabs that somebody left open
+    tunnels: int = 200  # commands and copies under way at once
     feed_queue: int = 1000  # events a follower may lag behind before it is dropped
     requests_kept: float = 24 * 3600.0  # how long an idempotency key is remembered
     events_kept: int = 1_000_000  # about 300 MB of history
@@ -58,4 +59,5 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     parallel_starts: int = 4  # an engine is bound by cpu: more in flight only wait longer
     streams: int = 64
+    tunnels: int = 64  # each may hold a window of data both ways: 64 MiB in all
     report_every: float = 0.005  # gathers the observations of a burst into one message

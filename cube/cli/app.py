@@ -41,6 +41,8 @@ COMMANDS = {
     "top": Entry("top", "Show live what runs and what it uses."),
     "why": Entry("why", "Say why a task waits, or why it runs where it runs."),
     "logs": Entry("logs", "Show what a task's containers wrote."),
+    "exec": Entry("exec", "Run a command inside a running container."),
+    "cp": Entry("cp", "Copy files into a container, or out of one."),
     "events": Entry("events", "Show what happened, and when, and why."),
     "stop": Entry("stop", "Stop tasks and remove their containers."),
     "restart": Entry("restart", "Replace a task's containers one after the other."),

@@ -28,6 +28,7 @@ from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.tunnels import TunnelApi
 from cube.manager.api.upkeep import UpkeepApi
 from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
@@ -47,6 +48,7 @@ from cube.manager.samples import Samples
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
+from cube.manager.tunnels import Tunnels
 from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
@@ -121,6 +123,7 @@ class Manager:
         streams = Streams(limit=settings.streams)
         metrics = ManagerMetrics(lambda: decider.core.cluster)
         hearers = _Hearers(sessions, feed)
+        tunnels = Tunnels(limit=settings.tunnels)
         decider = Decider(
             await ledger.load(),
             self._build,
@@ -143,7 +146,7 @@ class Manager:
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics
+            decider, ledger, sessions, feed, watching, streams, tunnels, aside, lag, metrics
         )
         gauges = Gauges(
             decider=decider,
@@ -160,6 +163,7 @@ class Manager:
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
         opening.callback(watching.close)
+        opening.callback(tunnels.close, "the manager is stopping")
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
         self.port = await listener.open(settings.host, settings.port)
@@ -173,6 +177,7 @@ class Manager:
         feed: Feed,
         watching: Watching,
         streams: Streams,
+        tunnels: Tunnels,
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
@@ -199,9 +204,12 @@ class Manager:
             DiscoveryApi(decider),
             NameApi(decider),
             UsageApi(decider, samples),
+            TunnelApi(decider, sessions, tunnels),
         ):
             app.add_routes(api.routes())
-        conversation = Conversation(decider, sessions, streams, samples, decider.core.cluster.id)
+        conversation = Conversation(
+            decider, sessions, streams, tunnels, samples, decider.core.cluster.id
+        )
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 

@@ -24,6 +24,7 @@ from cube.manager.decider import Decider
 from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
+from cube.manager.tunnels import Tunnels
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
@@ -67,12 +68,14 @@ class Conversation:
         decider: Decider,
         sessions: Sessions,
         streams: Streams,
+        tunnels: Tunnels,
         samples: Samples,
         cluster_id: str,
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._streams = streams
+        self._tunnels = tunnels
         self._samples = samples
         self._cluster_id = cluster_id
 
@@ -205,7 +208,9 @@ class Conversation:
             case Described(allocations=allocations):
                 return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
+                # Ids are random: at most one of the two knows this one.
                 self._streams.refuse(message.stream_id, message.reason)
+                self._tunnels.refuse(message.stream_id, message.reason)
             case Sampled():
                 self._samples.arrived(session.node_id, message)
             case Hello():

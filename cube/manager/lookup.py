@@ -14,6 +14,7 @@ from cube.model.node import Node
 from cube.model.task import Task
 
 REFERENCE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126})")  # names, ids and their beginnings
+SLOT_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 MATCHES_SHOWN = 5
 
 
@@ -40,6 +41,20 @@ def find_task(cluster: Cluster, reference: str) -> Task:
     if found := cluster.tasks.get(TaskId(reference)) or cluster.named(reference):
         return found
     return _by_prefix("task", cluster.tasks, reference, "cube status -a")
+
+
+def find_slot(cluster: Cluster, reference: str) -> tuple[Task, int | None]:
+    """Return the one task meant, and the number where one of its slots is: `web.2`. NotFound, or Ambiguous.
+
+    A task whose own name ends in a dot and a number is that task.
+    """
+    stem, dot, number = reference.rpartition(".")
+    try:
+        return find_task(cluster, reference), None
+    except NotFound:
+        if not (dot and stem and SLOT_NUMBER.fullmatch(number)):
+            raise
+    return find_task(cluster, stem), int(number)
 
 
 def find_node(cluster: Cluster, reference: str) -> Node:

@@ -19,6 +19,7 @@ from cube.model.container import Fence as Fence
 from cube.model.container import RunLabel as RunLabel
 from cube.model.resources import Resources
 from cube.model.usage import Consumption
+from cube.runtime.inside import Inside as Inside
 
 
 class RuntimeFailure(CubeError):
@@ -140,6 +141,9 @@ class Runtime(Protocol):
 
     async def consumption(self, container_id: str) -> Consumption | None:
         """What it has used so far; None when it does not run. Costs the engine a few milliseconds."""
+
+    async def inside(self, container_id: str) -> Inside:
+        """What can be done in this container by its streams and files. REMOVED_OUTSIDE where it is not."""
 
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever; the first item is a Resync.

@@ -25,6 +25,7 @@ from cube.runtime.contract import (
     ContainerState,
     EngineFacts,
     Fence,
+    Inside,
     LogLine,
     LogOptions,
     Resync,
@@ -32,6 +33,7 @@ from cube.runtime.contract import (
     RuntimeFailure,
 )
 from cube.runtime.credentials import config_path
+from cube.runtime.docker_inside import DockerInside
 from cube.runtime.engine import Engine, Observe, container_path, filters
 from cube.runtime.events import follow_events
 from cube.runtime.failures import Asked, Refused, Verb, removed_outside, stuck
@@ -223,6 +225,11 @@ class DockerRuntime:
         """What it has used so far; None when it does not run."""
         await self._must_be_ours(container_id)
         return await read_consumption(self._engine, container_id)
+
+    async def inside(self, container_id: str) -> Inside:
+        """What can be done in it by its streams and files."""
+        await self._must_be_ours(container_id)
+        return DockerInside(self._engine, container_id)
 
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever."""

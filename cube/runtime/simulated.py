@@ -18,6 +18,7 @@ from cube.runtime.contract import (
     ContainerEvent,
     EngineFacts,
     Fence,
+    Inside,
     LogLine,
     LogOptions,
     PullProgress,
@@ -30,6 +31,7 @@ from cube.runtime.labels import container_names, encode_label, same_run
 from cube.runtime.pulls import SharedPulls
 from cube.runtime.simulated_container import SimulatedContainer
 from cube.runtime.simulated_engine import SimulatedEngine
+from cube.runtime.simulated_inside import SimulatedInside
 
 PULL_STEPS = 4
 
@@ -133,6 +135,10 @@ class SimulatedRuntime:
         container = self._must_be_ours(container_id)
         await self._engine.reached(Verb.STATS, container.label.spec.image)
         return self._engine.consumption(container)
+
+    async def inside(self, container_id: str) -> Inside:
+        """What can be done in it by its streams and files."""
+        return SimulatedInside(self._engine, self._must_be_ours(container_id))
 
     async def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever."""

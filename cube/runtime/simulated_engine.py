@@ -28,6 +28,7 @@ from cube.runtime.contract import (
 )
 from cube.runtime.failures import Asked, Verb, away, port_taken, slow
 from cube.runtime.images import full_reference
+from cube.runtime.inside import ExecOptions
 from cube.runtime.simulated_container import Behaviour, SimulatedContainer
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -67,6 +68,8 @@ class SimulatedEngine:
         self.names: dict[str, SimulatedContainer | None] = {}  # None: a stranger's
         self.pulled: set[str] = set()
         self.fences: dict[NodeId, Fence] = {}  # what each node said last
+        self.commands: list[ExecOptions] = []  # that run in its containers now
+        self.files: dict[str, dict[str, bytes]] = {}  # put into containers: by container, by path
         self._ports: dict[tuple[int, Protocol], str] = {}  # by container id; empty: a stranger's
         self._numbers = itertools.count(1)
         self._free_ports = itertools.count(FIRST_FREE_PORT)
@@ -191,6 +194,7 @@ class SimulatedEngine:
         if container.alive:
             self._end(container, KILLED)
         del self.containers[container_id], self.names[container.name]
+        self.files.pop(container_id, None)
         self._announce(container, "destroy")
 
     def take_port(self, port: int, protocol: Protocol = Protocol.TCP) -> None:

@@ -8,6 +8,7 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
     worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
     worker   Sampled   what its containers use             manager  Sample       tell me once what they use
+                                                           manager  OpenTunnel   do this in a container
 
 A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
 everything it should run and an explicit Remove for everything it should not.
@@ -23,6 +24,7 @@ from cube.model.logs import Mark
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
 from cube.model.usage import AllocationUsage
+from cube.wire.tunnels import Wish
 
 PROTOCOL = 1
 """Grows when an old peer would misunderstand a new one."""
@@ -80,7 +82,7 @@ class Described(msgspec.Struct, frozen=True, tag="described", kw_only=True):
 
 
 class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=True):
-    """The worker cannot carry the stream, and why."""
+    """The worker cannot carry the stream or the tunnel, and why."""
 
     stream_id: str
     reason: str
@@ -155,8 +157,19 @@ class Sampled(msgspec.Struct, frozen=True, tag="sampled", kw_only=True):
     allocations: tuple[AllocationUsage, ...]
 
 
+class OpenTunnel(msgspec.Struct, frozen=True, tag="open_tunnel", kw_only=True):
+    """Do this in the container of this allocation, over a connection of its own (`routes.TUNNEL`)."""
+
+    tunnel_id: str
+    id: AllocationId
+    wish: Wish
+
+
+Errand = OpenStream | OpenTunnel | Sample
+"""What somebody asks a worker for through its session, beside orders."""
+
 FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream | Sample
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

@@ -155,6 +155,10 @@ MANAGER = (
         Answer(200, "in order", list[str]),
         parameters=(_query("of", Noun, "task unless said otherwise"),
             _query("prefix", str, "how they begin"), _limit(1_000))),
+    _get(f"{_ONE_TASK}/exec", "execInTask", "Run a command in a container, over a WebSocket", Answer(101, "it is open"),
+        role=Role.SHELL, parameters=(_REF,), problems=(404, 426), streams=True),
+    _get(f"{_ONE_TASK}/copy", "copyFiles", "Take files out of a container or put some in, over a WebSocket",
+        Answer(101, "it is open"), role=Role.SHELL, parameters=(_REF,), problems=(404, 426), streams=True),
     # -- nodes
     _get(_NODES, "listNodes", "All nodes that fit, by name",
         Answer(200, "a page of nodes", list[NodeView], headers=_PAGED),
@@ -215,6 +219,8 @@ MANAGER = (
     # -- workers
     _get(routes.SESSION, "openSession", "The session of a worker, a WebSocket", Answer(101, "it is open"),
         role=Role.WORKER, streams=True),
+    _get(routes.TUNNEL, "carryTunnel", "The worker's end of what somebody does in a container", Answer(101, "it is open"),
+        role=Role.WORKER, problems=(404, 426), streams=True),
     _change("POST", routes.STREAM, "carryStream", "What a worker brings for somebody who asked for it",
         Answer(204, "all was taken"), role=Role.WORKER, problems=(404,)),
 )

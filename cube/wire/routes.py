@@ -19,6 +19,7 @@ NAMES = "/name"
 USAGE = "/usage"
 SESSION = "/worker/session"
 STREAM = "/worker/stream/{stream_id}"
+TUNNEL = "/worker/tunnel/{tunnel_id}"
 
 DEFAULT_MANAGER_PORT = 5555
 DEFAULT_WORKER_PORT = 5556

@@ -17,7 +17,7 @@ from cube.log import about
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
-from cube.wire.messages import PROTOCOL, Hello, OpenStream, Sample, Welcome
+from cube.wire.messages import PROTOCOL, Errand, Hello, OpenTunnel, Sample, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
@@ -28,6 +28,7 @@ from cube.worker.metrics import WorkerMetrics, readings
 from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
 from cube.worker.streams import Streams
+from cube.worker.tunnels import Tunnels
 from cube.worker.usage import Sampler
 from cube.worker.watch import EngineWatch
 
@@ -93,6 +94,7 @@ class Worker:
             supervisor=self._supervisor,
             send=self._session.send,
         )
+        self._tunnels = self._dialled_tunnels()
         self._api = self._own_api(metrics) if metrics and settings.own_api else None
 
     @property
@@ -159,6 +161,17 @@ class Worker:
             clock=self._clock,
             supervisor=self._supervisor,
             limit=self._settings.streams,
+            send=self._session.send,
+        )
+
+    def _dialled_tunnels(self) -> Tunnels:
+        return Tunnels(
+            manager_url=self._manager_url,
+            node=self._node,
+            core=self._core,
+            runtime=self._runtime,
+            supervisor=self._supervisor,
+            limit=self._settings.tunnels,
             send=self._session.send,
         )
 
@@ -245,9 +258,11 @@ class Worker:
             return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
-    def _asked(self, wanted: OpenStream | Sample) -> None:
+    def _asked(self, wanted: Errand) -> None:
         if isinstance(wanted, Sample):
             self._sampler.sample(wanted)
+        elif isinstance(wanted, OpenTunnel):
+            self._tunnels.open(wanted)
         else:
             self._streams.open(wanted)
 

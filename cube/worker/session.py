@@ -32,6 +32,7 @@ from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     Acknowledge,
     Described,
+    Errand,
     FromManager,
     FromWorker,
     Hello,
@@ -40,6 +41,7 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     OpenStream,
+    OpenTunnel,
     Refuse,
     Report,
     Sample,
@@ -92,7 +94,7 @@ class Session:
         runtime_error: Callable[[], str],
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
-        asked: Callable[[OpenStream | Sample], None],
+        asked: Callable[[Errand], None],
         report_every: float,
     ) -> None:
         self._url = url
@@ -318,7 +320,7 @@ class Session:
                         f"orders number {message.number} came where {self._orders_seen} was due"
                     )
                 self._tell(Ordered(message.orders))
-            case OpenStream() | Sample():
+            case OpenStream() | OpenTunnel() | Sample():
                 self._asked(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.bench import (
     deaf,
+    exec,
     followers,
     hundred,
     listing,
@@ -40,6 +41,7 @@ def main() -> None:
         ("list", listing, "--tasks", 10_000),
         ("followers", followers, "--followers", 100),
         ("logs", logs, "--megabytes", 1000),
+        ("exec", exec, "--rounds", 500),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")

@@ -17,6 +17,7 @@ from cube.runtime.contract import (
     ContainerEvent,
     EngineFacts,
     Fence,
+    Inside,
     LogLine,
     LogOptions,
     PullProgress,
@@ -114,6 +115,10 @@ class SmallEngine:
     def fence(self, fence: Fence) -> None:
         self.calls.append(f"fence {' '.join(fence.container_ids)}")
         self.fenced = fence
+
+    async def inside(self, container_id: str) -> Inside:
+        message = f"{container_id} has no inside"
+        raise RuntimeFailure(Failure(FailureKind.ENGINE_ERROR, message))
 
     async def events(self) -> AsyncGenerator[ContainerEvent | Resync]:
         yield Resync()
