@@ -33,15 +33,19 @@ class RunCommand(TyperCommand):
         return super().parse_args(ctx, set_command_apart(args, with_value))
 
 
+What = Annotated[
+    str, typer.Argument(metavar="FILE|-|IMAGE", help="A task file, - for stdin, or an image.")
+]
+Command = Annotated[
+    list[str], typer.Argument(metavar="[COMMAND...]", help="Runs instead of the image's own.")
+]
+
+
 @app.command(cls=RunCommand)
 def run(
     ctx: typer.Context,
-    what: Annotated[
-        str, typer.Argument(metavar="FILE|-|IMAGE", help="A task file, - for stdin, or an image.")
-    ] = "",
-    command: Annotated[
-        list[str], typer.Argument(metavar="[COMMAND...]", help="Runs instead of the image's own.")
-    ] = [],  # noqa: B006 - typer never changes a default, here and below
+    what: What = "",
+    command: Command = [],  # noqa: B006 - typer never changes a default, here and below
     file: Annotated[str, typer.Option("-f", "--file", metavar="FILE", help="A task file.")] = "",
     manager: ManagerOption = "",
     detach: DetachOption = False,

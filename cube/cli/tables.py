@@ -12,7 +12,8 @@ from cube.model.allocation import PortBinding
 from cube.model.extras import DEVICE
 from cube.model.node import Availability, Condition
 from cube.model.task import Goal, TaskState
-from cube.wire.views import AllocationView, EventView, MoveView, NodeView, TaskView
+from cube.wire.placement_views import MoveView
+from cube.wire.views import AllocationView, EventView, NodeView, TaskView
 
 
 class Cell(NamedTuple):

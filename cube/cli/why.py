@@ -23,7 +23,7 @@ from cube.cli.placement_tables import verdict_table, why_table
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
 from cube.errors import NotFound
-from cube.wire.views import PictureView, WhyView
+from cube.wire.placement_views import PictureView, WhyView
 
 SLOTS_NAMED = 5
 

@@ -15,6 +15,7 @@ from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
 from cube.wire.codec import decode_view
+from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.routes import (
     ATTENTION,
     BACKUPS,
@@ -34,15 +35,12 @@ from cube.wire.views import (
     DrainView,
     EventView,
     LogRecord,
-    MoveView,
     NodeView,
-    PlanView,
     StatsView,
     TaskDetail,
     TaskView,
     UsageView,
     VersionView,
-    WhyView,
 )
 from cube.wire.watch import AttentionView
 

@@ -16,6 +16,7 @@ from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
 from cube.wire.operation import JSON, LINES, SSE, TEXT, Answer, Operation, Parameter, Place
+from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.views import (
     AllocationView,
     BackupView,
@@ -23,10 +24,8 @@ from cube.wire.views import (
     DrainView,
     EventView,
     LogRecord,
-    MoveView,
     NodeState,
     NodeView,
-    PlanView,
     Replicas,
     StatsView,
     StatusView,
@@ -34,7 +33,6 @@ from cube.wire.views import (
     TaskView,
     UsageView,
     VersionView,
-    WhyView,
 )
 from cube.wire.watch import AttentionView, Snapshot
 
@@ -219,8 +217,8 @@ MANAGER = (
     # -- workers
     _get(routes.SESSION, "openSession", "The session of a worker, a WebSocket", Answer(101, "it is open"),
         role=Role.WORKER, streams=True),
-    _get(routes.TUNNEL, "carryTunnel", "The worker's end of what somebody does in a container", Answer(101, "it is open"),
-        role=Role.WORKER, problems=(404, 426), streams=True),
+    _get(routes.TUNNEL, "carryTunnel", "The worker's end of what somebody does in a container",
+        Answer(101, "it is open"), role=Role.WORKER, problems=(404, 426), streams=True),
     _change("POST", routes.STREAM, "carryStream", "What a worker brings for somebody who asked for it",
         Answer(204, "all was taken"), role=Role.WORKER, problems=(404,)),
 )
