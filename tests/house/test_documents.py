@@ -96,3 +96,12 @@ def test_the_blocks_that_no_test_runs_are_those_listed_here() -> None:
     assert {
         name: left for name, all_ in reasons.items() if (left := [*filter(None, all_)])
     } == NOT_RUN
+
+
+def test_every_page_is_in_the_index_of_the_documents() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / target).resolve() for target in LINK.findall(index.read_text())}
+    pages = {path for path in DOCUMENTS if path.is_relative_to(index.parent) and path != index}
+    missing = [name_of(path) for path in pages - linked if path.parent not in linked]
+
+    assert sorted(missing) == []
