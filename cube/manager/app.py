@@ -23,6 +23,7 @@ from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.page import PageApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
@@ -193,6 +194,7 @@ class Manager:
             StatusApi(decider, sessions, feed, watching, streams, lag),
             WatchApi(decider, watching),
             DiscoveryApi(decider),
+            PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
         conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)

@@ -12,6 +12,7 @@ from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.page import PageApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
@@ -49,6 +50,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         EventApi(anything, anything, anything),
         LogApi(anything, anything, anything, anything),
         NodeApi(anything, anything),
+        PageApi(anything, anything),
         RebalanceApi(anything, anything),
         StatusApi(anything, anything, anything, anything, anything, anything),
         TaskChanges(anything, anything, ManagerSettings(), anything),
