@@ -37,7 +37,6 @@ FULL_PAUSE = 1.0  # after a full disk: how long to spare it before the next chan
 
 Seen = TypeVar("Seen")
 
-
 _PASSING = (LedgerFull, Overloaded)  # nothing was recorded, and later something can be again
 
 

@@ -86,7 +86,8 @@ def _concern(concern: Concern) -> str:
         subject = _link(root, concern.id, concern.name)
     severity = str(concern.severity)
     return (
-        f'<li class="concern {severity}">{_state(severity)} <b>{subject}</b> '
+        f'<li class="concern {severity}">{_state(severity, concern.code.replace("_", " "))} '
+        f"<b>{subject}</b> "
         f"<span>{_text(concern.reason)}</span></li>"
     )
 
@@ -138,11 +139,11 @@ def _link(root: str, id: str, name: str) -> str:
     return f'<a href="{root}/{quote(id, safe="")}">{_text(name)}</a>'
 
 
-def _state(word: str) -> str:
+def _state(word: str, said: str = "") -> str:
+    """Return the sign and the word of a state; `said` is what is said of it instead of the word."""
     kind = word.replace(" ", "-")
-    return (
-        f'<span class="state {kind}"><i aria-hidden="true">{SIGNS.get(word, "?")}</i> {word}</span>'
-    )
+    sign = f'<i aria-hidden="true">{SIGNS.get(word, "?")}</i>'
+    return f'<span class="state {kind}">{sign} {_text(said or word)}</span>'
 
 
 def _text(text: str) -> str:

@@ -64,6 +64,42 @@ export class Bar {
     }
     this.element.classList.toggle("full", whole > 0 && reserved > 0.95 * whole);
   }
+
+  /** Show how many of so many are well. */
+  rate(well, all) {
+    this.show(well, 0, all);
+    this.element.classList.remove("full");
+    this.element.classList.toggle("well", well === all);
+    this.element.classList.toggle("short", well < all);
+  }
+}
+
+const SQUARES = 12; // of one task: of more there is only the number
+
+/** A square for each slot, by how it stands. The number beside them says it in words. */
+export class Squares {
+  constructor() {
+    this.element = document.createElement("span");
+    this.element.className = "squares";
+    this.element.setAttribute("aria-hidden", "true");
+    this.shown = "";
+  }
+
+  show(task) {
+    const kinds = task.replicas > 1 && task.replicas <= SQUARES && task.goal === "run" ? standings(task) : [];
+    if (kinds.join() === this.shown) return;
+    this.shown = kinds.join();
+    this.element.replaceChildren(...kinds.map((kind) => h("i", { class: kind })));
+  }
+}
+
+function standings(task) {
+  const kinds = Array(task.replicas).fill("vacant");
+  for (const one of task.allocations) {
+    if (one.wanted === "remove" || one.slot > kinds.length || ["removed", "lost"].includes(one.phase)) continue;
+    kinds[one.slot - 1] = one.ready || one.phase === "completed" ? "well" : ["failed", "exited"].includes(one.phase) || one.health === "unhealthy" ? "ill" : "coming";
+  }
+  return kinds;
 }
 
 /**

@@ -8,7 +8,7 @@ import { Amount, labelWords } from "./overview.js";
 import * as place from "./place.js";
 import { PlacementPane } from "./placement.js";
 import { TimelinePane } from "./timeline.js";
-import { age, cores, nodeWord, phaseWord, size, slotName, taskWord } from "./words.js";
+import { age, cores, dateTime, nodeWord, phaseWord, size, slotName, taskWord } from "./words.js";
 
 const TABS = {
   task: { overview: ["Overview", TaskPane], timeline: ["Timeline", TimelinePane], placement: ["Placement", PlacementPane], logs: ["Logs", LogPane] },
@@ -137,7 +137,7 @@ function TaskPane(task, slot) {
     told.show([
       ["image", view.image], ["ready", `${view.ready} of ${view.replicas}`], ["restarts", view.restarts], ["revision", view.revision],
       ["each reserves", `${cores(spec.cpu_millis ?? 0)} cores, ${size(spec.memory_bytes ?? 0)}`], ["command", (spec.command ?? []).join(" ") || "the image's"],
-      ["created", new Date(view.created_at).toLocaleString()], ["id", view.id],
+      ["created", dateTime(view.created_at)], ["id", view.id],
     ]);
     const shown = [...view.waiting.map((one) => ({ ...one, id: one.name, waits: true })), ...view.allocations].filter((one) => !slot || one.slot === slot);
     rows.show(shown.sort((one, other) => one.slot - other.slot), (one) => one.id);
@@ -176,7 +176,7 @@ function NodePane(node) {
     told.show([
       ["availability", view.availability], ["condition", view.condition], ["heard", view.heard_ms_ago === null ? "not since the manager started" : `${(view.heard_ms_ago / 1000).toFixed(1)} s before it was told`],
       ["slots", view.allocations], ["engine", `${view.runtime} ${view.engine_version}`], ["worker", view.cube_version], ["platform", view.platform],
-      ["address", view.address || "–"], ["labels", labelWords(view.labels) || "none"], ["joined", new Date(view.joined_at).toLocaleString()], ["id", view.id],
+      ["address", view.address || "–"], ["labels", labelWords(view.labels) || "none"], ["joined", dateTime(view.joined_at)], ["id", view.id],
     ]);
   };
 }

@@ -13,21 +13,24 @@ export function makeTiles(store) {
     section.append(h("div", { class: "tile" }, h("h2", {}, name), h("p", {}, figure, " ", words), bar?.element));
     return (main, rest) => (text(figure, main), text(words, rest));
   };
-  const [cpuBar, memoryBar, readyBar] = [new Bar(), new Bar(), new Bar()];
-  const [nodes, tasks, replicas] = [tile("Nodes"), tile("Tasks"), tile("Replicas", readyBar)];
+  const [nodesBar, tasksBar, replicasBar, cpuBar, memoryBar] = Array.from({ length: 5 }, () => new Bar());
+  const [nodes, tasks, replicas] = [tile("Nodes", nodesBar), tile("Tasks", tasksBar), tile("Replicas", replicasBar)];
   const [cpu, memory] = [tile("CPU reserved", cpuBar), tile("Memory reserved", memoryBar)];
   section.hidden = false;
   return () => {
     const all = [...store.nodes.values()];
     const ready = all.filter((node) => nodeWord(node) === "ready").length;
     nodes(`${ready}/${all.length}`, "ready");
+    nodesBar.rate(ready, all.length);
     const active = [...store.tasks.values()].filter((task) => task.goal === "run");
     const running = active.filter((task) => about(task).word === "running").length;
-    tasks(`${running}/${active.length}`, "running");
+    const done = active.filter((task) => about(task).word === "completed").length;
+    tasks(`${running}/${active.length}`, done ? `running, ${done} completed` : "running");
+    tasksBar.rate(running + done, active.length);
     const sum = (items, amount) => items.reduce((total, item) => total + (amount(item) ?? 0), 0);
     const [there, asked] = [sum(active, (task) => task.ready), sum(active, (task) => task.replicas)];
     replicas(`${there}/${asked}`, "ready");
-    readyBar.show(there, 0, asked);
+    replicasBar.rate(there, asked);
     for (const [told, bar, field, words] of [[cpu, cpuBar, "cpu_millis", cores], [memory, memoryBar, "memory_bytes", size]]) {
       const [reserved, whole] = [sum(all, (node) => node.reserved[field]), sum(all, (node) => node.capacity[field])];
       told(words(reserved), `of ${words(whole)}`);
@@ -42,15 +45,19 @@ export function makeAttention(store) {
   const count = document.getElementById("attention-count");
   const rows = new Rows(document.getElementById("concerns"), () => {
     const badge = stateBadge("error");
+    const severity = h("span", { class: "unseen" });
     const subject = h("b");
     const reason = h("span", { class: "why" });
-    const element = h("li", {}, badge, " ", subject, " ", reason);
+    const element = h("li", {}, badge, severity, subject, " ", reason);
     const show = (concern) => {
       element.className = `concern ${concern.severity}`;
       showState(badge, concern.severity);
+      text(badge.lastChild, concern.code.replaceAll("_", " ")); // the sign and the colour say how bad it is
+      text(severity, ` (${concern.severity}) `);
       const name = concern.name || concern.subject;
       if (subject.textContent !== name) subject.replaceChildren(concern.id ? opener(concern) : name);
-      text(reason, concern.slots > 1 ? `${concern.reason} (${concern.slots} slots)` : concern.reason);
+      const bare = concern.slots > 1 ? concern.reason.replace(`${name}.${concern.slot}: `, "") : concern.reason;
+      text(reason, concern.slots > 1 ? `${concern.slots} slots: ${bare}` : bare);
     };
     return { element, show };
   });
@@ -59,6 +66,7 @@ export function makeAttention(store) {
     section.hidden = !concerns.length;
     const said = [[errors, "error"], [warnings, "warning"], [notices, "notice"]].filter(([many]) => many);
     text(count, said.map(([many, word]) => `${many} ${word}${many > 1 ? "s" : ""}`).join(", "));
+    document.title = errors ? `✗ ${errors} – cube` : "cube";
     rows.show(concerns, (one) => `${one.subject}/${one.id}/${one.id ? "" : one.code}`);
   };
 }
@@ -82,7 +90,7 @@ export function makeNodes(store) {
       cpu.show(view);
       memory.show(view);
       text(slots, view.allocations);
-      text(engine, `${view.runtime} ${view.engine_version}`);
+      text(engine, [...new Set([view.runtime, view.engine_version])].join(" "));
       text(labels, view.quarantine || view.runtime_error || labelWords(view.labels));
     };
     return { element, show };
@@ -122,6 +130,9 @@ export function makeEvents(store) {
   return () => rows.show(store.events, (event) => String(event.revision));
 }
 
+/** What happened, in a word: the kind without what the names before it say already. */
+const told = ({ kind }) => (kind === "task.state" ? "" : kind.replace(/^[a-z]+\./, "").replaceAll("_", " "));
+
 /** One event as an item of a list. */
 export function eventItem(event) {
   if (event.skipped) return h("li", { class: "note" }, `${event.skipped} more at once: GET /event has them`);
@@ -135,6 +146,6 @@ export function eventItem(event) {
     "li",
     { class: `event${grave}` },
     h("time", { datetime: event.at, title: event.at }, timeOfDay(event.at)),
-    h("div", {}, h("b", {}, subjects), " ", h("span", { class: "kind" }, event.kind), h("p", {}, event.message)),
+    h("div", {}, h("b", {}, subjects), " ", h("span", { class: "kind", title: event.kind }, told(event)), h("p", {}, event.message)),
   );
 }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { command, copyable } from "./commands.js";
 import { h, stateBadge } from "./dom.js";
-import { cores, size, slotName } from "./words.js";
+import { slotName } from "./words.js";
 
 const PAUSE_MS = 1000; // explaining looks at every node: not more often than this
 
@@ -38,42 +38,37 @@ export class PlacementPane {
   }
 
   #told(why) {
-    const slots = why.slots.filter((slot) => slot.chosen_then || slot.reason);
+    const news = (reason) => (reason && !why.answer.includes(reason) ? reason : "");
+    const slots = why.slots.filter((slot) => slot.node || news(slot.reason));
     return [
       h("p", { class: "answer" }, why.answer),
       slots.length ? table("Slots", ["Slot", "Stands", "Node", "Why there"], slots.map((slot) =>
-        [slot.name, slot.code, slot.node ?? "–", [slot.reason, slot.chosen_then].filter(Boolean).join("; ")])) : null,
-      ...why.pictures.flatMap(picture),
+        [slot.name, slot.code, slot.node ?? "–", [news(slot.reason), slot.chosen_then].filter(Boolean).join("; ")])) : null,
+      ...why.pictures.flatMap((one) => picture(one, news)),
       h("p", { class: "note" }, `strategy ${why.strategy}`),
       copyable(this.line),
     ].filter(Boolean);
   }
 }
 
-function picture({ slots, reason, why_chosen: chosen, nodes, remedies }) {
+function picture({ slots, reason, why_chosen: chosen, nodes, remedies }, news) {
   const scored = Object.keys(nodes.find((node) => node.place)?.scores ?? {});
   const rows = nodes.map((node) => [
     node.node,
     node.place ? stateBadge("ready") : stateBadge("failed"),
     node.place ? `${node.place}.` : "–",
-    node.place ? scored.map((term) => `${term} ${figure(node.scores?.[term])}`).join(", ") : [node.reason, short(node)].filter(Boolean).join("; "),
+    node.place ? scored.map((term) => `${term} ${figure(node.scores?.[term])}`).join(", ") : node.reason,
   ]);
   for (const row of rows) row[1].lastChild.textContent = row[2] === "–" ? "refuses" : "fits";
   const which = slots.length > 5 ? `${slots.length} slots` : `slot ${slots.join(", ")}`;
   return [
-    reason || chosen ? h("p", {}, reason || chosen) : null,
+    news(reason || chosen) ? h("p", {}, reason || chosen) : null,
     remedies?.length ? h("div", { class: "remedies" }, h("h4", {}, "What would help"), h("ul", {}, remedies.map((one) => h("li", {}, one.message)))) : null,
     table(`Nodes for ${which}`, ["Node", "", "Place", "Why"], rows),
   ];
 }
 
 const figure = (value) => (value === null || value === undefined ? "–" : String(Math.round(value * 1000) / 1000));
-
-function short({ short: missing }) {
-  if (!missing) return "";
-  const words = [missing.cpu_millis && `${cores(missing.cpu_millis)} cores`, missing.memory_bytes && `${size(missing.memory_bytes)} memory`, missing.disk_bytes && `${size(missing.disk_bytes)} disk`].filter(Boolean);
-  return words.length ? `short of ${words.join(", ")}` : "";
-}
 
 /** A small table with a caption. */
 export function table(caption, columns, rows) {

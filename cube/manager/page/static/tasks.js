@@ -1,6 +1,6 @@
 // The table of tasks: filtered, in order, and only touched where something changed.
 
-import { h, Rows, showState, stateBadge, text } from "./dom.js";
+import { h, Rows, showState, Squares, stateBadge, text } from "./dom.js";
 import * as place from "./place.js";
 import { age, TASK_STATES, taskWord } from "./words.js";
 
@@ -116,9 +116,11 @@ function makeSortable(head) {
 function makeRow(task) {
   const link = h("a", { href: `/task/${encodeURIComponent(task.id)}`, class: "open", "data-open": `task/${task.id}` });
   const badge = stateBadge("pending");
+  const squares = new Squares();
   const cell = (kind) => h("td", kind ? { class: kind } : {});
-  const [ready, restarts, nodes, image, since, reason] = ["number", "number wide", "mid", "wide", "mid", "reason"].map(cell);
-  const element = h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, badge), ready, restarts, nodes, image, since, reason);
+  const ready = h("span");
+  const [restarts, nodes, image, since, reason] = ["number wide", "mid", "wide image", "mid", "reason"].map(cell);
+  const element = h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, badge), h("td", { class: "number ready-cell" }, squares.element, ready), restarts, nodes, image, since, reason);
   let created = null;
   const tick = (nowMs) => text(since, age(created, nowMs));
   const show = (view) => {
@@ -128,10 +130,12 @@ function makeRow(task) {
     text(link, view.name);
     showState(badge, word);
     text(ready, `${view.ready}/${view.replicas}`);
+    squares.show(view);
     text(restarts, view.restarts || "");
     text(nodes, names.length > 3 ? `${names.length} nodes` : names.join(", "));
     nodes.title = names.length > 3 ? names.join(", ") : "";
     text(image, view.image);
+    image.title = view.image;
     text(reason, view.reason);
     tick(Date.now());
   };

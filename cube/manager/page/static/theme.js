@@ -14,7 +14,7 @@
     if (chosen === "system") delete root.dataset.theme;
     else root.dataset.theme = chosen;
     const button = document.getElementById("theme");
-    if (button) button.textContent = `Theme: ${chosen}`;
+    if (button) button.lastChild.textContent = chosen;
   };
   show();
   document.addEventListener("DOMContentLoaded", () => {

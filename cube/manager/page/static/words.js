@@ -39,6 +39,9 @@ const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", 
 /** The time of day where the reader is. */
 export const timeOfDay = (moment) => clock.format(typeof moment === "string" ? Date.parse(moment) : moment);
 
+/** The date and the time where the reader is: `2026-11-22 21:17:58`. */
+export const dateTime = (moment) => `${new Date(moment).toLocaleDateString("sv")} ${timeOfDay(moment)}`;
+
 /** A task's state in the word that people see. */
 export function taskWord(task) {
   if (task.goal === "stop") return task.state === "completed" ? "stopped" : "stopping";
