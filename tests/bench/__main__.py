@@ -12,6 +12,7 @@ from tests.bench import (
     followers,
     hundred,
     listing,
+    page,
     placement,
     restart,
     scale,
@@ -38,6 +39,7 @@ def main() -> None:
         ("restart", restart, "--allocations", 100_000),
         ("list", listing, "--tasks", 10_000),
         ("followers", followers, "--followers", 100),
+        ("page", page, "--tasks", 1_000),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")
@@ -45,6 +47,8 @@ def main() -> None:
             kind.add_argument("--count", type=int, default=100, dest="more")
         if name in ("restart", "list", "followers"):
             kind.add_argument("--rounds", type=int, default=3, dest="more")
+        if name == "page":
+            kind.add_argument("--rounds", type=int, default=100, dest="more")
         if name == "followers":
             help_idle = "measure so many followers that never read instead"
             kind.add_argument("--idle", type=int, help=help_idle)

@@ -27,7 +27,7 @@ async def test_a_task_is_stopped_only_when_its_name_was_typed(api: Api, tab: Tab
     await api.submit(name="web")
     await open_one(tab, "web", "Stop")
     assert await tab.see("document.activeElement.id") == "confirm-field"
-    assert "cube stop web" in await tab.see("document.querySelector('dialog').innerText")
+    assert "cube stop web" in await tab.see("document.querySelector('dialog[open]').innerText")
     await tab.type("wob")
     assert await tab.see(f"document.querySelector('{GO}').disabled")
     await tab.press("Enter")
@@ -74,7 +74,7 @@ async def test_a_refusal_is_told_in_the_managers_words(api: Api, tab: Tab) -> No
     await tab.until("document.querySelector('#drawer .state').innerText.includes('stopped')")
     await tab.type("2")
     await tab.click(GO)
-    words = await tab.until("document.querySelector('dialog .problem').innerText")
+    words = await tab.until("document.querySelector('dialog[open] .problem').innerText")
     status, problem, _ = await api.ask("POST", "/task/web/scale", json={"replicas": 2})
     assert status >= 400
     assert problem["detail"] in words
@@ -92,7 +92,7 @@ async def test_nodes_are_cordoned_drained_and_taken_back(api: Api, tab: Tab) -> 
             await open_one(tab, "w1", button)
             await tab.click(GO)
             await tab.until(
-                "document.querySelector('#toast.shown') && !document.querySelector('dialog')"
+                "document.querySelector('#toast.shown') && !document.querySelector('dialog[open]')"
             )
             assert (await api.get("/node/w1"))["availability"] == availability
             shown = "ready" if availability == "active" else availability
@@ -118,7 +118,7 @@ async def test_a_manager_that_wants_a_token_is_shown_one_and_no_storage_has_it(
         await tab.until(LIVE)
         await open_one(tab, "web", "Restart")
         await tab.click(GO)
-        await tab.until("document.querySelector('#toast.shown')")
+        await tab.until("document.querySelector('#toast.shown') !== null")
         method, path, headers = front.asked[-1]
         assert (method, path.rsplit("/", 1)[-1]) == ("POST", "restart")
         assert headers["Authorization"] == "Bearer s3cret"

@@ -34,6 +34,7 @@ def manager(tmp_path: Path) -> Iterator[Cluster]:
     one = Cluster(tmp_path)
     one.start_manager()
     yield one
+    one.client.__exit__()
     for process in one.processes.values():
         process.send_signal(signal.SIGCONT)
         process.terminate()

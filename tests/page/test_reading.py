@@ -11,7 +11,7 @@ from cube.model.allocation import Failure, FailureKind, Phase
 from cube.wire.messages import OpenStream
 from cube.wire.views import LogRecord
 from tests.manager.conftest import Api
-from tests.page.chromium import Chromium, Tab
+from tests.page.chromium import DEADLINE, Chromium, Tab
 from tests.page.conftest import LIVE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -20,12 +20,16 @@ HOSTILE = (
     "<img src=x onerror=window.owned=1>\"'><script>window.owned=2</script><svg/onload=owned=3>"
 )
 FOCUS = "document.activeElement.innerText"
-NAMELESS = """[...document.querySelectorAll('button, a, input, select, [role=log], table th, dialog, section')].filter((one) => {
+NAMED = "button, a, input, select, [role=log], table th, dialog, section"
+NAMELESS = (
+    f"[...document.querySelectorAll('{NAMED}')]"
+    + """.filter((one) => {
     const by = one.getAttribute('aria-labelledby');
     const name = one.getAttribute('aria-label') ?? (by ? document.getElementById(by)?.innerText : null)
         ?? (one.labels?.length ? one.labels[0].innerText : one.tagName === 'SECTION' ? '' : one.innerText);
     return one.checkVisibility() && !name.trim();
 }).map((one) => one.outerHTML.slice(0, 200))"""
+)
 FAINT = """(() => {
     const context = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
     const channels = (color) => {
@@ -50,7 +54,8 @@ FAINT = """(() => {
         if (one.closest('script, noscript, option, :disabled, .unseen')) continue;
         const [a, b] = [light(channels(getComputedStyle(one).color)), light(ground(one))];
         const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (ratio < 4.5) faint.push(`${ratio.toFixed(2)} ${one.tagName}.${one.className} ${walker.currentNode.data.trim()}`);
+        const words = walker.currentNode.data.trim();
+        if (ratio < 4.5) faint.push(`${ratio.toFixed(2)} ${one.tagName}.${one.className} ${words}`);
     }
     return faint;
 })()"""
@@ -180,7 +185,7 @@ async def test_the_policy_refuses_what_would_get_past_the_page(api: Api, browser
         )
         await tab.see("document.body.lastChild.click()")
         assert await tab.see("window.owned ?? null") is None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while len(tab.complaints) < 2:
                 await asyncio.sleep(0.02)
 
