@@ -12,11 +12,13 @@ export class PlacementPane {
     this.path = `/task/${encodeURIComponent(task.id)}/explain${slot ? `?slot=${slot}` : ""}`;
     this.line = command("why", slotName(task.name, slot));
     this.element = h("div", { class: "placement", "aria-busy": "true" }, h("p", { class: "note" }, "asking"));
-    this.show();
+    this.show(task);
   }
 
-  /** Ask again, soon. */
-  show() {
+  /** Ask again, soon, where the task is not as it was. */
+  show(task) {
+    if (task === this.task) return;
+    this.task = task;
     this.timer ??= setTimeout(() => this.#ask(), this.askedAt ? PAUSE_MS : 0);
   }
 
@@ -30,8 +32,10 @@ export class PlacementPane {
     try {
       const why = await get(this.path);
       if (!this.closed) this.element.replaceChildren(...this.#told(why));
+      this.told = true;
     } catch (error) {
-      if (!this.closed) this.element.replaceChildren(h("p", { class: "problem" }, error.message));
+      // What was told before stays to be read while the manager is away.
+      if (!this.closed && (error.status || !this.told)) this.element.replaceChildren(h("p", { class: "problem" }, error.status ? error.message : "The manager does not answer."));
     }
     this.element.removeAttribute("aria-busy");
     this.timer = null;
