@@ -24,6 +24,7 @@ from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
 from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.page import PageApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
@@ -205,6 +206,7 @@ class Manager:
             NameApi(decider),
             UsageApi(decider, samples),
             TunnelApi(decider, sessions, tunnels),
+            PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
         conversation = Conversation(

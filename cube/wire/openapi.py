@@ -84,7 +84,7 @@ def _told(operation: Operation, kinds: _Kinds) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "tags": [operation.path.split("/")[1]],
+        "tags": [operation.path.split("/")[1] or "page"],
         "x-role": operation.role.value if operation.role else "anybody",
         "parameters": [
             {

@@ -15,7 +15,18 @@ from cube.model.role import Role
 from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
-from cube.wire.operation import JSON, LINES, SSE, TEXT, Answer, Operation, Parameter, Place
+from cube.wire.operation import (
+    HTML,
+    JSON,
+    LINES,
+    PAGE_MEDIA,
+    SSE,
+    TEXT,
+    Answer,
+    Operation,
+    Parameter,
+    Place,
+)
 from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.views import (
     AllocationView,
@@ -192,6 +203,14 @@ MANAGER = (
         Answer(200, "a snapshot, then whole views", Snapshot, SSE), parameters=(_LAST,), streams=True),
     _get(routes.ATTENTION, "getAttention", "What is wrong now, the worst first",
         Answer(200, "at most a hundred concerns, and how many there are", AttentionView)),
+    # -- the page: open to all, and without anything of the cluster for who may not see it
+    _get(routes.PAGE, "getPage", "The web page", Answer(200, "the page, with what the caller may see", str, HTML),
+        role=None),
+    _get(routes.ASSETS, "getPageFile", "A file of the page",
+        *(Answer(200, "it", str, media, headers=("ETag",)) for kind, media in PAGE_MEDIA.items() if kind != "html"),
+        Answer(304, "as in If-None-Match"),
+        parameters=(Parameter("name", Place.PATH, Name, "a file of the page", "app.js"), _IF_NONE_MATCH),
+        problems=(404,), role=None),
     # -- the manager itself
     _get(routes.STATS, "getStats", "How much there is, and how busy the manager is", Answer(200, "counts", StatsView)),
     _get(routes.METRICS, "getMetrics", "What the manager measures, for Prometheus",

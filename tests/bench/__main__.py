@@ -14,6 +14,7 @@ from tests.bench import (
     hundred,
     listing,
     logs,
+    page,
     placement,
     restart,
     scale,
@@ -42,6 +43,7 @@ def main() -> None:
         ("followers", followers, "--followers", 100),
         ("logs", logs, "--megabytes", 1000),
         ("exec", exec, "--rounds", 500),
+        ("page", page, "--tasks", 1_000),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")
@@ -49,6 +51,8 @@ def main() -> None:
             kind.add_argument("--count", type=int, default=100, dest="more")
         if name in ("restart", "list", "followers"):
             kind.add_argument("--rounds", type=int, default=3, dest="more")
+        if name == "page":
+            kind.add_argument("--rounds", type=int, default=100, dest="more")
         if name == "followers":
             help_idle = "measure so many followers that never read instead"
             kind.add_argument("--idle", type=int, help=help_idle)

@@ -16,6 +16,7 @@ from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
 from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.page import PageApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
@@ -61,6 +62,7 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         LogApi(anything, anything, anything, anything),
         NameApi(anything),
         NodeApi(anything, anything),
+        PageApi(anything, anything),
         RebalanceApi(anything, anything),
         StatusApi(anything, anything, anything, anything, anything, anything),
         TaskChanges(anything, anything, ManagerSettings(), anything),

@@ -43,6 +43,8 @@ def test_only_what_probes_and_strangers_need_is_open() -> None:
         routes.READYZ,
         routes.VERSION,
         routes.OPENAPI,
+        routes.PAGE,
+        routes.ASSETS,
     }
 
 
