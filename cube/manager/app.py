@@ -17,6 +17,8 @@ from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
 from cube.errors import CubeError
+from cube.manager.access import Access
+from cube.manager.api.audit import AuditApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
@@ -27,8 +29,10 @@ from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.tokens import TokenApi
 from cube.manager.api.upkeep import UpkeepApi
 from cube.manager.api.watch import WatchApi
+from cube.manager.auditor import Auditor
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
@@ -39,11 +43,14 @@ from cube.manager.metrics import ManagerMetrics, monotonic
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
 from cube.manager.negotiation import Offers
+from cube.manager.presence import Presence
 from cube.manager.readings import Gauges
+from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.recording import Recording
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
+from cube.manager.token_book import TokenBook
 from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
@@ -66,9 +73,16 @@ _GC_THRESHOLD = (10_000, 5, 200)
 class Manager:
     """One manager. `start`, then `run` until it is to end, then `stop`."""
 
-    def __init__(self, settings: ManagerSettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        clock: Clock | None = None,
+        recognise: Recognise = user_of_this_machine,
+    ) -> None:
+        """`recognise` tells who is at the other end of a connection, by the connection alone."""
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._recognise = recognise
         self._resources = AsyncExitStack()
         self._decider: Decider | None = None
         self.port = 0
@@ -116,12 +130,14 @@ class Manager:
         sessions = Sessions()
         feed = Feed(queue=settings.feed_queue, followers=settings.followers)
         streams = Streams(limit=settings.streams)
+        presence = Presence()
         metrics = ManagerMetrics(lambda: decider.core.cluster)
         hearers = _Hearers(sessions, feed)
+        recorder = Recording(ledger, metrics, monotonic)
         decider = Decider(
             await ledger.load(),
             self._build,
-            Recording(ledger, metrics, monotonic),
+            recorder,
             self._clock,
             hearers,
             metrics.decided,
@@ -131,6 +147,17 @@ class Manager:
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
+        book = TokenBook(ledger, presence, self._now_ms)
+        await book.load()
+        supervisor.keep(book.run, "tokens")
+        auditor = Auditor(
+            recorder,
+            now_ms=self._now_ms,
+            revision=lambda: decider.core.cluster.revision,
+            denials_at_once=settings.limits.denials_at_once,
+        )
+        supervisor.keep(auditor.run, "audit")
+        access = Access(MANAGER, book, presence, auditor, settings.limits, monotonic)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -140,7 +167,7 @@ class Manager:
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics
+            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics, access
         )
         gauges = Gauges(
             decider=decider,
@@ -152,7 +179,14 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        listener = Listener(app, connections=settings.connections)
+        app.add_routes(TokenApi(book, auditor, settings, self._now_ms).routes())
+        app.add_routes(AuditApi(ledger).routes())
+        listener = Listener(
+            app,
+            connections=settings.connections,
+            limits=settings.limits,
+            recognise=self._recognise,
+        )
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
@@ -173,11 +207,15 @@ class Manager:
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
+        access: Access,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
-            middlewares=[guard(HostGuard(names), Offers(MANAGER), metrics.answered)],
+            middlewares=[
+                guard(HostGuard(names), Offers(MANAGER), metrics.answered),
+                access.middleware(),
+            ],
             client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
@@ -220,6 +258,13 @@ class Manager:
                     events_kept=self._settings.events_kept, requests_before_ms=before_ms
                 )
                 await asyncio.sleep(PRUNE_PAUSE)
+            more = True
+            while more:
+                more = await ledger.prune_audit(kept=self._settings.limits.audit_kept)
+                await asyncio.sleep(PRUNE_PAUSE)
+
+    def _now_ms(self) -> int:
+        return self._clock.now().wall_ms
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
 from cube.core.attention import about_manager, about_node, about_task
 from cube.manager.decider import Decider
+from cube.manager.disclosure import sees_values, veiled_events
 from cube.manager.doors import Core
 from cube.manager.intake import Query
 from cube.manager.journal import CHUNK_BYTES, Journal, Overtaken
@@ -62,6 +64,7 @@ class WatchApi:
         """Send a snapshot, or what came behind `Last-Event-ID`, and then everything that changes."""
         Query(request).end()
         last = request.headers.get(LAST_EVENT_ID, "")
+        shown = bytes if sees_values() else veiled_events
         with self._watching.follow() as journal:
             number = self._watching.resumed(last) if last else None
             response = web.StreamResponse(
@@ -79,9 +82,9 @@ class WatchApi:
                     await _send(response, _resync("what came behind the last id is not kept"))
                 everything = await self._watching.everything()
                 for message in everything.messages:
-                    await _send(response, message)
+                    await _send(response, shown(message))
                 number = everything.number
-            await _go_on(response, journal, number)
+            await _go_on(response, journal, number, shown)
         return response
 
     def _wide(self, core: Core) -> tuple[list[TaskId], list[Concern]]:
@@ -103,12 +106,14 @@ class WatchApi:
         return [concern for concern in found if concern is not None]
 
 
-async def _go_on(response: web.StreamResponse, journal: Journal, number: int) -> None:
+async def _go_on(
+    response: web.StreamResponse, journal: Journal, number: int, shown: Callable[[bytes], bytes]
+) -> None:
     """Send what is in the journal from that number on, until it is closed."""
     try:
         while await journal.news(number):
             data, number = journal.read(number)
-            await _send(response, data)
+            await _send(response, shown(data))
     except Overtaken as error:
         await _send(response, _resync(error.message))
 
