@@ -130,7 +130,6 @@ class Manager:
         sessions = Sessions()
         feed = Feed(queue=settings.feed_queue, followers=settings.followers)
         streams = Streams(limit=settings.streams)
-        presence = Presence()
         metrics = ManagerMetrics(lambda: decider.core.cluster)
         hearers = _Hearers(sessions, feed)
         recorder = Recording(ledger, metrics, monotonic)
@@ -147,17 +146,7 @@ class Manager:
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
-        book = TokenBook(ledger, presence, self._now_ms)
-        await book.load()
-        supervisor.keep(book.run, "tokens")
-        auditor = Auditor(
-            recorder,
-            now_ms=self._now_ms,
-            revision=lambda: decider.core.cluster.revision,
-            denials_at_once=settings.limits.denials_at_once,
-        )
-        supervisor.keep(auditor.run, "audit")
-        access = Access(MANAGER, book, presence, auditor, settings.limits, monotonic)
+        door, doorkeeping = await self._door(ledger, recorder, decider, supervisor)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -167,7 +156,7 @@ class Manager:
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics, access
+            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics, door
         )
         gauges = Gauges(
             decider=decider,
@@ -179,8 +168,7 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        app.add_routes(TokenApi(book, auditor, settings, self._now_ms).routes())
-        app.add_routes(AuditApi(ledger).routes())
+        app.add_routes(doorkeeping)
         listener = Listener(
             app,
             connections=settings.connections,
@@ -196,6 +184,25 @@ class Manager:
         self.port = await listener.open(settings.host, settings.port)
         return decider
 
+    async def _door(
+        self, ledger: Ledger, recorder: Recording, decider: Decider, supervisor: Supervisor
+    ) -> tuple[Access, list[web.RouteDef]]:
+        """Make what lets callers in and remembers who did what, and the routes by which both are looked after."""
+        limits, presence = self._settings.limits, Presence()
+        book = TokenBook(ledger, presence, self._now_ms)
+        await book.load()
+        auditor = Auditor(
+            recorder,
+            now_ms=self._now_ms,
+            revision=lambda: decider.core.cluster.revision,
+            denials_at_once=limits.denials_at_once,
+        )
+        supervisor.keep(book.run, "tokens")
+        supervisor.keep(auditor.run, "audit")
+        tokens = TokenApi(book, auditor, self._settings, self._now_ms)
+        routes = [*tokens.routes(), *AuditApi(ledger).routes()]
+        return Access(MANAGER, book, presence, auditor, limits, monotonic), routes
+
     def _application(
         self,
         decider: Decider,
@@ -207,14 +214,14 @@ class Manager:
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
-        access: Access,
+        door: Access,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
             middlewares=[
                 guard(HostGuard(names), Offers(MANAGER), metrics.answered),
-                access.middleware(),
+                door.middleware(),
             ],
             client_max_size=settings.bulk_body_limit,
         )

@@ -63,6 +63,8 @@ def guard(
         streamed = response.prepared
         if not streamed:
             response.headers[REQUEST_ID] = given
+            if hdrs.UPGRADE in request.headers:
+                response.force_close()  # what follows was meant for another protocol
             if response.status >= HTTPStatus.BAD_REQUEST:
                 _number(response, given)
         if answered is not None:

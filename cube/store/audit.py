@@ -17,6 +17,8 @@ from cube.model.audit import AuditEntry
 from cube.store.failures import Unusable
 
 FORGOTTEN_AT_ONCE = 5_000  # rows in one transaction, so that commits do not wait for long
+# What somebody wrote there by hand may be text.
+_ALL = "SELECT number, CAST(body AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY number"
 _HEAD, _ANCHOR = "audit_head", "audit_anchor"
 _decode = msgspec.json.Decoder(AuditEntry).decode
 
@@ -52,9 +54,7 @@ def read(connection: sqlite3.Connection, *, before: int | None, limit: int) -> l
 
 def verify(connection: sqlite3.Connection) -> Verdict:
     """Go along the whole chain. Some seconds for a million entries."""
-    with closing(
-        connection.execute("SELECT number, body, hash FROM audit ORDER BY number")
-    ) as rows:
+    with closing(connection.execute(_ALL)) as rows:
         anchor, head = _read_link(connection, _ANCHOR), _read_link(connection, _HEAD)
         return follow(anchor, _kept(rows), head)
 
