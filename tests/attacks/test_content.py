@@ -15,7 +15,7 @@ from cube.manager.recognition import user_of_this_machine
 from cube.settings import ManagerSettings
 from tests.attacks.conftest import Target, under_attack
 
-SOON = 2.0  # beside other tests; it takes milliseconds
+SOON = 5.0  # refusals take milliseconds; the rest of a refused body is waited for, for two seconds
 
 
 @pytest.mark.parametrize(

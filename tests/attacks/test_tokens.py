@@ -14,9 +14,7 @@ from tests.attacks.conftest import Target, under_attack
 
 
 async def test_a13_after_ten_wrong_tokens_an_address_waits(target: Target) -> None:
-    answers = [
-        (await target.ask("GET", "/task", token=tokens.mint().text()))[2] for _ in range(12)
-    ]
+    answers = [(await target.ask("GET", "/task", token=tokens.mint().text()))[2] for _ in range(12)]
     assert [answer.status for answer in answers] == [401] * 10 + [429] * 2
     assert int(answers[-1].headers["Retry-After"]) >= 1
 

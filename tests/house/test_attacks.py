@@ -13,7 +13,7 @@ ROW = re.compile(r"^\| A(\d+) \|(.*)\|$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
-def tests_of(file: str) -> set[str]:
+def functions_of(file: str) -> set[str]:
     """The tests of a file; none where there is no such file."""
     path = ROOT / file
     if not path.is_file():
@@ -32,6 +32,6 @@ def test_every_test_that_is_named_exists_and_carries_the_number() -> None:
         f"A{number}: {file}::{name}"
         for number, row in ROW.findall(made)
         for file, name in TEST.findall(row) or [("", "")]
-        if name not in tests_of(file) or not name.startswith(f"test_a{number}_")
+        if name not in functions_of(file) or not name.startswith(f"test_a{number}_")
     ]
     assert wrong == []
