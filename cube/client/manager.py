@@ -14,10 +14,14 @@ from cube.client.transport import Address, Query, Transport, segment, target
 from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
+from cube.model.role import Role
+from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenView
 from cube.wire.codec import decode_view
 from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.routes import (
     ATTENTION,
+    AUDIT,
+    AUDIT_CHECK,
     BACKUPS,
     END_RECOVERY,
     EVENTS,
@@ -27,6 +31,7 @@ from cube.wire.routes import (
     REBALANCE,
     STATS,
     TASKS,
+    TOKENS,
     USAGE,
     VERSION,
 )
@@ -243,6 +248,31 @@ class ManagerClient:
     def end_recovery(self) -> None:
         """Have a recovery wait for no more workers."""
         self._transport.change("POST", END_RECOVERY)
+
+    def check_rights(self) -> None:
+        """Return when the manager lets this client look at the cluster. Unauthenticated, NotAllowed."""
+        self._transport.read(STATS)
+
+    def tokens(self) -> list[TokenView]:
+        """What is on record of all tokens, oldest first."""
+        return decode_view(self._transport.read(TOKENS).body, list[TokenView])
+
+    def create_token(self, name: str, role: Role, ttl_ms: int) -> NewToken:
+        """Make a token. Sent once only: a second try would make a second one."""
+        body = msgspec.json.encode({"name": name, "role": role, "ttl_ms": ttl_ms})
+        return decode_view(self._transport.change_once("POST", TOKENS, body).body, NewToken)
+
+    def remove_token(self, ref: str) -> None:
+        """Revoke a token, by its id or its name."""
+        self._transport.change_once("DELETE", f"{TOKENS}/{segment(ref)}")
+
+    def audit(self, *, limit: int) -> list[AuditView]:
+        """The newest entries of the audit, oldest first."""
+        return decode_view(self._transport.read(AUDIT, {"limit": limit}).body, list[AuditView])
+
+    def check_audit(self) -> AuditCheck:
+        """Whether the chain of the audit is whole."""
+        return decode_view(self._transport.read(AUDIT_CHECK).body, AuditCheck)
 
     def version(self) -> VersionView:
         """Who answers there."""

@@ -91,6 +91,11 @@ class Transport:
             headers["Content-Type"] = "application/json"
         return self._patiently(lambda: self._exchange(method, path, body, headers))
 
+    def change_once(self, method: str, path: str, body: bytes | None = None) -> Reply:
+        """A change that carries no key, so it is sent once: whether it happened is told, or not known."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        return self._exchange(method, path, body, headers)
+
     def stream(
         self,
         path: str,

@@ -17,6 +17,8 @@ from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
 from cube.errors import CubeError
+from cube.manager.access import Access
+from cube.manager.api.audit import AuditApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
@@ -29,10 +31,12 @@ from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.tokens import TokenApi
 from cube.manager.api.tunnels import TunnelApi
 from cube.manager.api.upkeep import UpkeepApi
 from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
+from cube.manager.auditor import Auditor
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
@@ -43,12 +47,15 @@ from cube.manager.metrics import ManagerMetrics, monotonic
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
 from cube.manager.negotiation import Offers
+from cube.manager.presence import Presence
 from cube.manager.readings import Gauges
+from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.recording import Recording
 from cube.manager.samples import Samples
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
+from cube.manager.token_book import TokenBook
 from cube.manager.tunnels import Tunnels
 from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
@@ -72,9 +79,16 @@ _GC_THRESHOLD = (10_000, 5, 200)
 class Manager:
     """One manager. `start`, then `run` until it is to end, then `stop`."""
 
-    def __init__(self, settings: ManagerSettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        clock: Clock | None = None,
+        recognise: Recognise = user_of_this_machine,
+    ) -> None:
+        """`recognise` tells who is at the other end of a connection, by the connection alone."""
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._recognise = recognise
         self._resources = AsyncExitStack()
         self._decider: Decider | None = None
         self.port = 0
@@ -125,19 +139,16 @@ class Manager:
         metrics = ManagerMetrics(lambda: decider.core.cluster)
         hearers = _Hearers(sessions, feed)
         tunnels = Tunnels(limit=settings.tunnels)
+        recorder = Recording(ledger, metrics, monotonic)
         decider = Decider(
-            await ledger.load(),
-            self._build,
-            Recording(ledger, metrics, monotonic),
-            self._clock,
-            hearers,
-            metrics.decided,
+            await ledger.load(), self._build, recorder, self._clock, hearers, metrics.decided
         )
         watching = hearers.watching = Watching(decider, ledger, followers=settings.followers)
         supervisor = await opening.enter_async_context(Supervisor())
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
+        door, doorkeeping = await self._door(ledger, recorder, decider, supervisor)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -147,7 +158,7 @@ class Manager:
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, tunnels, aside, lag, metrics
+            decider, ledger, sessions, feed, watching, streams, tunnels, aside, lag, metrics, door
         )
         gauges = Gauges(
             decider=decider,
@@ -159,7 +170,13 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        listener = Listener(app, connections=settings.connections)
+        app.add_routes(doorkeeping)
+        listener = Listener(
+            app,
+            connections=settings.connections,
+            limits=settings.limits,
+            recognise=self._recognise,
+        )
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
@@ -169,6 +186,25 @@ class Manager:
         opening.callback(listener.stop_accepting)
         self.port = await listener.open(settings.host, settings.port)
         return decider
+
+    async def _door(
+        self, ledger: Ledger, recorder: Recording, decider: Decider, supervisor: Supervisor
+    ) -> tuple[Access, list[web.RouteDef]]:
+        """Make what lets callers in and remembers who did what, and the routes by which both are looked after."""
+        limits, presence = self._settings.limits, Presence()
+        book = TokenBook(ledger, presence, self._now_ms)
+        await book.load()
+        auditor = Auditor(
+            recorder,
+            now_ms=self._now_ms,
+            revision=lambda: decider.core.cluster.revision,
+            denials_at_once=limits.denials_at_once,
+        )
+        supervisor.keep(book.run, "tokens")
+        supervisor.keep(auditor.run, "audit")
+        tokens = TokenApi(book, auditor, self._settings, self._now_ms)
+        routes = [*tokens.routes(), *AuditApi(ledger).routes()]
+        return Access(MANAGER, book, presence, auditor, limits, monotonic), routes
 
     def _application(
         self,
@@ -182,11 +218,15 @@ class Manager:
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
+        door: Access,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
-            middlewares=[guard(HostGuard(names), Offers(MANAGER), metrics.answered)],
+            middlewares=[
+                guard(HostGuard(names), Offers(MANAGER), metrics.answered),
+                door.middleware(),
+            ],
             client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
@@ -236,6 +276,13 @@ class Manager:
                     events_kept=self._settings.events_kept, requests_before_ms=before_ms
                 )
                 await asyncio.sleep(PRUNE_PAUSE)
+            more = True
+            while more:
+                more = await ledger.prune_audit(kept=self._settings.limits.audit_kept)
+                await asyncio.sleep(PRUNE_PAUSE)
+
+    def _now_ms(self) -> int:
+        return self._clock.now().wall_ms
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from cube.model.role import Role
 from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
+from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenRequest, TokenView
 from cube.wire.operation import (
     HTML,
     JSON,
@@ -53,6 +54,9 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
 
 _REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "web")
 _NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "w1")
+_TOKEN_REF = Parameter(
+    "ref", Place.PATH, Name, "its id, or its name where no other has it", "7f3a90c2"
+)
 _KEY = Parameter(
     "Idempotency-Key",
     Place.HEADER,
@@ -233,6 +237,19 @@ MANAGER = (
         Answer(201, "where it is", BackupView), role=Role.ADMIN, problems=(507,)),
     _change("POST", routes.END_RECOVERY, "endRecovery", "End a recovery without waiting for more workers",
         Answer(204, "it is over"), role=Role.ADMIN, problems=(507,)),
+    # -- who may do what, and who did
+    _get(routes.TOKENS, "listTokens", "The tokens on record, without their secrets, oldest first",
+        Answer(200, "all of them", list[TokenView]), role=Role.ADMIN),
+    _change("POST", routes.TOKENS, "createToken", "Make a token for a person or a program",
+        Answer(201, "the token; it is told here and never again", NewToken), role=Role.ADMIN,
+        body=(TokenRequest,), example={"name": "ci", "role": "operator"}, problems=(408, 413, 415, 507)),
+    _change("DELETE", f"{routes.TOKENS}/{{ref}}", "removeToken", "Revoke a token; what it has open is cut",
+        Answer(204, "it opens nothing any more"), role=Role.ADMIN, parameters=(_TOKEN_REF,), problems=(404, 507)),
+    _get(routes.AUDIT, "listAudit", "Who did what, and who was turned away, oldest first",
+        Answer(200, "the newest entries, or those before one", list[AuditView], headers=_PAGED), role=Role.ADMIN,
+        parameters=(_limit(1_000), _CURSOR)),
+    _get(routes.AUDIT_CHECK, "checkAudit", "Whether an entry of the audit was changed or taken out",
+        Answer(200, "what was found", AuditCheck), role=Role.ADMIN),
     # -- workers
     _get(routes.SESSION, "openSession", "The session of a worker, a WebSocket", Answer(101, "it is open"),
         role=Role.WORKER, streams=True),

@@ -37,9 +37,9 @@ async def test_the_manager_serves_what_the_table_says(
     apps: list[web.Application] = []
 
     class Telling(Listener):
-        def __init__(self, app: web.Application, *, connections: int) -> None:
+        def __init__(self, app: web.Application, **options: Any) -> None:
             apps.append(app)
-            super().__init__(app, connections=connections)
+            super().__init__(app, **options)
 
     monkeypatch.setattr(module, "Listener", Telling)
     async with running(settings):

@@ -33,7 +33,7 @@ async def test_who_may_not_see_the_cluster_gets_the_page_without_it(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await api.submit(name="secret-project")
-    monkeypatch.setattr(module, "_sees", lambda request: False)
+    monkeypatch.setattr(module, "_sees", lambda: False)
     text, _ = await body(api)
     assert "secret-project" not in text
     assert "revision 1" not in text

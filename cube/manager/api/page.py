@@ -11,6 +11,7 @@ import cube
 from cube.core.cluster import Cluster
 from cube.core.roster import settled
 from cube.core.summary import state_of
+from cube.manager.callers import caller
 from cube.manager.concerns import all_concerns
 from cube.manager.decider import Decider
 from cube.manager.doors import Core, History
@@ -19,6 +20,7 @@ from cube.manager.page.assets import assets, frame
 from cube.manager.page.rendering import Sight, drawn, fill
 from cube.manager.revisions import matches
 from cube.manager.views import event_view, moment, node_view, task_view
+from cube.model.role import Role
 from cube.model.task import Task, TaskState
 from cube.wire.operation import HTML
 from cube.wire.routes import ASSETS, PAGE
@@ -75,7 +77,7 @@ class PageApi:
         """Send the page; with the cluster drawn into it for whoever may see that."""
         Query(request).end()
         parts = {"version": cube.__version__}
-        if _sees(request):
+        if _sees():
             parts |= {"refresh": _REFRESH, **drawn(await self._sight())}
         return web.Response(
             text=fill(frame(), parts),
@@ -129,12 +131,13 @@ class PageApi:
         return views, len(wanted) - len(chosen), cluster.revision
 
 
-def _sees(request: web.Request) -> bool:
+def _sees() -> bool:
     """Whether the caller may see the cluster: the one place where the page asks for the role of a viewer.
 
-    The manager listens on this machine only, and everybody on it may.
+    A browser that opens the page shows no token; whom the kernel does not name sees it once the scripts have asked.
     """
-    return True
+    who = caller()
+    return who is not None and who.principal is not None and who.principal.may(Role.VIEWER)
 
 
 def _most_urgent(tasks: Iterable[Task], cluster: Cluster) -> list[Task]:

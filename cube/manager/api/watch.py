@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
 from cube.manager.concerns import all_concerns
 from cube.manager.decider import Decider
+from cube.manager.disclosure import sees_values, veiled_events
 from cube.manager.intake import Query
 from cube.manager.journal import CHUNK_BYTES, Journal, Overtaken
 from cube.manager.replies import json_response
@@ -53,6 +55,7 @@ class WatchApi:
         """Send a snapshot, or what came behind `Last-Event-ID`, and then everything that changes."""
         Query(request).end()
         last = request.headers.get(LAST_EVENT_ID, "")
+        shown = bytes if sees_values() else veiled_events
         with self._watching.follow() as journal:
             number = self._watching.resumed(last) if last else None
             response = web.StreamResponse(
@@ -70,18 +73,20 @@ class WatchApi:
                     await _send(response, _resync("what came behind the last id is not kept"))
                 everything = await self._watching.everything()
                 for message in everything.messages:
-                    await _send(response, message)
+                    await _send(response, shown(message))
                 number = everything.number
-            await _go_on(response, journal, number)
+            await _go_on(response, journal, number, shown)
         return response
 
 
-async def _go_on(response: web.StreamResponse, journal: Journal, number: int) -> None:
+async def _go_on(
+    response: web.StreamResponse, journal: Journal, number: int, shown: Callable[[bytes], bytes]
+) -> None:
     """Send what is in the journal from that number on, until it is closed."""
     try:
         while await journal.news(number):
             data, number = journal.read(number)
-            await _send(response, data)
+            await _send(response, shown(data))
     except Overtaken as error:
         await _send(response, _resync(error.message))
 
