@@ -54,7 +54,7 @@ COMMANDS = {
     "context": Entry("context", "List contexts; use, add, remove or show one."),
     "login": Entry(
         "login",
-        "Read a token, from the terminal or stdin, try it, and keep it for the commands to come.",
+        "Try a token and keep it for the commands to come.",
     ),
     "token": Entry(
         "token", "Make, list and revoke the tokens by which people and programs are let in."
