@@ -33,7 +33,7 @@ def test_a_page_speaks_of_cubes_own_ports_whatever_they_are_here() -> None:
     assert ports.environment() == {"CUBE_MANAGER_PORT": "7001", "CUBE_WORKER_PORT": "7002"}
 
 
-def test_ports_that_are_free_are_left_as_they_are() -> None:
+def test_without_other_ports_a_command_is_left_as_it_is() -> None:
     assert Ports({}).real("cube dev; curl localhost:5555") == "cube dev; curl localhost:5555"
 
 
