@@ -49,7 +49,8 @@ class Ports:
         return text
 
     def told(self, text: str) -> str:
-        """Return the output as it would be with cube's own ports."""
+        """Return the output as with the own ports of cube, where no hint has to name the manager."""
+        text = text.replace(f" -m 127.0.0.1:{self.others.get(5555)} ", " ")
         for port, other in self.others.items():
             text = re.sub(rf"\b{other}\b", str(port), text)
         return text
