@@ -131,8 +131,15 @@ class Tab:
 
     async def open(self, url: str) -> None:
         """Go there, and return when it is loaded."""
+        await self._load("Page.navigate", url=url)
+
+    async def reload(self) -> None:
+        """Load the page anew, and return when it is loaded: what is seen then is not the old one."""
+        await self._load("Page.reload")
+
+    async def _load(self, method: str, **params: Any) -> None:
         self._loaded.clear()
-        await self.send("Page.navigate", url=url)
+        await self.send(method, **params)
         async with asyncio.timeout(DEADLINE):
             await self._loaded.wait()
 

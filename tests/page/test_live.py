@@ -156,7 +156,7 @@ async def test_filter_and_order_are_in_the_address_and_come_back_with_it(
     await tab.click("#filter")
     await tab.type("shop -db")
     await tab.until(f"{rows()}.join() === 'shop-web'")
-    await tab.see("location.reload()")
+    await tab.reload()
     await tab.until(LIVE)
     await tab.until(f"{rows()}.join() === 'shop-web'")
     assert await tab.see("document.querySelector('#filter').value") == "shop -db"
@@ -188,7 +188,7 @@ async def test_light_and_dark_are_chosen_and_kept(api: Api, tab: Tab) -> None:
     await tab.click("#theme")
     dark = await tab.see(ground)
     assert light != dark
-    await tab.see("location.reload()")
+    await tab.reload()
     await tab.until(LIVE)
     assert await tab.see(ground) == dark
     assert await tab.see("document.querySelector('#theme').innerText") == "Theme: dark"

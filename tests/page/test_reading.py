@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
 
 from cube.model.allocation import Failure, FailureKind, Phase
+from cube.model.logs import Mark
+from cube.wire.codec import encode_views
+from cube.wire.log_frames import FrameKind, encode_frame
 from cube.wire.messages import OpenStream
 from cube.wire.views import LogRecord
 from tests.manager.conftest import Api
@@ -110,9 +112,8 @@ async def test_a_task_is_told_of_from_its_placement_to_its_last_line(api: Api, t
         await worker.welcome()
         order = (await worker.orders(1))[0]
         await worker.report(order.id, Phase.RUNNING, container_id="c1")
-        await tab.see(
-            "location.hash = 'open=task/' + document.querySelector('#task-table a').dataset.open.slice(5)"
-        )
+        link = await tab.until("document.querySelector('#task-table a')?.dataset.open")
+        await tab.see(f"location.hash = 'open={link}'")
         await tab.until("document.querySelector('#panel')?.innerText.includes('cube logs -f web')")
         await tab.click("#tab-timeline")
         await tab.until(
@@ -124,23 +125,18 @@ async def test_a_task_is_told_of_from_its_placement_to_its_last_line(api: Api, t
         await tab.click("#tab-logs")
         stream = await worker.expect(OpenStream)
         assert stream.follow
-        lines = [LogRecord(name="web.1", node="w1", at_ns=1, text=f"\x1b[31m{HOSTILE}\x1b[0m\x07")]
-        await carry(api, stream.stream_id, lines)
+        await carry(api, stream.stream_id, f"\x1b[31m{HOSTILE}\x1b[0m\x07")
         await tab.until("document.querySelector('.line')?.innerText.includes('script')")
         line = await tab.see("document.querySelector('.line').innerText")
         assert line.endswith(f"web.1 {HOSTILE}\u2407")
         assert await tab.see("window.owned ?? null") is None
 
 
-async def carry(api: Api, stream_id: str, records: list[LogRecord]) -> None:
-    """Bring these lines as a worker does."""
-    body = b"".join(
-        json.dumps(
-            {"name": one.name, "node": one.node, "at_ns": one.at_ns, "text": one.text}
-        ).encode()
-        + b"\n"
-        for one in records
-    )
+async def carry(api: Api, stream_id: str, text: str) -> None:
+    """Bring this line as a worker does."""
+    mark = Mark(out_ns=1, out_lines=1)
+    line = encode_views([LogRecord(name="web.1", node="w1", at_ns=1, text=text)])
+    body = encode_frame(FrameKind.LINES, mark, [1], line) + encode_frame(FrameKind.END, Mark())
     async with (
         asyncio.timeout(5),
         api.session.post(f"{api.base}/worker/stream/{stream_id}", data=body) as answer,
