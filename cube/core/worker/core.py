@@ -25,13 +25,13 @@ from cube.core.worker.lease import Lease
 from cube.core.worker.outcome import STAGES, failed, succeeded, vanished
 from cube.core.worker.plan import next_step
 from cube.core.worker.report import description, observe, progress_text, withheld_until
-from cube.core.worker.sight import adopt, look_at
+from cube.core.worker.sight import adopt, look_at, unseen
 from cube.core.worker.steps import Discard, Halt, Pull, Start, Step, WorkerEffects
 from cube.core.worker.workload import Workload
 from cube.model.allocation import Observed, Wanted
 from cube.model.container import ContainerSeen, ContainerState
 from cube.model.ids import AllocationId
-from cube.model.orders import Describe, Holding, Order, Remove, Run
+from cube.model.orders import Describe, Holding, Order, Remove
 from cube.model.timing import DEFAULT_TIMING, Instant, Timing
 
 Draw = Callable[[AllocationId, int], float]
@@ -49,6 +49,8 @@ class WorkerCore:
         self._forgotten: dict[AllocationId, float] = {}
         self._alarms = Alarms()
         self.looked = False  # whether the engine ever said what is there
+        # What was ordered before: obeyed then, beside what is found.
+        self._early: dict[tuple[AllocationId, type[Order]], Order] = {}
         self._epoch = 0
         self._sequence = 0
         self._lease = Lease(timing.lost_after)
@@ -119,9 +121,12 @@ class WorkerCore:
     ) -> dict[AllocationId, Workload]:
         match input:
             case inputs.Ordered(orders=orders):
+                if not self.looked:
+                    self._early.update(((order.id, type(order)), order) for order in orders)
+                    return {}
                 return self._some(self._order(order, now.monotonic, effects) for order in orders)
             case inputs.Looked():
-                return self._look(input, now)
+                return self._look(input, now, effects)
             case inputs.Saw():
                 return self._some([self._see(input, now.monotonic)])
             case inputs.StepDone() | inputs.StepFailed() | inputs.StepCancelled():
@@ -153,11 +158,7 @@ class WorkerCore:
                 effects.descriptions.append(description(workload, workload.spec))
             return None
         if workload is None:
-            workload = self._workloads[order.id] = Workload(id=order.id)
-            if isinstance(order, Run) and order.first_restart:
-                workload.restart = order.first_restart - 1
-                workload.missed = True
-                workload.over_on_record = order.runs_over >= order.first_restart
+            workload = self._workloads[order.id] = unseen(order)
         if isinstance(order, Remove):
             self._order_removal(workload, now)
         elif not workload.removing:
@@ -174,7 +175,9 @@ class WorkerCore:
         workload.attempts = 0
         workload.not_before = 0.0
 
-    def _look(self, look: inputs.Looked, now: Instant) -> dict[AllocationId, Workload]:
+    def _look(
+        self, look: inputs.Looked, now: Instant, effects: WorkerEffects
+    ) -> dict[AllocationId, Workload]:
         self.looked = True
         by_allocation: defaultdict[AllocationId, list[ContainerSeen]] = defaultdict(list)
         for seen in look.containers:
@@ -186,6 +189,9 @@ class WorkerCore:
             if look.began > self._forgotten.get(id, float("-inf")):
                 self._workloads[id] = adopt(containers, now, self._timing)
         self._forgotten = {id: at for id, at in self._forgotten.items() if at >= look.began}
+        for order in self._early.values():
+            self._order(order, now.monotonic, effects)
+        self._early = {}
         return dict(self._workloads)
 
     def _see(self, input: inputs.Saw, now: float) -> Workload | None:
@@ -220,14 +226,8 @@ class WorkerCore:
         if workload is None or workload.step != answer.step:
             return None
         if isinstance(answer, inputs.StepFailed):
-            failed(
-                workload,
-                answer.step,
-                answer.failure,
-                now,
-                timing=self._timing,
-                draw=self._draw_for(workload),
-            )
+            draw = self._draw_for(workload)
+            failed(workload, answer.step, answer.failure, now, timing=self._timing, draw=draw)
         elif isinstance(answer, inputs.StepCancelled):
             workload.step = None
         else:

@@ -12,6 +12,7 @@ from cube.core.health import presumed
 from cube.core.restart import Over
 from cube.core.worker.workload import Workload, newer, runs
 from cube.model.container import ContainerSeen, ContainerState
+from cube.model.orders import Order, Run
 from cube.model.timing import Instant, Timing
 
 
@@ -35,6 +36,16 @@ def adopt(containers: list[ContainerSeen], now: Instant, timing: Timing) -> Work
         workload.notice_running(now.monotonic, since=now.monotonic - age)
         if current.label.spec.health is not None:
             workload.vitals = presumed(current.label.spec.health, round(age * 1000))
+    return workload
+
+
+def unseen(order: Order) -> Workload:
+    """Return the workload of an order of which nothing is here: runs on record were missed."""
+    workload = Workload(id=order.id)
+    if isinstance(order, Run) and order.first_restart:
+        workload.restart = order.first_restart - 1
+        workload.missed = True
+        workload.over_on_record = order.runs_over >= order.first_restart
     return workload
 
 

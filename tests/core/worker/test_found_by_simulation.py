@@ -9,7 +9,7 @@ from cube.core.worker import inputs
 from cube.core.worker.steps import Create, Halt, Start
 from cube.model.allocation import Phase
 from cube.model.container import ContainerState
-from tests.core.worker.machine import ID, NO_ANSWER, Machine, run
+from tests.core.worker.machine import ID, NO_ANSWER, Machine, remove, run
 
 
 @pytest.fixture
@@ -236,3 +236,31 @@ def test_a_stop_that_failed_is_asked_for_again_after_the_lease_and_keeps_nobody_
     assert machine.look_again_at > machine.seconds
     machine.wait(20)
     assert machine.running() == []
+
+
+def test_a_container_restarted_by_hand_stays_where_the_order_came_before_the_first_look(
+    machine: Machine,
+) -> None:
+    machine.order(run(restart="never"))
+    containers = dict(machine.containers)
+    late = Machine(looked=False)
+    late.containers.update(containers)
+
+    order = run(first_restart=2, restart="never")
+    late.order(msgspec.structs.replace(order, runs_over=1))  # run 1 was begun by hand
+    late.look()
+
+    assert late.done == []
+    assert (late.newest.phase, late.newest.restart) == (Phase.RUNNING, 2)
+
+
+def test_of_orders_before_the_first_look_a_removal_counts_whatever_else_was_ordered() -> None:
+    machine = Machine(looked=False)
+
+    machine.order(run())
+    machine.order(remove())
+    machine.order(run())
+    machine.look()
+
+    assert machine.done == []
+    assert machine.newest.phase is Phase.REMOVED
