@@ -19,9 +19,15 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"  # closed by default: only this machine reaches it
     port: int = 5555
+    advertise: tuple[str, ...] = ()  # names and addresses by which others reach it, beside `host`
     data: Path = DEFAULT_DATA / "manager"
     strategy: str = "fit"  # needs the fewest machines: docs/decisions/0009-default-strategy.md
     timing: Timing = DEFAULT_TIMING
+
+    certificate_life: float = (
+        30 * 24 * 3600.0  # renewed from a third of it: a machine may be off for 20 days
+    )
+    joins_per_minute: int = 5  # of one address; a person who tries again needs no more
 
     body_limit: int = 64 * 1024  # a task file is a few kB
     bulk_body_limit: int = 8 * 1024 * 1024  # 10,000 tasks in one request
@@ -43,6 +49,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     manager_host: str = "127.0.0.1"
     manager_port: int = 5555
+    tls: bool = False  # with the certificate in `data`
     host: str = "127.0.0.1"  # its own API, for people and probes on this machine
     port: int = 5556  # 0: any free one
     own_api: bool = True  # not of thousands of simulated workers in one process

@@ -41,13 +41,14 @@ def resolve(flag: str, environ: Mapping[str, str]) -> Address:
     ):
         if text:
             host, port = parse_address(text, source)
-            return Address(host, port, token)
+            tls = text.strip().startswith("https://")
+            return Address(host, port, token, tls, _ca(environ, context) if tls else "")
     return Address(DEFAULT_HOST, DEFAULT_MANAGER_PORT, token)
 
 
 def parse_address(text: str, source: str) -> tuple[str, int]:
-    """Read HOST, HOST:PORT, :PORT or [V6]:PORT; a leading `http://` is taken for what was meant."""
-    bare = text.strip().removeprefix("http://").rstrip("/")
+    """Read HOST, HOST:PORT, :PORT or [V6]:PORT; a leading `http://` is taken for what was meant, `https://` is TLS."""
+    bare = text.strip().removeprefix("http://").removeprefix("https://").rstrip("/")
     if bare.startswith("["):
         host, _, rest = bare[1:].partition("]")
         port = rest.removeprefix(":")
@@ -59,6 +60,17 @@ def parse_address(text: str, source: str) -> tuple[str, int]:
         problem = f"{text!r} is no address; write HOST:PORT, for example 10.0.0.1:5555"
         raise InvalidInput((Objection(source, problem),))
     return host or DEFAULT_HOST, int(port) if port else DEFAULT_MANAGER_PORT
+
+
+def _ca(environ: Mapping[str, str], context: Mapping[str, str]) -> str:
+    """Return the root of the cluster in PEM, or its pin: as it stands, or from the file that is named."""
+    given = environ.get("CUBE_CA") or context.get("ca", "")
+    if not given or given.startswith("-----BEGIN") or "/" not in given:
+        return given
+    try:
+        return Path(given).expanduser().read_text(encoding="ascii")
+    except (OSError, ValueError) as err:
+        raise InvalidInput((Objection("CUBE_CA", f"{given} cannot be read: {err}"),)) from err
 
 
 def context_path(environ: Mapping[str, str]) -> Path:

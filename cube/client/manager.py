@@ -14,15 +14,19 @@ from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
 from cube.wire.codec import decode_view
+from cube.wire.membership import JoinTokenView, JoinTokenWish, RootsView, RotationView
 from cube.wire.routes import (
     ATTENTION,
     BACKUPS,
     END_RECOVERY,
     EVENTS,
     HEALTHZ,
+    JOIN_TOKENS,
     NODES,
     READYZ,
     REBALANCE,
+    ROOTS,
+    ROTATION,
     TASKS,
     VERSION,
 )
@@ -185,6 +189,37 @@ class ManagerClient:
         """Forget a node that is not connected; by `force` also with the volumes that slots wait for."""
         query: Query = {"force": 1 if force else None}
         self._transport.change("DELETE", target(_node(ref), query))
+
+    def revoke_node(self, ref: str) -> None:
+        """Deny the certificates of a node's worker and cut its connections."""
+        self._transport.change("POST", f"{_node(ref)}/revoke")
+
+    def make_join_token(self, *, ttl: float, uses: int, node: str = "") -> JoinTokenView:
+        """A right to join, for so many seconds and machines; its secret is told this once."""
+        wish = JoinTokenWish(ttl_ms=round(ttl * 1000), uses=uses, node=node)
+        reply = self._transport.change("POST", JOIN_TOKENS, msgspec.json.encode(wish))
+        return decode_view(reply.body, JoinTokenView)
+
+    def join_tokens(self) -> list[JoinTokenView]:
+        """The join tokens there are."""
+        return decode_view(self._transport.read(JOIN_TOKENS).body, list[JoinTokenView])
+
+    def remove_join_token(self, id: str) -> None:
+        """Make a join token worthless."""
+        self._transport.change("DELETE", f"{JOIN_TOKENS}/{segment(id)}")
+
+    def roots(self) -> str:
+        """The certificates of the cluster's roots, in PEM."""
+        return decode_view(self._transport.read(ROOTS).body, RootsView).roots
+
+    def rotation(self) -> RotationView:
+        """The root that signs, and how far a rotation of it is."""
+        return decode_view(self._transport.read(ROTATION).body, RotationView)
+
+    def rotate(self, *, finish: bool = False) -> RotationView:
+        """Begin a rotation of the root, or end one without the nodes that it waits for."""
+        path = target(ROTATION, {"finish": 1 if finish else None})
+        return decode_view(self._transport.change("POST", path).body, RotationView)
 
     def rebalance(
         self, *, dry_run: bool, max_moves: int | None = None, include_single: bool = False

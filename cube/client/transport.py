@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import os
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Self
@@ -18,7 +19,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from cube.aio.backoff import Backoff
-from cube.errors import CubeError, ManagerAway, Overloaded, PeerFault
+from cube.errors import CubeError, ManagerAway, NotAllowed, Overloaded, PeerFault
 from cube.wire.problems import error_of
 from cube.wire.views import Problem
 
@@ -34,11 +35,20 @@ Query = Mapping[str, str | int | None]
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where a manager listens, and the token that opens it (empty: none)."""
+    """Where a manager listens, and the token that opens it (empty: none).
+
+    `tls` needs `ca`: the cluster's root in PEM, or the pin of it (its join tokens begin with it). There is no way to
+    speak to a manager whose root is not known.
+    """
 
     host: str
     port: int
     token: str = ""
+    tls: bool = False
+    ca: str = ""
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r}, tls={self.tls})"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -59,6 +69,7 @@ class Transport:
         self.address = address
         self._sleep = sleep
         self._connection: http.client.HTTPConnection | None = None
+        self._context: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -142,15 +153,43 @@ class Transport:
         return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, answer)
 
     def _connect(self, read_seconds: float) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(
-            self.address.host, self.address.port, timeout=CONNECT_SECONDS
-        )
+        host, port = self.address.host, self.address.port
+        connection: http.client.HTTPConnection
+        if self.address.tls:
+            connection = http.client.HTTPSConnection(
+                host, port, timeout=CONNECT_SECONDS, context=self._trust()
+            )
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
         try:
             connection.connect()
+        except ssl.SSLError as err:
+            from cube.security.tls import in_words
+
+            raise NotAllowed(f"{self.address}: {in_words(err, host)}") from err
         except OSError as err:
             raise self._away(err) from err
         connection.sock.settimeout(read_seconds)
         return connection
+
+    def _trust(self) -> ssl.SSLContext:
+        """Return what verifies the manager. NotAllowed where its root is not known."""
+        if self._context is None:
+            from cube.security.tls import client_context
+
+            address = self.address
+            if not address.ca:
+                raise NotAllowed(
+                    f"the root of the cluster at {address} is not known here",
+                    hint="CUBE_CA, or `ca` in the context: the file of the root, or its pin from `cube ca show`",
+                )
+            ca = address.ca
+            if not ca.startswith("-----BEGIN"):
+                from cube.client.trust import pinned_root
+
+                ca, _ = pinned_root(address.host, address.port, ca)
+            self._context = client_context(ca)
+        return self._context
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         token = self.address.token

@@ -16,9 +16,10 @@ from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
-from cube.errors import CubeError
+from cube.manager.api.certificates import CertificateApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
+from cube.manager.api.join import JoinApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
@@ -30,6 +31,7 @@ from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
 from cube.manager.api.watch import WatchApi
 from cube.manager.backups import Backups
+from cube.manager.callers import Callers
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
 from cube.manager.feed import Feed
@@ -41,6 +43,7 @@ from cube.manager.mint import mint
 from cube.manager.negotiation import Offers
 from cube.manager.readings import Gauges
 from cube.manager.recording import Recording
+from cube.manager.secure import WILDCARDS, Secure, names_of
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
@@ -57,6 +60,7 @@ from cube.wire.routes import SESSION
 
 log = logging.getLogger(__name__)
 
+LOOPBACK = "127.0.0.1"
 PRUNE_EVERY = 600.0  # history is bounded, not exact
 PRUNE_PAUSE = 0.1  # changes by users go first
 # Python's own (700, 10, 10) took a tenth of each POST; the middle generation holds the loop for 0.6 us an object.
@@ -71,6 +75,8 @@ class Manager:
         self._clock = clock or SystemClock()
         self._resources = AsyncExitStack()
         self._decider: Decider | None = None
+        self.secure: Secure | None = None
+        """What it has for others than its own machine, after `start`; None when it listens on loopback only."""
         self.port = 0
         """Where it listens, after `start`."""
 
@@ -78,10 +84,7 @@ class Manager:
         """Open the ledger, know everything again, and listen. After an error nothing is left open."""
         settings = self._settings
         if not is_loopback(settings.host):
-            raise CubeError(
-                f"cube listens on this machine only in this version, not on {settings.host}",
-                hint="leave out --host, and reach it from elsewhere through `ssh -L 5555:localhost:5555`",
-            )
+            names_of(settings)  # before anything is opened
         check(settings.strategy)
         with _no_collection():
             async with AsyncExitStack() as opening:
@@ -139,8 +142,9 @@ class Manager:
         opening.callback(scrapes.close)
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
+        callers = Callers(MANAGER)
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics
+            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics, callers
         )
         gauges = Gauges(
             decider=decider,
@@ -154,12 +158,25 @@ class Manager:
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
+        remote = not is_loopback(settings.host)
+        if remote:
+            self.secure = await Secure.open(
+                settings, ledger, decider, sessions, callers, self._clock, listener
+            )
+            supervisor.keep(self.secure.rotation.run, "rotation of the root")
+            supervisor.keep(self.secure.renew_loop, "the manager's certificate")
+        app.add_routes(JoinApi(self.secure, decider, self._clock, settings).routes())
+        app.add_routes(CertificateApi(self.secure, decider).routes())
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
         opening.callback(watching.close)
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
-        self.port = await listener.open(settings.host, settings.port)
+        loopback = LOOPBACK if remote else settings.host
+        shared = settings.host in WILDCARDS
+        self.port = await listener.open(loopback, settings.port, shared=shared)
+        if self.secure is not None:
+            await self.secure.listen(self.port)
         return decider
 
     def _application(
@@ -173,11 +190,12 @@ class Manager:
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
+        callers: Callers,
     ) -> web.Application:
         settings = self._settings
-        names = LOOPBACK_NAMES | {settings.host}
+        names = LOOPBACK_NAMES | {settings.host, *settings.advertise}
         app = web.Application(
-            middlewares=[guard(HostGuard(names), Offers(MANAGER), metrics.answered)],
+            middlewares=[guard(HostGuard(names), Offers(MANAGER), metrics.answered, callers.check)],
             client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)

@@ -20,9 +20,11 @@ from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
 from cube.log import also_about
+from cube.manager.callers import PRINCIPAL
 from cube.manager.decider import Decider
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
+from cube.security.principal import Principal
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
@@ -75,7 +77,7 @@ class Conversation:
         )
         await socket.prepare(request)
         try:
-            await self._converse(socket)
+            await self._converse(socket, request.get(PRINCIPAL))
         except _Refused as refused:
             log.info("a worker was turned away: %s", refused)
             await _say_no(socket, refused.message)
@@ -85,7 +87,7 @@ class Conversation:
             await _close(socket, request)
         return socket
 
-    async def _converse(self, socket: web.WebSocketResponse) -> None:
+    async def _converse(self, socket: web.WebSocketResponse, caller: Principal | None) -> None:
         async with asyncio.timeout(HELLO_SECONDS):
             hello = await _receive(socket)
         if not isinstance(hello, Hello):
@@ -94,6 +96,12 @@ class Conversation:
             raise _Refused(
                 f"the manager speaks protocol {PROTOCOL}, the worker {hello.protocol}; "
                 "install the same version of cube on both",
+                final=True,
+            )
+        if caller is not None and caller.node_id != hello.node_id:
+            raise _Refused(
+                f"the worker says that it is node {hello.node_id}, and its certificate is that of {caller.node_id}; "
+                "give it the data directory that it joined with",
                 final=True,
             )
         also_about(node=hello.facts.name)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import socket
+import ssl
 from typing import cast
 
 from aiohttp import web
@@ -12,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 from cube.errors import CubeError, Overloaded
 from cube.manager.middleware import unreadable
 from cube.manager.replies import refused
+from cube.security.tls import HANDSHAKE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ HEADERS = 64
 
 
 class Listener:
-    """Serves an application on one address."""
+    """Serves an application on one address of this machine and, with TLS, on one that others reach."""
 
     def __init__(self, app: web.Application, *, connections: int) -> None:
         self._runner = web.AppRunner(
@@ -36,27 +40,67 @@ class Listener:
         )
         self._connections = connections
         self._server: asyncio.Server | None = None
+        self._tls: list[asyncio.Server] = []
 
-    async def open(self, host: str, port: int) -> int:
-        """Listen, and return the port. CubeError naming the address when it cannot be had."""
+    async def open(self, host: str, port: int, *, shared: bool = False) -> int:
+        """Listen without TLS, and return the port. CubeError naming the address when it cannot be had.
+
+        `shared`: leave the port to `open_tls` on all addresses; the kernel takes the one that is named more exactly.
+        """
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._accept, host, port, backlog=BACKLOG)
+            if shared and port:
+                socket.create_server((host, port)).close()  # sharing would not tell: it is taken
+            self._server = await asyncio.get_running_loop().create_server(
+                self._accept, host, port, backlog=BACKLOG, reuse_port=shared
+            )
         except OSError as error:
             await self._runner.cleanup()
-            raise CubeError(
-                f"port {port} on {host} is taken"
-                if error.errno is not None and "in use" in str(error)
-                else f"cannot listen on {host}:{port}: {error.strerror}",
-                hint="another manager may be running there; choose another port with --port",
-            ) from error
+            raise _not_had(host, port, error) from error
         return cast(int, self._server.sockets[0].getsockname()[1])
+
+    async def open_tls(
+        self, host: str, port: int, context: ssl.SSLContext, *, shared: bool = False
+    ) -> None:
+        """Listen with TLS, too. After `open`; CubeError when the address cannot be had."""
+        try:
+            self._tls = [
+                await asyncio.get_running_loop().create_server(
+                    self._accept,
+                    host,
+                    port,
+                    ssl=context,
+                    ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                    backlog=BACKLOG,
+                    reuse_port=shared,
+                )
+            ]
+        except OSError as error:
+            raise _not_had(host, port, error) from error
+
+    async def renew_tls(self, context: ssl.SSLContext) -> None:
+        """Serve new connections with this context. Those that are open stay; none that comes meanwhile is refused."""
+        before, self._tls = self._tls, []
+        # A copy listens on when the first is closed: who comes meanwhile waits in its queue.
+        listening = [one.dup() for server in before for one in server.sockets]
+        for server in before:
+            server.close()
+        for one in listening:
+            self._tls.append(
+                await asyncio.get_running_loop().create_server(
+                    self._accept,
+                    sock=one,
+                    ssl=context,
+                    ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                    backlog=BACKLOG,
+                )
+            )
 
     def stop_accepting(self) -> None:
         """Take no more connections; those that are there stay."""
-        if self._server is not None:
-            self._server.close()
+        for server in (self._server, *self._tls):
+            if server is not None:
+                server.close()
 
     async def close(self) -> None:
         """Let answers under way end, for a short while, and close everything. Repeats safely."""
@@ -78,6 +122,15 @@ class Listener:
             max_headers=HEADERS,
             auto_decompress=False,
         )
+
+
+def _not_had(host: str, port: int, error: OSError) -> CubeError:
+    return CubeError(
+        f"port {port} on {host} is taken"
+        if error.errno == errno.EADDRINUSE
+        else f"cannot listen on {host}:{port}: {error.strerror}",
+        hint="another manager may be running there; choose another port with --port",
+    )
 
 
 class _Connection(RequestHandler):

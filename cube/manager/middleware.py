@@ -39,9 +39,13 @@ Answered = Callable[[web.Request, int, float | None], None]
 
 
 def guard(
-    hosts: HostGuard, offers: Offers | None = None, answered: Answered | None = None
+    hosts: HostGuard,
+    offers: Offers | None = None,
+    answered: Answered | None = None,
+    permit: Callable[[web.Request], None] | None = None,
 ) -> Middleware:
-    """Return the one middleware of the API. `offers`: what its operations can answer with."""
+    """Return the one middleware of the API. `offers`: what its operations can answer with. `permit` raises for what
+    the caller may not ask."""
     knows = lru_cache(maxsize=64)(hosts.knows)
     prefix, numbers = secrets.token_hex(4), itertools.count(1)
 
@@ -54,6 +58,8 @@ def guard(
         with about(request_id=given):
             try:
                 _check(request, hosts, knows)
+                if permit is not None:
+                    permit(request)
                 if offers is not None:
                     offers.check(request)
                 response = await handler(request)
@@ -85,7 +91,7 @@ def _check(request: web.Request, hosts: HostGuard, knows: Callable[[str], bool])
         raise HttpRefusal(
             HTTPStatus.MISDIRECTED_REQUEST,
             "the Host header names another server",
-            hint="speak to this manager as localhost:PORT",
+            hint="speak to this manager as localhost:PORT, or by an address of its --host and --advertise",
         )
     if not hosts.admits(host, request.headers.get(hdrs.ORIGIN)):
         raise HttpRefusal(HTTPStatus.FORBIDDEN, "requests from pages of other sites are refused")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -19,12 +19,13 @@ from cube.core.effects import Snapshot, Writes
 from cube.errors import CubeError, ManagerAway, Overloaded
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
+from cube.model.membership import Credential, JoinToken
 from cube.store import history, tables
 from cube.store.backup import Backup, write_backup
 from cube.store.database import Database
 from cube.store.directory import LEDGER_FILE
 from cube.store.opening import open_ledger
-from cube.store.records import RequestRecord, rows_of
+from cube.store.records import RequestRecord, membership_rows, rows_of
 from cube.store.witness import WITNESS_FILE, Witness
 from cube.store.writer import Writer
 
@@ -92,6 +93,18 @@ class Ledger:
         There is no time limit: nobody could say whether a change that timed out happened.
         """
         return self._writer.commit(rows_of(writes, request))
+
+    async def membership(self) -> tuple[list[JoinToken], list[Credential]]:
+        """Return who may join, and what is known of those who have."""
+        return await self._database.call(tables.read_membership, within=READ_SECONDS)
+
+    def commit_membership(
+        self,
+        tokens: Mapping[str, JoinToken | None],
+        credentials: Mapping[NodeId, Credential | None],
+    ) -> asyncio.Future[None]:
+        """Queue a change of those in one transaction, as `commit` does. None: deleted."""
+        return self._writer.commit(membership_rows(tokens, credentials))
 
     async def recover(self) -> Snapshot:
         """Take commits again after LedgerFull or Overloaded, and return what is recorded.

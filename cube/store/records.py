@@ -15,7 +15,9 @@ import msgspec
 from cube.core.effects import Writes
 from cube.model.allocation import Allocation
 from cube.model.event import TaskEvent
+from cube.model.ids import NodeId
 from cube.model.lineage import Lineage
+from cube.model.membership import Credential, JoinToken
 from cube.model.node import Node
 from cube.model.task import Task
 from cube.store.failures import Unusable
@@ -46,6 +48,8 @@ class RequestRecord(msgspec.Struct, frozen=True):
 TASKS = msgspec.msgpack.Decoder(Task)
 ALLOCATIONS = msgspec.msgpack.Decoder(Allocation)
 NODES = msgspec.msgpack.Decoder(Node)
+JOIN_TOKENS = msgspec.msgpack.Decoder(JoinToken)
+CREDENTIALS = msgspec.msgpack.Decoder(Credential)
 EVENTS = msgspec.msgpack.Decoder(TaskEvent)
 REQUESTS = msgspec.msgpack.Decoder(RequestRecord)
 
@@ -90,6 +94,8 @@ class Rows(msgspec.Struct):
     tasks: dict[str, bytes | None] = {}
     allocations: dict[str, bytes | None] = {}
     nodes: dict[str, bytes | None] = {}
+    join_tokens: dict[str, bytes | None] = {}
+    credentials: dict[str, bytes | None] = {}
     requests: dict[str, RequestRow] = {}
     events: list[EventRow] = []
     lineage: Lineage | None = None
@@ -99,6 +105,8 @@ class Rows(msgspec.Struct):
             len(self.tasks)
             + len(self.allocations)
             + len(self.nodes)
+            + len(self.join_tokens)
+            + len(self.credentials)
             + len(self.requests)
             + len(self.events)
             + (self.lineage is not None)
@@ -109,6 +117,8 @@ class Rows(msgspec.Struct):
         self.tasks.update(later.tasks)
         self.allocations.update(later.allocations)
         self.nodes.update(later.nodes)
+        self.join_tokens.update(later.join_tokens)
+        self.credentials.update(later.credentials)
         self.requests.update(later.requests)
         self.events.extend(later.events)
         if later.lineage is not None:
@@ -127,6 +137,13 @@ def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
     if request is not None:
         rows.requests[request.key] = (request.at_ms, seal(request.key, request))
     return rows
+
+
+def membership_rows(
+    tokens: Mapping[str, JoinToken | None], credentials: Mapping[NodeId, Credential | None]
+) -> Rows:
+    """Return the rows of a change of who may join and who has."""
+    return Rows(join_tokens=_seal_all(tokens), credentials=_seal_all(credentials))
 
 
 def _seal_all(records: Mapping[Id, msgspec.Struct | None]) -> dict[str, bytes | None]:

@@ -34,6 +34,10 @@ STEPS: Sequence[Step] = (
         "CREATE INDEX events_of_node ON events (node_id) WHERE node_id IS NOT NULL",
         "CREATE INDEX events_of_kind ON events (kind)",
     ),
+    (
+        "CREATE TABLE join_tokens (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE credentials (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
+    ),
 )
 
 

@@ -17,9 +17,12 @@ import msgspec
 
 from cube.core.effects import Snapshot
 from cube.model.lineage import Lineage
+from cube.model.membership import Credential, JoinToken
 from cube.store.failures import Unusable
 from cube.store.records import (
     ALLOCATIONS,
+    CREDENTIALS,
+    JOIN_TOKENS,
     NODES,
     REQUESTS,
     TASKS,
@@ -41,6 +44,8 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
     _write_records(connection, "tasks", rows.tasks)
     _write_records(connection, "allocations", rows.allocations)
     _write_records(connection, "nodes", rows.nodes)
+    _write_records(connection, "join_tokens", rows.join_tokens)
+    _write_records(connection, "credentials", rows.credentials)
     if rows.lineage is not None:
         write_lineage(connection, rows.lineage)
     _execute(connection, "INSERT INTO events VALUES {}", rows.events)
@@ -64,6 +69,14 @@ def read_state(connection: sqlite3.Connection) -> Snapshot:
         tasks=_read_records(connection, "tasks", TASKS),
         allocations=_read_records(connection, "allocations", ALLOCATIONS),
         nodes=_read_records(connection, "nodes", NODES),
+    )
+
+
+def read_membership(connection: sqlite3.Connection) -> tuple[list[JoinToken], list[Credential]]:
+    """Return who may join, and what is known of those who have."""
+    return (
+        _read_records(connection, "join_tokens", JOIN_TOKENS),
+        _read_records(connection, "credentials", CREDENTIALS),
     )
 
 

@@ -7,6 +7,7 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
                                                            manager  Instruct     orders, numbered without gaps
     worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
+                                                           manager  Renew        ask for a new certificate
 
 A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
 everything it should run and an explicit Remove for everything it should not.
@@ -122,6 +123,10 @@ class Instruct(msgspec.Struct, frozen=True, tag="instruct", kw_only=True):
     orders: tuple[Order, ...]
 
 
+class Renew(msgspec.Struct, frozen=True, tag="renew", kw_only=True):
+    """Ask for a new certificate now (`routes.CERTIFICATE`): the cluster's roots are changing. Only over TLS."""
+
+
 class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`)."""
 
@@ -136,7 +141,7 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
 
 
 FromWorker = Hello | Lease | Observe | Described | StreamRefused
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream | Renew
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
@@ -20,6 +22,7 @@ from cube.settings import WorkerSettings
 from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
+from cube.worker.credentials import Credentials
 from cube.worker.executor import Executor
 from cube.worker.identity import Identified, Identity
 from cube.worker.images import ImageWatch
@@ -29,6 +32,9 @@ from cube.worker.probes import Prober
 from cube.worker.session import Session, session_url
 from cube.worker.streams import Streams
 from cube.worker.watch import EngineWatch
+
+if TYPE_CHECKING:
+    from cube.worker.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +90,8 @@ class Worker:
             changed=self._engine_changed,
         )
         self._images = ImageWatch(runtime, settings.timing.full_comparison)
+        self._credentials = Credentials(settings.data) if settings.tls else None
+        self._renewal = self._renewing()
         self._session = self._dialler()
         self._streams = Streams(
             manager_url=self._manager_url,
@@ -93,6 +101,7 @@ class Worker:
             supervisor=self._supervisor,
             limit=settings.streams,
             send=self._session.send,
+            tls=self._tls,
         )
         self._api = self._own_api(metrics) if metrics and settings.own_api else None
 
@@ -117,6 +126,8 @@ class Worker:
         self._supervisor.keep(self._watch.event_loop, "engine events")
         self._supervisor.keep(self._images.run, "images of the engine")
         self._supervisor.keep(self._session.run, "manager session")
+        if self._renewal is not None:
+            self._supervisor.keep(self._renewal.run, "renewal of the certificate")
 
     async def stop(self) -> None:
         """Let go of everything and leave the containers as they are. Repeats safely."""
@@ -139,7 +150,7 @@ class Worker:
     def _dialler(self) -> Session:
         settings = self._settings
         return Session(
-            url=session_url(settings.manager_host, settings.manager_port),
+            url=session_url(settings.manager_host, settings.manager_port, tls=settings.tls),
             clock=self._clock,
             hello=self._hello,
             usage=self._usage,
@@ -149,7 +160,20 @@ class Worker:
             tell=self._loop.tell,
             open_stream=self._open_stream,
             report_every=settings.report_every,
+            tls=self._tls,
+            renew=self._renewal.soon if self._renewal is not None else lambda: None,
         )
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        """Return what a new connection to the manager shows and trusts; on this machine's loopback nothing."""
+        return True if self._credentials is None else self._credentials.context()
+
+    def _renewing(self) -> Renewal | None:
+        if self._credentials is None:
+            return None
+        from cube.worker.renewal import Renewal  # cryptography, for those only who have a key
+
+        return Renewal(self._credentials, self._manager_url, self._clock)
 
     def _own_api(self, metrics: WorkerMetrics) -> LocalApi:
         return LocalApi(
@@ -176,7 +200,8 @@ class Worker:
     def _manager_url(self) -> str:
         address = self._settings.manager_host
         address = f"[{address}]" if ":" in address else address
-        return f"http://{address}:{self._settings.manager_port}"
+        scheme = "https" if self._settings.tls else "http"
+        return f"{scheme}://{address}:{self._settings.manager_port}"
 
     def _carry_out(self, effects: WorkerEffects) -> None:
         if effects.fence is not None:

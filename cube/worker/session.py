@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -26,6 +27,7 @@ from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
 from cube.model.node import Usage
 from cube.model.orders import Description
+from cube.security.tls import in_words
 from cube.wire import routes
 from cube.wire.codec import decode_from_manager, encode_message
 from cube.wire.messages import (
@@ -41,6 +43,7 @@ from cube.wire.messages import (
     Observe,
     OpenStream,
     Refuse,
+    Renew,
     Report,
     Welcome,
 )
@@ -93,8 +96,12 @@ class Session:
         tell: Callable[[WorkerInput], None],
         open_stream: Callable[[OpenStream], None],
         report_every: float,
+        tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
+        renew: Callable[[], None] = lambda: None,
     ) -> None:
         self._url = url
+        self._tls = tls
+        self._renew = renew
         self._clock = clock
         self._hello = hello
         self._usage = usage
@@ -168,6 +175,10 @@ class Session:
                 await asyncio.sleep(RETRY_REFUSED)
             except CubeError as error:
                 log.warning("no session with %s: %s", self._url, error)
+            except aiohttp.WSServerHandshakeError as error:
+                log.warning("no session with %s: %s", self._url, _not_let_in(error.status))
+            except aiohttp.ClientSSLError as error:
+                log.warning("no session with %s: %s", self._url, _tls_trouble(error))
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
                 log.warning("the manager at %s does not answer: %s", self._url, reason)
@@ -181,6 +192,7 @@ class Session:
                 self._url,
                 max_msg_size=MAX_MESSAGE_BYTES,
                 compress=0,
+                ssl=self._tls(),
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
             ) as socket,
         ):
@@ -264,10 +276,11 @@ class Session:
 
     async def _knock(self, http: aiohttp.ClientSession) -> bool:
         """Whether the manager answers on a connection of its own. Takes a while when it does not."""
-        door = URL(self._url).with_scheme("http").with_path(routes.HEALTHZ)
+        url = URL(self._url)
+        door = url.with_scheme(_PLAIN[url.scheme]).with_path(routes.HEALTHZ)
         try:
             async with asyncio.timeout(KNOCK_SECONDS):
-                async with http.get(door, headers={"Connection": "close"}):
+                async with http.get(door, headers={"Connection": "close"}, ssl=self._tls()):
                     return True
         except TimeoutError:
             return False
@@ -319,6 +332,8 @@ class Session:
                 self._tell(Ordered(message.orders))
             case OpenStream():
                 self._open_stream(message)
+            case Renew():
+                self._renew()
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():
@@ -340,9 +355,26 @@ class Session:
         self._recorded.set()
 
 
-def session_url(host: str, port: int) -> str:
+_PLAIN = {"ws": "http", "wss": "https"}
+
+
+def session_url(host: str, port: int, *, tls: bool = False) -> str:
     """Return where a manager takes workers in."""
-    return f"ws://{f'[{host}]' if ':' in host else host}:{port}{routes.SESSION}"
+    scheme = "wss" if tls else "ws"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{routes.SESSION}"
+
+
+def _not_let_in(status: int) -> str:
+    if status in (401, 403):
+        return "the manager denies this worker's certificate; with a new token it can join again"
+    return f"the manager answers {status}"
+
+
+def _tls_trouble(error: aiohttp.ClientSSLError) -> str:
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorSSLError) else None
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    return in_words(cause, error.host) if isinstance(cause, ssl.SSLError) else str(error)
 
 
 async def _receive(socket: aiohttp.ClientWebSocketResponse) -> FromManager:
