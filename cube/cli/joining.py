@@ -13,11 +13,11 @@ from cube.security.join import JoinSecret, read_token
 
 
 def joined_manager(host: str, port: int, token: str, data: Path) -> Address:
-    """Return where the worker dials, after it has joined. With a good certificate of that manager the token is left
-    alone: a service may be started with the same line for ever."""
+    """Return where the worker dials, after it has joined. A token that it joined by before is left alone while
+    its certificate is good: a service may be started with the same line for ever."""
     from cube.worker.credentials import Credentials
     from cube.worker.identity import Identity
-    from cube.worker.joining import join, valid_for
+    from cube.worker.joining import has_joined, join
 
     credentials = Credentials(data)
     before = credentials.joined()
@@ -29,7 +29,7 @@ def joined_manager(host: str, port: int, token: str, data: Path) -> Address:
                 hint="`cube join-token create` on the manager's machine prints the whole line",
             )
         return Address(host, port, tls=True)
-    if not valid_for(before, host, port, secret.pin, time.time()):
+    if not has_joined(before, host, port, secret, time.time()):
         identity = Identity(data)
         try:
             joined = join(credentials, host, port, secret, identity.node_id, time.time)

@@ -235,7 +235,7 @@ MANAGER = (
         parameters=(_query("finish", bool, "end it without the nodes it waits for: they need a token to come back"),),
         problems=(409, 507)),
     # -- workers
-    _change("POST", routes.CERTIFICATE, "renewCertificate", "Another certificate for a worker's key, shown the one before",
+    _change("POST", routes.CERTIFICATE, "renewCertificate", "Another certificate for the key of a worker",
         Answer(200, "the certificate", Certified), role=Role.WORKER, body=(CertificateRequest,),
         problems=(403, *_CHANGING)),
     _get(routes.SESSION, "openSession", "The session of a worker, a WebSocket", Answer(101, "it is open"),

@@ -30,6 +30,7 @@ class Joined(msgspec.Struct, frozen=True):
     roots: str
     issued: float
     expires: float
+    token_id: str = ""  # it joined by
 
 
 class Credentials:
@@ -63,7 +64,7 @@ class Credentials:
                 hint="join again with a token: the worker stays the same node",
             ) from error
 
-    def keep(self, host: str, port: int, certified: Certified) -> Joined:
+    def keep(self, host: str, port: int, certified: Certified, token_id: str) -> Joined:
         """Keep a certificate that was issued, and use it from now on."""
         from cube.security.pins import validity
 
@@ -76,6 +77,7 @@ class Credentials:
             roots=certified.roots,
             issued=start.timestamp(),
             expires=end.timestamp(),
+            token_id=token_id,
         )
         both = self.key() + certified.certificate.encode()
         write_private(self._directory / CERTIFICATE_FILE, both)

@@ -47,20 +47,23 @@ def join(
         if apart:
             raise NotAllowed(f"{error.message} ({apart})", hint="set the clock right") from error
         raise
-    joined = credentials.keep(host, port, decode_view(reply.body, Certified))
+    joined = credentials.keep(host, port, decode_view(reply.body, Certified), token.id)
     if joined.node_id != node_id:
         raise CubeError(f"the manager let another node in: {joined.node_id} instead of {node_id}")
     _check_clock(joined, apart, now())
     return joined
 
 
-def valid_for(joined: Joined | None, host: str, port: int, pin: str, now: float) -> bool:
-    """Whether the worker has joined that manager by this root, with a certificate that is good still."""
-    if joined is None or (joined.host, joined.port) != (host, port):
-        return False
-    from cube.security.pins import pins_in
+def has_joined(joined: Joined | None, host: str, port: int, token: JoinSecret, now: float) -> bool:
+    """Whether the worker has joined that manager by this very token, with a certificate that is good still.
 
-    return joined.expires > now and pin in pins_in(joined.roots)
+    A new token is used: the manager may be another one, or may have forgotten this worker.
+    """
+    return (
+        joined is not None
+        and (joined.host, joined.port, joined.token_id) == (host, port, token.id)
+        and joined.expires > now
+    )
 
 
 def _check_clock(joined: Joined, apart: str, now: float) -> None:

@@ -70,7 +70,7 @@ class Renewal:
             certified = await self._ask(told)
             joined = self._joined()
             kept = await asyncio.to_thread(
-                self._credentials.keep, joined.host, joined.port, certified
+                self._credentials.keep, joined.host, joined.port, certified, joined.token_id
             )
             if self._tells(told, kept.roots, certified.certificate):
                 log.info("the certificate is renewed, for %.0f s", kept.expires - self._now())
