@@ -32,10 +32,10 @@ from cube.security.keyfiles import (
     sync_directory,
     write_private,
 )
-from cube.security.pins import key_hash, pin_of
+from cube.security.pins import BACKDATED, key_hash, pin_of
 
 ROOT_LIFE = timedelta(days=3652)  # ten years; `cube ca rotate` ends it sooner
-BACKDATED = timedelta(minutes=5)  # clocks of one cluster are that far apart at most
+
 MOST_REQUEST_BYTES = 4096  # a signing request for a P-256 key has 400
 
 

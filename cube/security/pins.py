@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cube.errors import NotAllowed
 from cube.security.join import base32
 
+BACKDATED = timedelta(minutes=5)  # clocks of one cluster are that far apart at most
 _CERTIFICATE = re.compile(
     r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\n?"
 )
@@ -50,9 +51,9 @@ def pinned(bundle: str, pin: str) -> str:
 
 
 def validity(certificate_pem: str) -> tuple[datetime, datetime]:
-    """Return from when until when a certificate is good."""
+    """Return when a certificate was issued, which is a little after it became good, and until when it is good."""
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return certificate.not_valid_before_utc + BACKDATED, certificate.not_valid_after_utc
 
 
 def issuer_pin(certificate_pem: str, bundle: str) -> str:

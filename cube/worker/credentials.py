@@ -21,7 +21,7 @@ KEY_FILE, CERTIFICATE_FILE, JOINED_FILE = "key.pem", "certificate.pem", "joined.
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """Where the worker belongs. Times in seconds since 1970."""
+    """Where the worker belongs, and its certificate's time. Times in seconds since 1970."""
 
     host: str
     port: int
@@ -68,14 +68,14 @@ class Credentials:
         """Keep a certificate that was issued, and use it from now on."""
         from cube.security.pins import validity
 
-        start, end = validity(certified.certificate)
+        issued, end = validity(certified.certificate)
         joined = Joined(
             host=host,
             port=port,
             cluster_id=certified.cluster_id,
             node_id=certified.node_id,
             roots=certified.roots,
-            issued=start.timestamp(),
+            issued=issued.timestamp(),
             expires=end.timestamp(),
             token_id=token_id,
         )

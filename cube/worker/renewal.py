@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FROM_SHARE = 1 / 3  # of its life: two more thirds to find the manager in
 JITTER_SHARE = 0.1  # of the wait: workers that joined together do not come together
+LEAST_SECONDS = 1.0  # between two, whatever the clocks say
 ASK_SECONDS = 10.0
 RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0
 MOST_ROUNDS = 3
@@ -33,7 +34,7 @@ REPLY_BYTES = 256 * 1024
 
 def due_in(joined: Joined, now: float) -> float:
     """Return the seconds until a third of the certificate's life is over. All times in seconds."""
-    return max(0.0, joined.issued + (joined.expires - joined.issued) * FROM_SHARE - now)
+    return max(LEAST_SECONDS, joined.issued + (joined.expires - joined.issued) * FROM_SHARE - now)
 
 
 class Renewal:

@@ -186,7 +186,7 @@ async def test_a12_a_token_is_worth_nothing_when_it_is_removed_expired_or_misspe
     assert (status, removed["detail"]) == (403, misspelt["detail"])
     short, request = await reached.token(ttl_ms=1000), make_request(make_key())
     async with asyncio.timeout(10):
-        status = 200
+        status, expired = 200, dict[str, str]()
         while status == 200:
             status, expired = await asked(reached, short, request=request)
             await asyncio.sleep(0.1)

@@ -50,7 +50,8 @@ class Lab:
         """Make a lab and return when all its nodes are ready.
 
         With `certificate_seconds` the hosts join by TLS over their wires, with certificates that live so long; else
-        each has a tunnel to the manager's loopback address. Takes labs of dead owners away first. An owned one may be taken away once this process is dead.
+        each has a tunnel to the manager's loopback address.
+        Takes labs of dead owners away first. An owned one may be taken away once this process is dead.
         """
         check_tools()
         for left in list(records.abandoned()):
