@@ -158,13 +158,11 @@ class Manager:
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
-        remote = not is_loopback(settings.host)
-        if remote:
+        if not is_loopback(settings.host):
             self.secure = await Secure.open(
                 settings, ledger, decider, sessions, callers, self._clock, listener
             )
-            supervisor.keep(self.secure.rotation.run, "rotation of the root")
-            supervisor.keep(self.secure.renew_loop, "the manager's certificate")
+            self.secure.keep(supervisor)
         app.add_routes(JoinApi(self.secure, decider, self._clock, settings).routes())
         app.add_routes(CertificateApi(self.secure, decider).routes())
         # What streams would not end by itself, and `close` waits for answers under way.
@@ -172,12 +170,18 @@ class Manager:
         opening.callback(watching.close)
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
-        loopback = LOOPBACK if remote else settings.host
-        shared = settings.host in WILDCARDS
-        self.port = await listener.open(loopback, settings.port, shared=shared)
-        if self.secure is not None:
-            await self.secure.listen(self.port)
+        self.port = await self._listen(listener)
         return decider
+
+    async def _listen(self, listener: Listener) -> int:
+        """Listen on this machine's loopback address and, with TLS, where others reach it; return the port of both."""
+        settings = self._settings
+        if self.secure is None:
+            return await listener.open(settings.host, settings.port)
+        shared = settings.host in WILDCARDS
+        port = await listener.open(LOOPBACK, settings.port, shared=shared)
+        await self.secure.listen(port)
+        return port
 
     def _application(
         self,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cube.aio.clock import Clock
+from cube.aio.supervise import Supervisor
 from cube.errors import CubeError
 from cube.manager.callers import Callers
 from cube.manager.decider import Decider
@@ -90,6 +91,11 @@ class Secure:
         """Where workers dial, as HOST:PORT."""
         name = self.names[0]
         return f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}"
+
+    def keep(self, supervisor: Supervisor) -> None:
+        """Start what goes on for as long as the manager runs."""
+        supervisor.keep(self.rotation.run, "rotation of the root")
+        supervisor.keep(self.renew_loop, "the manager's certificate")
 
     async def listen(self, port: int) -> None:
         """Serve TLS on the settings' address. CubeError when it cannot be had."""

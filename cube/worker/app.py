@@ -23,13 +23,14 @@ from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.credentials import Credentials
+from cube.worker.dialling import session_url
 from cube.worker.executor import Executor
 from cube.worker.identity import Identified, Identity
 from cube.worker.images import ImageWatch
 from cube.worker.loop import Loop
 from cube.worker.metrics import WorkerMetrics, readings
 from cube.worker.probes import Prober
-from cube.worker.session import Session, session_url
+from cube.worker.session import Session
 from cube.worker.streams import Streams
 from cube.worker.watch import EngineWatch
 

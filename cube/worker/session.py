@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import aiohttp
-from yarl import URL
 
 from cube.aio.backoff import Backoff
 from cube.aio.clock import Clock
@@ -27,8 +26,6 @@ from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
 from cube.model.node import Usage
 from cube.model.orders import Description
-from cube.security.tls import in_words
-from cube.wire import routes
 from cube.wire.codec import decode_from_manager, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
@@ -47,6 +44,7 @@ from cube.wire.messages import (
     Report,
     Welcome,
 )
+from cube.worker.dialling import health_url, in_words
 
 log = logging.getLogger(__name__)
 
@@ -175,13 +173,8 @@ class Session:
                 await asyncio.sleep(RETRY_REFUSED)
             except CubeError as error:
                 log.warning("no session with %s: %s", self._url, error)
-            except aiohttp.WSServerHandshakeError as error:
-                log.warning("no session with %s: %s", self._url, _not_let_in(error.status))
-            except aiohttp.ClientSSLError as error:
-                log.warning("no session with %s: %s", self._url, _tls_trouble(error))
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
-                log.warning("the manager at %s does not answer: %s", self._url, reason)
+                log.warning("no session with %s: %s", self._url, in_words(error))
             await asyncio.sleep(pause.next())
 
     async def _one_session(self, pause: Backoff) -> None:
@@ -276,8 +269,7 @@ class Session:
 
     async def _knock(self, http: aiohttp.ClientSession) -> bool:
         """Whether the manager answers on a connection of its own. Takes a while when it does not."""
-        url = URL(self._url)
-        door = url.with_scheme(_PLAIN[url.scheme]).with_path(routes.HEALTHZ)
+        door = health_url(self._url)
         try:
             async with asyncio.timeout(KNOCK_SECONDS):
                 async with http.get(door, headers={"Connection": "close"}, ssl=self._tls()):
@@ -353,28 +345,6 @@ class Session:
         reports = tuple(pair for n in recorded for pair in self._unacknowledged.pop(n))
         self._tell(Acknowledged(reports))
         self._recorded.set()
-
-
-_PLAIN = {"ws": "http", "wss": "https"}
-
-
-def session_url(host: str, port: int, *, tls: bool = False) -> str:
-    """Return where a manager takes workers in."""
-    scheme = "wss" if tls else "ws"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{routes.SESSION}"
-
-
-def _not_let_in(status: int) -> str:
-    if status in (401, 403):
-        return "the manager denies this worker's certificate; with a new token it can join again"
-    return f"the manager answers {status}"
-
-
-def _tls_trouble(error: aiohttp.ClientSSLError) -> str:
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorSSLError) else None
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        cause = error.certificate_error
-    return in_words(cause, error.host) if isinstance(cause, ssl.SSLError) else str(error)
 
 
 async def _receive(socket: aiohttp.ClientWebSocketResponse) -> FromManager:

@@ -6,8 +6,10 @@ import re
 from unittest.mock import MagicMock
 
 from cube.cli.exits import Exit
+from cube.manager.api.certificates import CertificateApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
+from cube.manager.api.join import JoinApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
@@ -55,6 +57,8 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         PlacementApi(anything, anything, anything, "spread"),
         TaskListing(anything, anything),
         UpkeepApi(anything, anything),
+        JoinApi(anything, anything, anything, ManagerSettings()),
+        CertificateApi(anything, anything),
         WatchApi(anything, anything),
     )
     paths = {route.path for api in apis for route in api.routes()} - {STREAM}
