@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 
 import aiohttp
@@ -10,6 +11,7 @@ from yarl import URL
 from cube.security import tls
 from cube.wire import routes
 
+KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
 _HTTP = {"ws": "http", "wss": "https"}
 
 
@@ -23,6 +25,19 @@ def health_url(session: str) -> URL:
     """Return where the same manager tells whether it works."""
     url = URL(session)
     return url.with_scheme(_HTTP[url.scheme]).with_path(routes.HEALTHZ)
+
+
+async def knock(http: aiohttp.ClientSession, session: str, tls: ssl.SSLContext | bool) -> bool:
+    """Whether the manager answers on a connection of its own. Takes a while when it does not."""
+    try:
+        async with asyncio.timeout(KNOCK_SECONDS):
+            async with http.get(health_url(session), headers={"Connection": "close"}, ssl=tls):
+                return True
+    except TimeoutError:
+        return False
+    except (aiohttp.ClientError, OSError):
+        await asyncio.sleep(KNOCK_SECONDS)  # nobody there: the session will find out
+        return False
 
 
 def in_words(error: Exception) -> str:

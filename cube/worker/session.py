@@ -44,7 +44,7 @@ from cube.wire.messages import (
     Report,
     Welcome,
 )
-from cube.worker.dialling import health_url, in_words
+from cube.worker.dialling import in_words, knock
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,6 @@ DOUBT_LEASES = 0.4
 
 More than one heartbeat, so that an idle session is not doubted; less than half, so that a new one comes in time.
 """
-KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
 USAGE_EVERY = 5.0
 REPORTS_PER_MESSAGE = 500  # about 0.2 MB
 DESCRIPTIONS_PER_MESSAGE = 32  # a spec is 64 kB at most
@@ -264,21 +263,8 @@ class Session:
             heard_at, quiet = self._heard_at, self._lease * DOUBT_LEASES + self._confirmed_in
             await asyncio.sleep(heard_at + quiet - self._clock.now().monotonic)
             while self._heard_at == heard_at:
-                if await self._knock(http) and self._heard_at == heard_at:
+                if await knock(http, self._url, self._tls()) and self._heard_at == heard_at:
                     raise SessionEnded("the manager answers, but not on this connection")
-
-    async def _knock(self, http: aiohttp.ClientSession) -> bool:
-        """Whether the manager answers on a connection of its own. Takes a while when it does not."""
-        door = health_url(self._url)
-        try:
-            async with asyncio.timeout(KNOCK_SECONDS):
-                async with http.get(door, headers={"Connection": "close"}, ssl=self._tls()):
-                    return True
-        except TimeoutError:
-            return False
-        except (aiohttp.ClientError, OSError):
-            await asyncio.sleep(KNOCK_SECONDS)  # nobody there: the session will find out
-            return False
 
     async def _report_loop(self) -> NoReturn:
         number = 0

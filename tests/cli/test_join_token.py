@@ -33,7 +33,7 @@ def test_create_prints_the_whole_line_for_the_other_machine(
         f"cube worker start --join 10.0.0.1:5555 --token {TOKEN}\n",
         "good for one machine until 2026-01-01 00:00:00 UTC\n",
     )
-    assert b'"ttl_ms":600000,"uses":3' in manager.asked[-1].body
+    assert manager.asked[-1].body == {"ttl_ms": 600_000, "uses": 3, "node": ""}
 
 
 def test_tokens_are_listed_without_their_secrets(manager: FakeManager, cube: Cube) -> None:

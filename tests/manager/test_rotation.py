@@ -85,6 +85,7 @@ async def test_each_step_waits_for_the_worker_and_is_shown_to_new_connections(
     finally:
         running.cancel()
     assert one.authority.signer.pin == new
+    assert one.membership.tokens == {}  # they named the root before
     assert one.reopened == 3
 
 
