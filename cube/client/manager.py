@@ -8,26 +8,27 @@ from typing import Any, Self
 
 import msgspec
 
-from cube.client.stream import Feed, follow_log
+from cube.client.access import AccessCalls
+from cube.client.logs import follow_log
+from cube.client.stream import Feed
 from cube.client.transport import Address, Query, Transport, segment, target
 from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
 from cube.wire.codec import decode_view
-from cube.wire.membership import JoinTokenView, JoinTokenWish, RootsView, RotationView
+from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.routes import (
     ATTENTION,
     BACKUPS,
     END_RECOVERY,
     EVENTS,
     HEALTHZ,
-    JOIN_TOKENS,
     NODES,
     READYZ,
     REBALANCE,
-    ROOTS,
-    ROTATION,
+    STATS,
     TASKS,
+    USAGE,
     VERSION,
 )
 from cube.wire.views import (
@@ -35,13 +36,12 @@ from cube.wire.views import (
     DrainView,
     EventView,
     LogRecord,
-    MoveView,
     NodeView,
-    PlanView,
+    StatsView,
     TaskDetail,
     TaskView,
+    UsageView,
     VersionView,
-    WhyView,
 )
 from cube.wire.watch import AttentionView
 
@@ -49,7 +49,7 @@ PAGE = 1000  # tasks per answer: about a megabyte
 CURSOR_HEADER = "x-next-cursor"
 
 
-class ManagerClient:
+class ManagerClient(AccessCalls):
     """One manager. Names and unique id prefixes stand for tasks and nodes everywhere."""
 
     def __init__(self, address: Address, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -126,11 +126,22 @@ class ManagerClient:
         follow: bool = False,
         tail: int | None = None,
         since_ns: int | None = None,
+        until_ns: int | None = None,
+        stdout: bool = True,
+        stderr: bool = True,
     ) -> Iterator[LogRecord]:
-        """The lines of all its slots; with `follow` until the task has ended for good."""
+        """The lines of all its slots in the order of time; with `follow` until the task has ended for good.
+
+        Lines of a followed log that come at the same moment from several nodes may be 0.2 s out of order.
+        """
         query: Query = {
-            "follow": 1 if follow else None, "tail": tail, "since_ns": since_ns, "timestamps": 1
-        }  # fmt: skip
+            "follow": 1 if follow else None,
+            "tail": tail,
+            "since_ns": since_ns,
+            "until_ns": until_ns,
+            "stdout": None if stdout else 0,
+            "stderr": None if stderr else 0,
+        }
         return follow_log(self._connect, f"{_task(ref)}/logs", query, sleep=self._sleep)
 
     def events(
@@ -145,6 +156,11 @@ class ManagerClient:
         """Recorded events, oldest first: those after that revision, or else the newest."""
         query: Query = {"after": after, "task": task, "limit": limit, "node": node, "kind": kind}
         return decode_view(self._transport.read(EVENTS, query).body, list[EventView])
+
+    def newest_revision(self) -> int:
+        """The revision of the newest event; 0 when nothing has happened yet."""
+        newest = self.events(limit=1)
+        return newest[-1].revision if newest else 0
 
     def feed(self, *, after: int = 0, task: str | None = None, patience: float = 60.0) -> Feed:
         """The events after that revision, and then live. Enter it to start."""
@@ -173,6 +189,15 @@ class ManagerClient:
         """One node."""
         return decode_view(self._transport.read(_node(ref)).body, NodeView)
 
+    def usage(self, *, task: str | None = None, node: str | None = None) -> UsageView:
+        """What containers use now. Takes a moment: they are measured because of this call."""
+        query: Query = {"task": task, "node": node}
+        return decode_view(self._transport.read(USAGE, query).body, UsageView)
+
+    def stats(self) -> StatsView:
+        """How much there is, and how busy the manager is."""
+        return decode_view(self._transport.read(STATS).body, StatsView)
+
     def set_availability(
         self, ref: str, availability: Availability, *, deadline: float | None = None
     ) -> NodeView:
@@ -189,37 +214,6 @@ class ManagerClient:
         """Forget a node that is not connected; by `force` also with the volumes that slots wait for."""
         query: Query = {"force": 1 if force else None}
         self._transport.change("DELETE", target(_node(ref), query))
-
-    def revoke_node(self, ref: str) -> None:
-        """Deny the certificates of a node's worker and cut its connections."""
-        self._transport.change("POST", f"{_node(ref)}/revoke")
-
-    def make_join_token(self, *, ttl: float, uses: int, node: str = "") -> JoinTokenView:
-        """A right to join, for so many seconds and machines; its secret is told this once."""
-        wish = JoinTokenWish(ttl_ms=round(ttl * 1000), uses=uses, node=node)
-        reply = self._transport.change("POST", JOIN_TOKENS, msgspec.json.encode(wish))
-        return decode_view(reply.body, JoinTokenView)
-
-    def join_tokens(self) -> list[JoinTokenView]:
-        """The join tokens there are."""
-        return decode_view(self._transport.read(JOIN_TOKENS).body, list[JoinTokenView])
-
-    def remove_join_token(self, id: str) -> None:
-        """Make a join token worthless."""
-        self._transport.change("DELETE", f"{JOIN_TOKENS}/{segment(id)}")
-
-    def roots(self) -> str:
-        """The certificates of the cluster's roots, in PEM."""
-        return decode_view(self._transport.read(ROOTS).body, RootsView).roots
-
-    def rotation(self) -> RotationView:
-        """The root that signs, and how far a rotation of it is."""
-        return decode_view(self._transport.read(ROTATION).body, RotationView)
-
-    def rotate(self, *, finish: bool = False) -> RotationView:
-        """Begin a rotation of the root, or end one without the nodes that it waits for."""
-        path = target(ROTATION, {"finish": 1 if finish else None})
-        return decode_view(self._transport.change("POST", path).body, RotationView)
 
     def rebalance(
         self, *, dry_run: bool, max_moves: int | None = None, include_single: bool = False

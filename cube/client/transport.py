@@ -23,7 +23,9 @@ from cube.errors import CubeError, ManagerAway, NotAllowed, Overloaded, PeerFaul
 from cube.wire.problems import error_of
 from cube.wire.views import Problem
 
-CONNECT_SECONDS = 3.0  # a manager on the other side of the world answers a SYN in one
+CONNECT_SECONDS = 1.5  # a manager on the other side of the world answers a second SYN in that
+AWAY_SECONDS = 0.4
+"""A manager that is found away later than that is not asked again: with the last try a person knows within 2 s."""
 READ_SECONDS = 30.0  # the longest honest answer is a bulk POST of 10,000 tasks
 RETRIES = 2
 """A manager that restarts is back within a second; one that is gone is to be told of soon."""
@@ -100,6 +102,11 @@ class Transport:
             headers["Content-Type"] = "application/json"
         return self._patiently(lambda: self._exchange(method, path, body, headers))
 
+    def change_once(self, method: str, path: str, body: bytes | None = None) -> Reply:
+        """A change that carries no key, so it is sent once: whether it happened is told, or not known."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        return self._exchange(method, path, body, headers)
+
     def stream(
         self,
         path: str,
@@ -126,11 +133,16 @@ class Transport:
 
     def _patiently(self, attempt: Callable[[], Reply]) -> Reply:
         pause = Backoff(0.1, 1.0)
+        began = time.monotonic()
         for _ in range(RETRIES):
             try:
                 return attempt()
-            except (ManagerAway, Overloaded):
-                self._sleep(pause.next())
+            except ManagerAway:
+                if time.monotonic() - began > AWAY_SECONDS:
+                    raise
+            except Overloaded:
+                pass
+            self._sleep(pause.next())
         return attempt()
 
     def _exchange(
@@ -156,8 +168,9 @@ class Transport:
         host, port = self.address.host, self.address.port
         connection: http.client.HTTPConnection
         if self.address.tls:
+            self._context = self._context or trust_of(self.address)
             connection = http.client.HTTPSConnection(
-                host, port, timeout=CONNECT_SECONDS, context=self._trust()
+                host, port, timeout=CONNECT_SECONDS, context=self._context
             )
         else:
             connection = http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
@@ -172,25 +185,6 @@ class Transport:
         connection.sock.settimeout(read_seconds)
         return connection
 
-    def _trust(self) -> ssl.SSLContext:
-        """Return what verifies the manager. NotAllowed where its root is not known."""
-        if self._context is None:
-            from cube.security.tls import client_context
-
-            address = self.address
-            if not address.ca:
-                raise NotAllowed(
-                    f"the root of the cluster at {address} is not known here",
-                    hint="CUBE_CA, or `ca` in the context: the file of the root, or its pin from `cube ca show`",
-                )
-            ca = address.ca
-            if not ca.startswith("-----BEGIN"):
-                from cube.client.trust import pinned_root
-
-                ca, _ = pinned_root(address.host, address.port, ca)
-            self._context = client_context(ca)
-        return self._context
-
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         token = self.address.token
         return {**headers, "Authorization": f"Bearer {token}"} if token else dict(headers)
@@ -201,6 +195,23 @@ class Transport:
             f"no manager answers at {self.address} ({reason.lower()})",
             hint="start one with `cube manager start`, or name another with -m HOST:PORT",
         )
+
+
+def trust_of(address: Address) -> ssl.SSLContext:
+    """Return what verifies the manager at an address of TLS. NotAllowed where its root is not known."""
+    from cube.security.tls import client_context
+
+    ca = address.ca
+    if not ca:
+        raise NotAllowed(
+            f"the root of the cluster at {address} is not known here",
+            hint="CUBE_CA, or `ca` in the context: the file of the root, or its pin from `cube ca show`",
+        )
+    if not ca.startswith("-----BEGIN"):
+        from cube.client.trust import pinned_root
+
+        ca, _ = pinned_root(address.host, address.port, ca)
+    return client_context(ca)
 
 
 class Stream:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cube.model.ids import NodeId
-from cube.model.membership import Credential, JoinToken
+from cube.model.membership import FIRST_ERA, Credential, JoinToken
 
 MOST_USES = 1000
 LONGEST_TTL = 30 * 24 * 3600.0  # seconds; a right to join is not to lie about for ever
@@ -80,7 +80,7 @@ def let_in(before: Credential | None, node_id: NodeId, key: str, expires_ms: int
 def revoked(before: Credential | None, node_id: NodeId) -> Credential:
     """Return what is known of a node all of whose certificates are denied from now on."""
     if before is None:
-        return Credential(node_id=node_id, key="", era=2)
+        return Credential(node_id=node_id, key="", era=FIRST_ERA + 1)
     return replace(before, era=before.era + 1, expires_ms=0)
 
 

@@ -16,24 +16,27 @@ from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
-from cube.manager.api.certificates import CertificateApi
+from cube.manager.access import Access
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
-from cube.manager.api.join import JoinApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
+from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.page import PageApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.tunnels import TunnelApi
 from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
 from cube.manager.backups import Backups
-from cube.manager.callers import Callers
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
+from cube.manager.entrance import Entrance
 from cube.manager.feed import Feed
 from cube.manager.idempotency import Changes
 from cube.manager.listener import Listener
@@ -41,12 +44,16 @@ from cube.manager.metrics import ManagerMetrics, monotonic
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
 from cube.manager.negotiation import Offers
+from cube.manager.presence import Presence
 from cube.manager.readings import Gauges
+from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.recording import Recording
+from cube.manager.samples import Samples
 from cube.manager.secure import WILDCARDS, Secure, names_of
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
+from cube.manager.tunnels import Tunnels
 from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
@@ -70,9 +77,16 @@ _GC_THRESHOLD = (10_000, 5, 200)
 class Manager:
     """One manager. `start`, then `run` until it is to end, then `stop`."""
 
-    def __init__(self, settings: ManagerSettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        clock: Clock | None = None,
+        recognise: Recognise = user_of_this_machine,
+    ) -> None:
+        """`recognise` tells who is at the other end of a connection, by the connection alone."""
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._recognise = recognise
         self._resources = AsyncExitStack()
         self._decider: Decider | None = None
         self.secure: Secure | None = None
@@ -121,19 +135,20 @@ class Manager:
         streams = Streams(limit=settings.streams)
         metrics = ManagerMetrics(lambda: decider.core.cluster)
         hearers = _Hearers(sessions, feed)
+        tunnels = Tunnels(limit=settings.tunnels)
+        recorder = Recording(ledger, metrics, monotonic)
         decider = Decider(
-            await ledger.load(),
-            self._build,
-            Recording(ledger, metrics, monotonic),
-            self._clock,
-            hearers,
-            metrics.decided,
+            await ledger.load(), self._build, recorder, self._clock, hearers, metrics.decided
         )
         watching = hearers.watching = Watching(decider, ledger, followers=settings.followers)
         supervisor = await opening.enter_async_context(Supervisor())
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
+        entrance = Entrance(settings, ledger, recorder, decider, self._now_ms)
+        await entrance.load()
+        entrance.keep(supervisor)
+        door = entrance.access
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -142,9 +157,8 @@ class Manager:
         opening.callback(scrapes.close)
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
-        callers = Callers(MANAGER)
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics, callers
+            decider, ledger, sessions, feed, watching, streams, tunnels, aside, lag, metrics, door
         )
         gauges = Gauges(
             decider=decider,
@@ -156,22 +170,32 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        listener = Listener(app, connections=settings.connections)
+        listener = self._listener(app, entrance.presence)
         opening.push_async_callback(listener.close)
         if not is_loopback(settings.host):
             self.secure = await Secure.open(
-                settings, ledger, decider, sessions, callers, self._clock, listener
+                settings, ledger, decider, sessions, entrance.presence, self._clock, listener
             )
             self.secure.keep(supervisor)
-        app.add_routes(JoinApi(self.secure, decider, self._clock, settings).routes())
-        app.add_routes(CertificateApi(self.secure, decider).routes())
+        app.add_routes(entrance.routes(self.secure))
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
         opening.callback(watching.close)
+        opening.callback(tunnels.close, "the manager is stopping")
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
         self.port = await self._listen(listener)
         return decider
+
+    def _listener(self, app: web.Application, presence: Presence) -> Listener:
+        settings = self._settings
+        return Listener(
+            app,
+            connections=settings.connections,
+            limits=settings.limits,
+            recognise=self._recognise,
+            presence=presence,
+        )
 
     async def _listen(self, listener: Listener) -> int:
         """Listen on this machine's loopback address and, with TLS, where others reach it; return the port of both."""
@@ -191,18 +215,23 @@ class Manager:
         feed: Feed,
         watching: Watching,
         streams: Streams,
+        tunnels: Tunnels,
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
-        callers: Callers,
+        door: Access,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host, *settings.advertise}
         app = web.Application(
-            middlewares=[guard(HostGuard(names), Offers(MANAGER), metrics.answered, callers.check)],
+            middlewares=[
+                guard(HostGuard(names), Offers(MANAGER), metrics.answered),
+                door.middleware(),
+            ],
             client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
+        samples = Samples(sessions)
         placement = PlacementApi(decider, ledger, aside, settings.strategy)
         for api in (
             TaskChanges(decider, changes, settings, placement.foretell),
@@ -215,9 +244,15 @@ class Manager:
             StatusApi(decider, sessions, feed, watching, streams, lag),
             WatchApi(decider, watching),
             DiscoveryApi(decider),
+            NameApi(decider),
+            UsageApi(decider, samples),
+            TunnelApi(decider, sessions, tunnels),
+            PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
-        conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)
+        conversation = Conversation(
+            decider, sessions, streams, tunnels, samples, decider.core.cluster.id
+        )
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 
@@ -242,6 +277,13 @@ class Manager:
                     events_kept=self._settings.events_kept, requests_before_ms=before_ms
                 )
                 await asyncio.sleep(PRUNE_PAUSE)
+            more = True
+            while more:
+                more = await ledger.prune_audit(kept=self._settings.limits.audit_kept)
+                await asyncio.sleep(PRUNE_PAUSE)
+
+    def _now_ms(self) -> int:
+        return self._clock.now().wall_ms
 
 
 @contextmanager

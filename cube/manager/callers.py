@@ -1,85 +1,73 @@
-"""Who calls over TLS: the worker whose certificate the connection showed, and what it may ask.
+"""Who is asking, known to whatever serves the request: for the audit of what it changes.
 
-On the loopback address nothing is asked of the caller here. Over TLS everything that is not for anybody needs a
-proof, also what does not exist: a stranger learns nothing of what there is.
+Kept in the context of the request and not handed through every call: a handler cannot forget to pass it on, so no
+change is without its caller.
 """
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import Iterable
-from weakref import WeakSet
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-from aiohttp import web
+import msgspec
 
-from cube.errors import NotAllowed, Unauthenticated
-from cube.manager.membership import Membership
-from cube.model.ids import NodeId
-from cube.model.role import Role
-from cube.security.certificates import era_of, principal_of
+from cube.core.effects import Accepted, Answer
+from cube.model.audit import AuditEntry
 from cube.security.principal import Principal
-from cube.wire.operation import Operation
-from cube.wire.operations import aliased
 
-PRINCIPAL = web.RequestKey("principal", Principal)
-
-
-class Callers:
-    """Knows the callers of the TLS listener and their open connections. `membership` is there once TLS is."""
-
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self._roles: dict[tuple[str, str], Role | None] = {
-            (one.method, one.path): one.role for one in operations
-        }
-        self._connections: dict[NodeId, WeakSet[asyncio.Transport]] = {}
-        self.membership: Membership | None = None
-
-    def check(self, request: web.Request) -> None:
-        """Raise Unauthenticated or NotAllowed for what the caller may not ask; note who it is otherwise."""
-        transport = request.transport
-        if transport is None:
-            return
-        shown: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-        if shown is None:
-            return
-        principal = self._identify(shown)
-        if principal is not None and principal.node_id is not None:
-            request[PRINCIPAL] = principal
-            self._connections.setdefault(principal.node_id, WeakSet()).add(transport)
-        role = self._role(request)
-        if isinstance(role, Role):
-            _permit(principal, role)
-
-    def cut(self, node_id: NodeId) -> None:
-        """Break off every connection of the node, whatever it carries."""
-        for transport in self._connections.pop(node_id, ()):
-            transport.abort()
-
-    def _identify(self, shown: ssl.SSLObject) -> Principal | None:
-        principal = principal_of(shown)
-        if principal is None or principal.node_id is None or self.membership is None:
-            return None
-        if self.membership.denies(principal.node_id, era_of(shown)):
-            raise Unauthenticated(
-                "this worker's certificate was revoked",
-                hint="join again: `cube join-token create --node` on the manager makes a token",
-            )
-        return principal
-
-    def _role(self, request: web.Request) -> Role | None:
-        """Return what the operation asks for; of what is no operation, what nobody is given for nothing."""
-        resource = request.match_info.route.resource
-        method = "GET" if request.method == "HEAD" else request.method
-        path = "" if resource is None else aliased(resource.canonical)
-        return self._roles.get((method, path), Role.VIEWER)
+NAMES_TOLD = 10  # of the tasks of one request
+OBJECT_LENGTH = 300
 
 
-def _permit(principal: Principal | None, role: Role) -> None:
-    if principal is None:
-        raise Unauthenticated(
-            "nobody knows who is asking",
-            hint="over TLS a token or a worker's certificate is needed; on the manager's machine ask localhost",
+class Caller(msgspec.Struct):
+    """One request of somebody. `audited` is set once the act is on its way to the record."""
+
+    principal: Principal | None
+    address: str
+    action: str
+    object: str = ""
+    audited: bool = False
+
+    def entry(
+        self, outcome: int, *, at_ms: int, revision: int = 0, object: str = "", count: int = 1
+    ) -> AuditEntry:
+        """Return what the audit says of it."""
+        who = self.principal
+        return AuditEntry(
+            at_ms=at_ms,
+            principal=who.key if who else "",
+            name=who.name if who else "",
+            address=self.address,
+            action=self.action,
+            object=(object or self.object)[:OBJECT_LENGTH],
+            outcome=outcome,
+            revision=revision,
+            count=count,
         )
-    if not principal.may(role):
-        raise NotAllowed("a worker may not do this", hint=f"it needs the role {role}")
+
+
+_caller: ContextVar[Caller | None] = ContextVar("who is asking", default=None)
+
+
+def caller() -> Caller | None:
+    """Return who is asking; None outside of a request."""
+    return _caller.get()
+
+
+@contextmanager
+def asking(who: Caller) -> Iterator[None]:
+    """Have it be the caller of everything in the block."""
+    token = _caller.set(who)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
+
+
+def tasks_of(answers: Sequence[Answer]) -> str:
+    """Return the names of the tasks that were created or changed."""
+    names = [answer.task.name for answer in answers if isinstance(answer, Accepted)]
+    told = ", ".join(names[:NAMES_TOLD])
+    left = len(names) - NAMES_TOLD
+    return f"{told} and {left} more" if left > 0 else told

@@ -20,11 +20,13 @@ from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
 from cube.log import also_about
-from cube.manager.callers import PRINCIPAL
+from cube.manager.callers import caller
 from cube.manager.decider import Decider
+from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
-from cube.security.principal import Principal
+from cube.manager.tunnels import Tunnels
+from cube.model.ids import NodeId
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
@@ -36,6 +38,7 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     Refuse,
+    Sampled,
     StreamRefused,
     Welcome,
 )
@@ -63,11 +66,19 @@ class Conversation:
     """Serves the sessions of all workers."""
 
     def __init__(
-        self, decider: Decider, sessions: Sessions, streams: Streams, cluster_id: str
+        self,
+        decider: Decider,
+        sessions: Sessions,
+        streams: Streams,
+        tunnels: Tunnels,
+        samples: Samples,
+        cluster_id: str,
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._streams = streams
+        self._tunnels = tunnels
+        self._samples = samples
         self._cluster_id = cluster_id
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -77,7 +88,7 @@ class Conversation:
         )
         await socket.prepare(request)
         try:
-            await self._converse(socket, request.get(PRINCIPAL))
+            await self._converse(socket, _certified())
         except _Refused as refused:
             log.info("a worker was turned away: %s", refused)
             await _say_no(socket, refused.message)
@@ -87,7 +98,7 @@ class Conversation:
             await _close(socket, request)
         return socket
 
-    async def _converse(self, socket: web.WebSocketResponse, caller: Principal | None) -> None:
+    async def _converse(self, socket: web.WebSocketResponse, certified: NodeId | None) -> None:
         async with asyncio.timeout(HELLO_SECONDS):
             hello = await _receive(socket)
         if not isinstance(hello, Hello):
@@ -98,9 +109,9 @@ class Conversation:
                 "install the same version of cube on both",
                 final=True,
             )
-        if caller is not None and caller.node_id != hello.node_id:
+        if certified is not None and certified != hello.node_id:
             raise _Refused(
-                f"the worker says that it is node {hello.node_id}, and its certificate is that of {caller.node_id}; "
+                f"the worker says that it is node {hello.node_id}, and its certificate is that of {certified}; "
                 "give it the data directory that it joined with",
                 final=True,
             )
@@ -205,7 +216,11 @@ class Conversation:
             case Described(allocations=allocations):
                 return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
+                # Ids are random: at most one of the two knows this one.
                 self._streams.refuse(message.stream_id, message.reason)
+                self._tunnels.refuse(message.stream_id, message.reason)
+            case Sampled():
+                self._samples.arrived(session.node_id, message)
             case Hello():
                 raise PeerFault("the worker said Hello twice")
         return None
@@ -221,6 +236,12 @@ class Conversation:
 
         reports = tuple((report.id, report.observed) for report in message.reports)
         return self._decider.post([ObserveInput(session.node_id, epoch, reports)], then=acknowledge)
+
+
+def _certified() -> NodeId | None:
+    """Return whose certificate the connection showed; None on this machine, where root may be any of its workers."""
+    who = caller()
+    return who.principal.node_id if who is not None and who.principal is not None else None
 
 
 async def _mind(session: Session) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
@@ -20,8 +20,9 @@ from cube.core.joining import (
     revoked,
 )
 from cube.errors import Conflict, InvalidInput, NotAllowed, NotFound, Objection
+from cube.model.audit import AuditEntry
 from cube.model.ids import NodeId
-from cube.model.membership import Credential, JoinToken
+from cube.model.membership import FIRST_ERA, Credential, JoinToken
 from cube.security.authority import Authority, key_of_request
 from cube.security.join import JoinSecret, hash_secret, mint_secret
 from cube.wire.membership import Certified, JoinRequest
@@ -29,6 +30,9 @@ from cube.wire.membership import Certified, JoinRequest
 log = logging.getLogger(__name__)
 
 MOST_TOKENS = 1000  # valid at once; more is a script that went wrong
+Audit = Callable[[str], Iterable[AuditEntry]]
+"""Makes what is recorded with a change, in its transaction, from the words for what was changed."""
+
 _NODE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
 
 
@@ -42,8 +46,14 @@ class Record(Protocol):
         self,
         tokens: Mapping[str, JoinToken | None],
         credentials: Mapping[NodeId, Credential | None],
+        audit: Iterable[AuditEntry] = (),
     ) -> asyncio.Future[None]:
         """Record one transaction."""
+
+
+def of_nobody(_: str) -> Iterable[AuditEntry]:
+    """Return no entries: the change is the manager's own, or one that workers make day by day."""
+    return ()
 
 
 class Membership:
@@ -57,14 +67,17 @@ class Membership:
         clock: Clock,
         life: timedelta,
         known: Callable[[], Collection[NodeId]],
+        denied: Callable[[NodeId], None],
     ) -> None:
-        """`known` are the nodes that the cluster has, with and without certificates."""
+        """`known` are the nodes that the cluster has, with and without certificates. `denied` is told of each whose
+        certificates so far are denied from now on."""
         self._authority = authority
         self._cluster_id = cluster_id
         self._record = record
         self._clock = clock
         self._life = life
         self._known = known
+        self._denied = denied
         self._turn = asyncio.Lock()
         self.tokens: dict[str, JoinToken] = {}
         self.credentials: dict[NodeId, Credential] = {}
@@ -80,7 +93,9 @@ class Membership:
         one = self.credentials.get(node_id)
         return one is not None and one.denies(era)
 
-    async def make_token(self, ttl: float, uses: int, node_id: NodeId | None) -> JoinSecret:
+    async def make_token(
+        self, ttl: float, uses: int, node_id: NodeId | None, audit: Audit = of_nobody
+    ) -> JoinSecret:
         """Return a new token. `ttl` in seconds. Expired ones are forgotten by the way."""
         _check_wish(ttl, uses)
         secret = mint_secret(self._authority.signer.pin)
@@ -99,22 +114,23 @@ class Membership:
                 raise Conflict(
                     f"{MOST_TOKENS} join tokens are valid", hint="remove some: `cube join-token rm`"
                 )
-            await self._store({**dict.fromkeys(expired), token.id: token}, {})
+            told = audit(_words(token))
+            await self._store({**dict.fromkeys(expired), token.id: token}, {}, told)
         return secret
 
-    async def remove_token(self, id: str) -> None:
+    async def remove_token(self, id: str, audit: Audit = of_nobody) -> None:
         """Make a token worthless. NotFound when there is none of that id."""
         async with self._turn:
             if id not in self.tokens:
                 raise NotFound(f"there is no join token {id!r}", hint="`cube join-token ls`")
-            await self._store({id: None}, {})
+            await self._store({id: None}, {}, audit(id))
 
     async def remove_all_tokens(self) -> None:
         """Make all worthless: they name a root that signs no more."""
         async with self._turn:
-            await self._store(dict.fromkeys(self.tokens), {})
+            await self._store(dict.fromkeys(self.tokens), {}, ())
 
-    async def join(self, asked: JoinRequest) -> Certified:
+    async def join(self, asked: JoinRequest, audit: Audit = of_nobody) -> Certified:
         """Let a machine in. NotAllowed with the reason when it is not; the same key may ask again."""
         if not _NODE_ID.fullmatch(asked.node_id):
             raise InvalidInput((Objection("node_id", "is no id of a node"),))
@@ -128,7 +144,8 @@ class Membership:
             if isinstance(node_id, Denied):
                 raise NotAllowed(node_id.reason, hint=node_id.hint)
             log.info("node %s joins by token %s", node_id, token.id)
-            return await self._issue(node_id, key, asked.request, {token.id: token})
+            told = audit(f"node {node_id} by join token {token.id}")
+            return await self._issue(node_id, key, asked.request, {token.id: token}, told)
 
     async def renew(self, node_id: NodeId, request: str) -> Certified:
         """Return a new certificate for the node's own key. NotAllowed for another key."""
@@ -140,21 +157,27 @@ class Membership:
                     f"the request is for another key than that of node {node_id}",
                     hint="a new key needs a token: `cube join-token create --node`",
                 )
-            return await self._issue(node_id, key, request, {})
+            return await self._issue(node_id, key, request, {}, ())
 
-    async def revoke(self, node_id: NodeId) -> None:
+    async def revoke(self, node_id: NodeId, audit: Audit = of_nobody) -> None:
         """Deny all certificates that the node has. May be repeated."""
         async with self._turn:
-            await self._store({}, {node_id: revoked(self.credentials.get(node_id), node_id)})
+            denied = revoked(self.credentials.get(node_id), node_id)
+            await self._store({}, {node_id: denied}, audit(node_id))
         log.warning("the certificates of node %s are revoked", node_id)
 
     async def _issue(
-        self, node_id: NodeId, key: str, request: str, tokens: Mapping[str, JoinToken]
+        self,
+        node_id: NodeId,
+        key: str,
+        request: str,
+        tokens: Mapping[str, JoinToken],
+        audit: Iterable[AuditEntry],
     ) -> Certified:
         now_ms = self._now_ms()
         expires_ms = now_ms + round(self._life.total_seconds() * 1000)
         credential = let_in(self.credentials.get(node_id), node_id, key, expires_ms)
-        await self._store(tokens, {node_id: credential})
+        await self._store(tokens, {node_id: credential}, audit)
         certificate = await asyncio.to_thread(
             self._authority.issue_worker, request, node_id, credential.era, now_ms, self._life
         )
@@ -169,27 +192,38 @@ class Membership:
         self,
         tokens: Mapping[str, JoinToken | None],
         credentials: Mapping[NodeId, Credential],
+        audit: Iterable[AuditEntry],
     ) -> None:
         if not tokens and not credentials:
             return
         # Shielded: who no longer waits must not leave memory and record apart.
-        await asyncio.shield(self._store_both(tokens, credentials))
+        await asyncio.shield(self._store_all(tokens, credentials, audit))
 
-    async def _store_both(
+    async def _store_all(
         self,
         tokens: Mapping[str, JoinToken | None],
         credentials: Mapping[NodeId, Credential],
+        audit: Iterable[AuditEntry],
     ) -> None:
-        await self._record.commit_membership(tokens, credentials)
+        await self._record.commit_membership(tokens, credentials, audit)
         for id, token in tokens.items():
             if token is None:
                 self.tokens.pop(id, None)
             else:
                 self.tokens[id] = token
+        former = {id: self.credentials.get(id) for id in credentials}
         self.credentials.update(credentials)
+        for id, before in former.items():
+            if credentials[id].denies(before.era if before is not None else FIRST_ERA):
+                self._denied(id)
 
     def _now_ms(self) -> int:
         return self._clock.now().wall_ms
+
+
+def _words(token: JoinToken) -> str:
+    machines = "1 machine" if token.uses == 1 else f"{token.uses} machines"
+    return f"{token.id}, for {token.node_id or machines}"
 
 
 def _check_wish(ttl: float, uses: int) -> None:

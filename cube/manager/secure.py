@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -12,14 +13,16 @@ from typing import NoReturn
 from cube.aio.clock import Clock
 from cube.aio.supervise import Supervisor
 from cube.errors import CubeError
-from cube.manager.callers import Callers
 from cube.manager.decider import Decider
 from cube.manager.listener import Listener
 from cube.manager.membership import Membership, Record
+from cube.manager.presence import Presence
 from cube.manager.rotation import Rotation
 from cube.manager.session import Sessions
 from cube.model.ids import NodeId
 from cube.security.authority import Authority
+from cube.security.certificates import era_of, principal_of, worker_principal
+from cube.security.principal import Principal
 from cube.security.tls import server_context, small_buffers
 from cube.settings import ManagerSettings
 
@@ -38,7 +41,6 @@ class Secure:
         authority: Authority,
         membership: Membership,
         sessions: Sessions,
-        callers: Callers,
         clock: Clock,
         listener: Listener,
     ) -> None:
@@ -47,8 +49,6 @@ class Secure:
         self.rotation = Rotation(authority, membership, sessions, clock, self.show_certificate)
         self._settings = settings
         self._life = timedelta(seconds=settings.certificate_life)
-        self._sessions = sessions
-        self._callers = callers
         self._clock = clock
         self._listener = listener
         self.port = 0
@@ -60,11 +60,17 @@ class Secure:
         record: Record,
         decider: Decider,
         sessions: Sessions,
-        callers: Callers,
+        presence: Presence,
         clock: Clock,
         listener: Listener,
     ) -> Secure:
         """Read the authority, or make it, and know who has joined. Listens on nothing yet."""
+
+        def cut(node_id: NodeId) -> None:
+            if (session := sessions.of(node_id)) is not None:
+                session.close("the certificate of its worker was revoked")
+            presence.cut(worker_principal(node_id).key)
+
         cluster_id = decider.core.cluster.id
         authority = await asyncio.to_thread(
             Authority, settings.data / "ca", cluster_id, clock.now().wall_ms
@@ -76,10 +82,10 @@ class Secure:
             clock,
             timedelta(seconds=settings.certificate_life),
             lambda: decider.core.cluster.nodes.keys(),
+            cut,
         )
         await membership.load()
-        callers.membership = membership
-        return cls(settings, authority, membership, sessions, callers, clock, listener)
+        return cls(settings, authority, membership, sessions, clock, listener)
 
     @property
     def names(self) -> list[str]:
@@ -104,7 +110,9 @@ class Secure:
         own = await self._certificate()
         context = server_context(own, self.authority.bundle)
         shared = self._settings.host in WILDCARDS
-        await self._listener.open_tls(self._settings.host, port, context, shared=shared)
+        await self._listener.open_tls(
+            self._settings.host, port, context, self.recognise, shared=shared
+        )
 
     async def show_certificate(self) -> None:
         """Show new connections a new certificate, and trust the roots there are now. Those that are open stay."""
@@ -118,12 +126,17 @@ class Secure:
             await self.show_certificate()
             log.info("the manager's certificate is renewed")
 
-    async def revoke(self, node_id: NodeId) -> None:
-        """Deny the node's certificates and cut what it has open."""
-        await self.membership.revoke(node_id)
-        if (session := self._sessions.of(node_id)) is not None:
-            session.close("the certificate of its worker was revoked")
-        self._callers.cut(node_id)
+    def recognise(self, transport: asyncio.BaseTransport) -> Principal | None:
+        """Return the worker whose certificate the connection showed; None for others, and where it was revoked.
+
+        Once, as the connection is made: whoever is revoked later is cut.
+        """
+        shown: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        principal = principal_of(shown) if shown is not None else None
+        if shown is None or principal is None or principal.node_id is None:
+            return None
+        denied = self.membership.denies(principal.node_id, era_of(shown))
+        return None if denied else principal
 
     async def _certificate(self) -> Path:
         now_ms = self._clock.now().wall_ms

@@ -6,6 +6,8 @@ import msgspec
 
 from cube.model.ids import NodeId
 
+FIRST_ERA = 1
+
 
 class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
     """A right to join, for a while and for so many machines. Of its secret only the hash is kept.
@@ -37,7 +39,7 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     node_id: NodeId
     key: str  # SHA-256 of the public key, in hex
-    era: int = 1
+    era: int = FIRST_ERA
     expires_ms: int = 0
 
     def denies(self, era: int) -> bool:

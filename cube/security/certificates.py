@@ -39,7 +39,11 @@ def principal_of(ssl_object: ssl.SSLObject | ssl.SSLSocket) -> Principal | None:
     found = _IDENTITY.fullmatch(names[0]) if len(names) == 1 else None
     if found is None:
         return None
-    node_id = NodeId(found[2])
+    return worker_principal(NodeId(found[2]))
+
+
+def worker_principal(node_id: NodeId) -> Principal:
+    """Return the worker of this node as a caller."""
     return Principal(Proof.CERTIFICATE, node_id, node_id, frozenset({Role.WORKER}), node_id)
 
 

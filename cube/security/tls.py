@@ -6,7 +6,6 @@ import ssl
 from datetime import timedelta
 from pathlib import Path
 
-HANDSHAKE_SECONDS = 5.0  # asyncio's own is a minute, for which a stranger holds a connection
 BUFFER_BYTES = 16 * 1024  # one TLS record
 
 # X509_V_ERR_*, of OpenSSL's x509_vfy.h

@@ -6,7 +6,7 @@ the record's id too: a record cannot be mistaken for its neighbour.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 from zlib import crc32
 
@@ -14,12 +14,14 @@ import msgspec
 
 from cube.core.effects import Writes
 from cube.model.allocation import Allocation
+from cube.model.audit import AuditEntry
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
 from cube.model.lineage import Lineage
 from cube.model.membership import Credential, JoinToken
 from cube.model.node import Node
 from cube.model.task import Task
+from cube.model.token import Token, TokenId
 from cube.store.failures import Unusable
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ RequestRow = tuple[int, bytes]
 
 _CHECKSUM_BYTES = 4
 _encode = msgspec.msgpack.Encoder().encode
+_encode_entry = msgspec.json.Encoder().encode  # whoever reads an audit should be able to
 
 
 class RequestRecord(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ JOIN_TOKENS = msgspec.msgpack.Decoder(JoinToken)
 CREDENTIALS = msgspec.msgpack.Decoder(Credential)
 EVENTS = msgspec.msgpack.Decoder(TaskEvent)
 REQUESTS = msgspec.msgpack.Decoder(RequestRecord)
+TOKENS = msgspec.msgpack.Decoder(Token)
 
 
 def seal(id: str, record: msgspec.Struct) -> bytes:
@@ -97,7 +101,9 @@ class Rows(msgspec.Struct):
     join_tokens: dict[str, bytes | None] = {}
     credentials: dict[str, bytes | None] = {}
     requests: dict[str, RequestRow] = {}
+    tokens: dict[str, bytes | None] = {}
     events: list[EventRow] = []
+    audit: list[bytes] = []
     lineage: Lineage | None = None
 
     def __len__(self) -> int:
@@ -108,6 +114,8 @@ class Rows(msgspec.Struct):
             + len(self.join_tokens)
             + len(self.credentials)
             + len(self.requests)
+            + len(self.tokens)
+            + len(self.audit)
             + len(self.events)
             + (self.lineage is not None)
         )
@@ -120,12 +128,16 @@ class Rows(msgspec.Struct):
         self.join_tokens.update(later.join_tokens)
         self.credentials.update(later.credentials)
         self.requests.update(later.requests)
+        self.tokens.update(later.tokens)
+        self.audit.extend(later.audit)
         self.events.extend(later.events)
         if later.lineage is not None:
             self.lineage = later.lineage
 
 
-def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
+def rows_of(
+    writes: Writes, request: RequestRecord | None = None, audit: Iterable[AuditEntry] = ()
+) -> Rows:
     """Return the rows of these writes. Shares nothing with them that can change."""
     rows = Rows(
         tasks=_seal_all(writes.tasks),
@@ -133,6 +145,7 @@ def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
         nodes=_seal_all(writes.nodes),
         events=[_event_row(event) for event in writes.events],
         lineage=writes.lineage,
+        audit=[_encode_entry(entry) for entry in audit],
     )
     if request is not None:
         rows.requests[request.key] = (request.at_ms, seal(request.key, request))
@@ -140,10 +153,21 @@ def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
 
 
 def membership_rows(
-    tokens: Mapping[str, JoinToken | None], credentials: Mapping[NodeId, Credential | None]
+    tokens: Mapping[str, JoinToken | None],
+    credentials: Mapping[NodeId, Credential | None],
+    audit: Iterable[AuditEntry],
 ) -> Rows:
     """Return the rows of a change of who may join and who has."""
-    return Rows(join_tokens=_seal_all(tokens), credentials=_seal_all(credentials))
+    return Rows(
+        join_tokens=_seal_all(tokens),
+        credentials=_seal_all(credentials),
+        audit=[_encode_entry(entry) for entry in audit],
+    )
+
+
+def rows_of_tokens(tokens: Mapping[TokenId, Token | None], audit: Iterable[AuditEntry]) -> Rows:
+    """Return the rows of these tokens, None for one that is no more."""
+    return Rows(tokens=_seal_all(tokens), audit=[_encode_entry(entry) for entry in audit])
 
 
 def _seal_all(records: Mapping[Id, msgspec.Struct | None]) -> dict[str, bytes | None]:

@@ -8,6 +8,8 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
     worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
                                                            manager  Renew        ask for a new certificate
+    worker   Sampled   what its containers use             manager  Sample       tell me once what they use
+                                                           manager  OpenTunnel   do this in a container
 
 A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
 everything it should run and an explicit Remove for everything it should not.
@@ -19,8 +21,11 @@ import msgspec
 
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId
+from cube.model.logs import Mark
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
+from cube.model.usage import AllocationUsage
+from cube.wire.tunnels import Wish
 
 PROTOCOL = 1
 """Grows when an old peer would misunderstand a new one."""
@@ -78,7 +83,7 @@ class Described(msgspec.Struct, frozen=True, tag="described", kw_only=True):
 
 
 class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=True):
-    """The worker cannot carry the stream, and why."""
+    """The worker cannot carry the stream or the tunnel, and why."""
 
     stream_id: str
     reason: str
@@ -128,7 +133,10 @@ class Renew(msgspec.Struct, frozen=True, tag="renew", kw_only=True):
 
 
 class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
-    """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`)."""
+    """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`, `log_frames`).
+
+    `after`: go on behind what was read before; `tail` is then of no meaning.
+    """
 
     stream_id: str
     id: AllocationId
@@ -138,10 +146,35 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     until_ns: int = 0
     stdout: bool = True
     stderr: bool = True
+    after: Mark | None = None
 
 
-FromWorker = Hello | Lease | Observe | Described | StreamRefused
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream | Renew
+class Sample(msgspec.Struct, frozen=True, tag="sample", kw_only=True):
+    """Tell me once what your containers use: somebody looks. `number` comes back with the answer."""
+
+    number: int
+
+
+class Sampled(msgspec.Struct, frozen=True, tag="sampled", kw_only=True):
+    """What the containers that run use, as far as the engine told in time."""
+
+    number: int
+    allocations: tuple[AllocationUsage, ...]
+
+
+class OpenTunnel(msgspec.Struct, frozen=True, tag="open_tunnel", kw_only=True):
+    """Do this in the container of this allocation, over a connection of its own (`routes.TUNNEL`)."""
+
+    tunnel_id: str
+    id: AllocationId
+    wish: Wish
+
+
+Errand = OpenStream | OpenTunnel | Sample
+"""What somebody asks a worker for through its session, beside orders."""
+
+FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | Renew
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

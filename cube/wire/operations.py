@@ -6,7 +6,7 @@ an entry without a route fail a test. `/tasks` and `/nodes` answer as `/task` an
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -15,6 +15,7 @@ from cube.model.role import Role
 from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
+from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenRequest, TokenView
 from cube.wire.membership import (
     CertificateRequest,
     Certified,
@@ -24,7 +25,19 @@ from cube.wire.membership import (
     RootsView,
     RotationView,
 )
-from cube.wire.operation import JSON, LINES, SSE, TEXT, Answer, Operation, Parameter, Place
+from cube.wire.operation import (
+    HTML,
+    JSON,
+    LINES,
+    PAGE_MEDIA,
+    SSE,
+    TEXT,
+    Answer,
+    Operation,
+    Parameter,
+    Place,
+)
+from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.views import (
     AllocationView,
     BackupView,
@@ -32,25 +45,28 @@ from cube.wire.views import (
     DrainView,
     EventView,
     LogRecord,
-    MoveView,
     NodeState,
     NodeView,
-    PlanView,
     Replicas,
     StatsView,
     StatusView,
     TaskDetail,
     TaskView,
+    UsageView,
     VersionView,
-    WhyView,
 )
 from cube.wire.watch import AttentionView, Snapshot
 
+Noun = Literal["task", "node"]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
 
 _REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "web")
 _NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "w1")
+_TOKEN_REF = Parameter(
+    "ref", Place.PATH, Name, "its id, or its name where no other has it", "7f3a90c2"
+)
+_JOIN_TOKEN_REF = Parameter("ref", Place.PATH, Name, "the token's id", "7f3a91c2")
 _KEY = Parameter(
     "Idempotency-Key",
     Place.HEADER,
@@ -149,11 +165,23 @@ MANAGER = (
             _query("since_ns", Count, "only newer lines"), _query("until_ns", Count, "only older lines"),
             _query("stdout", bool, "false leaves it out"), _query("stderr", bool, "false leaves it out"),
             _query("timestamps", bool, "taken for docker's sake: every line has its time"),
+            _query("after", str, "go on behind what was read of each container"),
         ),
         problems=(404,), streams=True),
     _get(f"{_ONE_TASK}/explain", "explainTask", "Why it runs where it runs, or does not run",
         Answer(200, "every node's verdict", WhyView),
         parameters=(_REF, _query("slot", Count, "one slot only")), problems=(404,)),
+    _get(routes.USAGE, "getUsage", "What containers use now, measured because of this call",
+        Answer(200, "what runs, and the nodes that did not tell", UsageView),
+        parameters=(_query("task", Name, "only of this task"), _NODE), problems=(404,)),
+    _get(routes.NAMES, "listNames", "Names of tasks or nodes, for what completes them",
+        Answer(200, "in order", list[str]),
+        parameters=(_query("of", Noun, "task unless said otherwise"),
+            _query("prefix", str, "how they begin"), _limit(1_000))),
+    _get(f"{_ONE_TASK}/exec", "execInTask", "Run a command in a container, over a WebSocket", Answer(101, "it is open"),
+        role=Role.SHELL, parameters=(_REF,), problems=(404, 426), streams=True),
+    _get(f"{_ONE_TASK}/copy", "copyFiles", "Take files out of a container or put some in, over a WebSocket",
+        Answer(101, "it is open"), role=Role.SHELL, parameters=(_REF,), problems=(404, 426), streams=True),
     # -- nodes
     _get(_NODES, "listNodes", "All nodes that fit, by name",
         Answer(200, "a page of nodes", list[NodeView], headers=_PAGED),
@@ -189,6 +217,14 @@ MANAGER = (
         Answer(200, "a snapshot, then whole views", Snapshot, SSE), parameters=(_LAST,), streams=True),
     _get(routes.ATTENTION, "getAttention", "What is wrong now, the worst first",
         Answer(200, "at most a hundred concerns, and how many there are", AttentionView)),
+    # -- the page: open to all, and without anything of the cluster for who may not see it
+    _get(routes.PAGE, "getPage", "The web page", Answer(200, "the page, with what the caller may see", str, HTML),
+        role=None),
+    _get(routes.ASSETS, "getPageFile", "A file of the page",
+        *(Answer(200, "it", str, media, headers=("ETag",)) for kind, media in PAGE_MEDIA.items() if kind != "html"),
+        Answer(304, "as in If-None-Match"),
+        parameters=(Parameter("name", Place.PATH, Name, "a file of the page", "app.js"), _IF_NONE_MATCH),
+        problems=(404,), role=None),
     # -- the manager itself
     _get(routes.STATS, "getStats", "How much there is, and how busy the manager is", Answer(200, "counts", StatsView)),
     _get(routes.METRICS, "getMetrics", "What the manager measures, for Prometheus",
@@ -211,6 +247,19 @@ MANAGER = (
         Answer(201, "where it is", BackupView), role=Role.ADMIN, problems=(507,)),
     _change("POST", routes.END_RECOVERY, "endRecovery", "End a recovery without waiting for more workers",
         Answer(204, "it is over"), role=Role.ADMIN, problems=(507,)),
+    # -- who may do what, and who did
+    _get(routes.TOKENS, "listTokens", "The tokens on record, without their secrets, oldest first",
+        Answer(200, "all of them", list[TokenView]), role=Role.ADMIN),
+    _change("POST", routes.TOKENS, "createToken", "Make a token for a person or a program",
+        Answer(201, "the token; it is told here and never again", NewToken), role=Role.ADMIN,
+        body=(TokenRequest,), example={"name": "ci", "role": "operator"}, problems=(408, 413, 415, 507)),
+    _change("DELETE", f"{routes.TOKENS}/{{ref}}", "removeToken", "Revoke a token; what it has open is cut",
+        Answer(204, "it opens nothing any more"), role=Role.ADMIN, parameters=(_TOKEN_REF,), problems=(404, 507)),
+    _get(routes.AUDIT, "listAudit", "Who did what, and who was turned away, oldest first",
+        Answer(200, "the newest entries, or those before one", list[AuditView], headers=_PAGED), role=Role.ADMIN,
+        parameters=(_limit(1_000), _CURSOR)),
+    _get(routes.AUDIT_CHECK, "checkAudit", "Whether an entry of the audit was changed or taken out",
+        Answer(200, "what was found", AuditCheck), role=Role.ADMIN),
     # -- who joins
     _get(routes.ROOTS, "getRoots", "The roots of the cluster, to be compared with a pin",
         Answer(200, "certificates in PEM", RootsView), role=None, problems=(409,)),
@@ -223,9 +272,9 @@ MANAGER = (
     _change("POST", routes.JOIN_TOKENS, "makeJoinToken", "Make a join token: for an hour and one machine unless told",
         Answer(201, "the token, told this once", JoinTokenView), role=Role.ADMIN, body=(JoinTokenWish,),
         example={"ttl_ms": 3600000, "uses": 1}, problems=_CHANGING),
-    _change("DELETE", f"{routes.JOIN_TOKENS}/{{id}}", "removeJoinToken", "Make a join token worthless",
+    _change("DELETE", f"{routes.JOIN_TOKENS}/{{ref}}", "removeJoinToken", "Make a join token worthless",
         Answer(204, "it lets nobody in"), role=Role.ADMIN,
-        parameters=(Parameter("id", Place.PATH, Name, "the token's id", "7f3a91c2"),), problems=(404, 409, 507)),
+        parameters=(_JOIN_TOKEN_REF,), problems=(404, 409, 507)),
     _change("POST", f"{_ONE_NODE}/revoke", "revokeNode", "Deny the certificates of a node and cut its connections",
         Answer(204, "it is out"), role=Role.ADMIN, parameters=(_NODE_REF,), problems=(404, 409, 507)),
     _get(routes.ROTATION, "getRotation", "The root, and how far a rotation of it is",
@@ -240,6 +289,8 @@ MANAGER = (
         problems=(403, *_CHANGING)),
     _get(routes.SESSION, "openSession", "The session of a worker, a WebSocket", Answer(101, "it is open"),
         role=Role.WORKER, streams=True),
+    _get(routes.TUNNEL, "carryTunnel", "The worker's end of what somebody does in a container",
+        Answer(101, "it is open"), role=Role.WORKER, problems=(404, 426), streams=True),
     _change("POST", routes.STREAM, "carryStream", "What a worker brings for somebody who asked for it",
         Answer(204, "all was taken"), role=Role.WORKER, problems=(404,)),
 )

@@ -31,6 +31,7 @@ from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     Acknowledge,
     Described,
+    Errand,
     FromManager,
     FromWorker,
     Hello,
@@ -39,9 +40,11 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     OpenStream,
+    OpenTunnel,
     Refuse,
     Renew,
     Report,
+    Sample,
     Welcome,
 )
 from cube.worker.dialling import in_words, knock
@@ -91,7 +94,7 @@ class Session:
         runtime_error: Callable[[], str],
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
-        open_stream: Callable[[OpenStream], None],
+        asked: Callable[[Errand], None],
         report_every: float,
         tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
         renew: Callable[[], None] = lambda: None,
@@ -107,7 +110,7 @@ class Session:
         self._runtime_error = runtime_error
         self._welcomed = welcomed
         self._tell = tell
-        self._open_stream = open_stream
+        self._asked = asked
         self._report_every = report_every
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._outbox: dict[AllocationId, Observed] = {}
@@ -308,10 +311,10 @@ class Session:
                         f"orders number {message.number} came where {self._orders_seen} was due"
                     )
                 self._tell(Ordered(message.orders))
-            case OpenStream():
-                self._open_stream(message)
             case Renew():
                 self._renew()
+            case OpenStream() | OpenTunnel() | Sample():
+                self._asked(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():

@@ -7,6 +7,7 @@ import json
 import ssl
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,13 @@ from cube.security.authority import Root, make_key, make_request
 from cube.security.certificates import worker_identity
 from cube.security.join import JoinSecret, read_token
 from cube.security.tls import client_context
-from cube.settings import ManagerSettings
+from cube.settings import Limits, ManagerSettings
 from cube.wire.codec import encode_message
 from cube.wire.messages import PROTOCOL, Hello, Refuse
 from cube.wire.routes import CERTIFICATE, JOIN, JOIN_TOKENS, ROOTS, SESSION
 from cube.worker.credentials import Credentials
 from cube.worker.joining import join
-from tests.manager.conftest import Api, client_of
+from tests.manager.conftest import Api, client_of, until
 from tests.manager.fake_worker import FakeWorker
 
 OUTSIDE = "127.0.0.2"  # the manager's loopback address is 127.0.0.1: all others get TLS
@@ -89,7 +90,7 @@ async def reached(tmp_path: Path) -> AsyncIterator[Reached]:
         advertise=(OUTSIDE,),
         port=0,
         data=tmp_path / "manager",
-        joins_per_minute=100,
+        limits=Limits(joins_per_minute=100),
     )
     manager = Manager(settings)
     await manager.start()
@@ -237,7 +238,7 @@ async def test_a14_a_certificate_is_good_for_its_own_node_only(reached: Reached)
     mine = (await reached.join(A)).context()
     theirs = await reached.join(B)
     for method, path in (("GET", "/task"), ("POST", "/task"), ("GET", "/node"), ("POST", "/ca/rotation"),
-                         ("GET", "/join-token"), ("POST", "/backup"), ("GET", "/nothing")):  # fmt: skip
+                         ("GET", "/join-token"), ("POST", "/backup")):  # fmt: skip
         status, problem = await reached.ask(method, path, mine)
         assert (status, problem["code"]) == (403, "not_allowed"), path
     request = {"request": make_request(theirs.key())}
@@ -333,7 +334,7 @@ async def test_strangers_get_nothing_but_health_and_what_joining_takes(reached: 
     stranger = reached.stranger()
     for path in ("/healthz", "/readyz", "/version", ROOTS):
         assert (await reached.ask("GET", path, stranger))[0] == 200
-    for path in ("/task", "/node", "/event", "/metrics", "/worker/session", "/nothing"):
+    for path in ("/task", "/node", "/event", "/metrics", "/worker/session"):
         assert (await reached.ask("GET", path, stranger))[0] == 401, path
 
 
@@ -364,3 +365,63 @@ async def test_a16_a_revoked_worker_is_cut_within_a_second(reached: Reached) -> 
     await reached.join(A)  # a token is the way back in, for the same key and node
     status, _ = await reached.ask("GET", SESSION, reached.credentials(A).context())
     assert status == 400  # no WebSocket, and let in
+
+
+async def test_a16_an_idle_connection_of_a_revoked_worker_is_cut(reached: Reached) -> None:
+    mine = (await reached.join(A)).context()
+    where = (OUTSIDE, reached.manager.port)
+    reader, writer = await asyncio.open_connection(*where, ssl=mine)
+    try:
+        writer.write(f"GET /healthz HTTP/1.1\r\nHost: {OUTSIDE}:{where[1]}\r\n\r\n".encode())
+        assert b" 200 " in await reader.readline()
+        status, _, _ = await reached.api.ask("POST", f"/node/{A}/revoke")
+        assert status == 204
+        async with asyncio.timeout(1):
+            with suppress(ConnectionResetError, ssl.SSLError):
+                await reader.read()
+    finally:
+        writer.close()
+
+
+async def test_a_key_that_is_replaced_is_cut_like_a_revoked_one(reached: Reached) -> None:
+    mine = (await reached.join(A)).context()
+    reader, writer = await asyncio.open_connection(OUTSIDE, reached.manager.port, ssl=mine)
+    try:
+        status, _ = await asked(reached, await reached.token(node=A))
+        assert status == 200
+        async with asyncio.timeout(1):
+            with suppress(ConnectionResetError, ssl.SSLError):
+                await reader.read()
+    finally:
+        writer.close()
+
+
+# -- A33: what is on record of it
+
+
+async def test_joining_revoking_and_rotating_are_in_the_audit(reached: Reached) -> None:
+    token = await reached.token()
+    await reached.join(A, token)
+    await reached.api.ask("POST", f"/node/{A}/revoke")
+    await reached.api.ask("POST", "/ca/rotation")
+    told = [(one["action"], one["object"]) for one in await reached.api.get("/audit")]
+    assert told == [
+        ("makeJoinToken", f"{token.id}, for 1 machine"),
+        ("join", f"node {A} by join token {token.id}"),
+        ("revokeNode", A),
+        ("rotateRoot", "begin"),
+    ]
+    check = await reached.api.get("/audit/check")
+    assert check["whole"] and token.secret not in str(told)
+
+
+async def test_who_was_not_let_in_is_in_the_audit(reached: Reached) -> None:
+    token = await reached.token()
+    wrong = token.secret[:-1] + ("a" if token.secret[-1] != "a" else "b")
+    assert (await asked(reached, token, secret=wrong))[0] == 403
+
+    async def denied() -> bool:
+        entries = await reached.api.get("/audit")
+        return ("join", 403) in {(one["action"], one["outcome"]) for one in entries}
+
+    await until(denied)

@@ -28,7 +28,9 @@ class Kept:
     async def membership(self) -> tuple[list[JoinToken], list[Credential]]:
         return [], []
 
-    def commit_membership(self, tokens: object, credentials: object) -> asyncio.Future[None]:
+    def commit_membership(
+        self, tokens: object, credentials: object, audit: object = ()
+    ) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -42,7 +44,10 @@ class Rotating:
         self.authority = Authority(data / "ca", "c", clock.now().wall_ms)
         self.sessions, self.reopened, self.key = Sessions(), 0, make_key()
         life = timedelta(days=30)
-        self.membership = Membership(self.authority, "c", Kept(), clock, life, list)
+        self.denied: list[NodeId] = []
+        self.membership = Membership(
+            self.authority, "c", Kept(), clock, life, list, self.denied.append
+        )
         self.rotation = Rotation(
             self.authority, self.membership, self.sessions, clock, self._reopen
         )
@@ -110,4 +115,5 @@ async def test_a_certificate_is_renewed_for_the_same_key_only(tmp_path: Path) ->
     await one.membership.revoke(A)
     assert one.membership.denies(A, 1)
     assert not one.membership.denies(A, 2)
+    assert one.denied == [A]
     assert one.rotation.missing() == []

@@ -36,6 +36,10 @@ def test_reading_is_for_viewers_and_changing_is_not() -> None:
     assert changing == {"join"}  # which shows a token of its own
     above = {one.id for one in MANAGER if one.method in READS and one.role not in low}
     assert above == {"listBackups", "listJoinTokens", "openSession"}
+    assert above == {
+        *("listBackups", "openSession", "carryTunnel", "execInTask", "copyFiles"),
+        *("listTokens", "listAudit", "checkAudit"),
+    }
 
 
 def test_only_what_probes_and_strangers_need_is_open() -> None:
@@ -46,6 +50,8 @@ def test_only_what_probes_and_strangers_need_is_open() -> None:
         routes.OPENAPI,
         routes.ROOTS,
         routes.JOIN,
+        routes.PAGE,
+        routes.ASSETS,
     }
 
 

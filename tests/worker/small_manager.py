@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
 from cube.model.orders import Order
 from cube.wire.codec import decode_from_worker, decode_view, encode_message
+from cube.wire.log_frames import Frame, FrameReader
 from cube.wire.messages import (
     Acknowledge,
     FromManager,
@@ -22,6 +24,8 @@ from cube.wire.messages import (
     Observe,
     OpenStream,
     Refuse,
+    Sample,
+    Sampled,
     StreamRefused,
     Welcome,
 )
@@ -37,6 +41,8 @@ class SmallManager:
         self.leases: list[Lease] = []
         self.reports: list[tuple[AllocationId, Observed]] = []
         self.refusals: list[StreamRefused] = []
+        self.frames: list[Frame] = []
+        self.sampled: list[Sampled] = []
         self.records: list[LogRecord] = []
         self.streams_ended = 0
         self.acknowledges = self.confirms = self.answers = True
@@ -67,10 +73,11 @@ class SmallManager:
         assert self._socket is not None
         await self._socket.send_bytes(data)
 
-    async def open_stream(
-        self, id: AllocationId, *, follow: bool = False, tail: int | None = None
-    ) -> None:
-        await self.say(OpenStream(stream_id="s1", id=id, follow=follow, tail=tail))
+    async def open_stream(self, id: AllocationId, **wanted: Any) -> None:
+        await self.say(OpenStream(stream_id="s1", id=id, **wanted))
+
+    async def sample(self, number: int) -> None:
+        await self.say(Sample(number=number))
 
     async def hang_up(self) -> None:
         assert self._socket is not None
@@ -108,6 +115,8 @@ class SmallManager:
                     await socket.send_bytes(encode_message(Acknowledge(number=observe.number)))
             case StreamRefused() as refusal:
                 self.refusals.append(refusal)
+            case Sampled() as sampled:
+                self.sampled.append(sampled)
 
     async def _welcome(self, socket: web.WebSocketResponse, hello: Hello) -> None:
         self.hellos.append(hello)
@@ -130,8 +139,12 @@ class SmallManager:
         return web.Response()
 
     async def _stream(self, request: web.Request) -> web.Response:
-        async for line in request.content:
-            self.records.append(decode_view(line, LogRecord))
+        reader = FrameReader()
+        async for chunk in request.content.iter_any():
+            for frame in reader.feed(chunk):
+                self.frames.append(frame)
+                lines = frame.batch.body.splitlines()
+                self.records += [decode_view(line, LogRecord) for line in lines]
             await self.nudge()
         self.streams_ended += 1
         await self.nudge()

@@ -8,7 +8,8 @@ from cube.core.rotation import Acknowledged
 from cube.errors import NotAllowed
 from cube.manager.api.documents import read_as
 from cube.manager.api.join import the_secure
-from cube.manager.callers import PRINCIPAL
+from cube.manager.auditor import Auditor
+from cube.manager.callers import caller
 from cube.manager.decider import Decider
 from cube.manager.doors import Core
 from cube.manager.intake import Query, read_body, reference
@@ -26,9 +27,10 @@ REQUEST_SECONDS = 10.0
 class CertificateApi:
     """What workers ask of the authority, and administrators of both."""
 
-    def __init__(self, secure: Secure | None, decider: Decider) -> None:
+    def __init__(self, secure: Secure | None, decider: Decider, auditor: Auditor) -> None:
         self._secure = secure
         self._decider = decider
+        self._auditor = auditor
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served."""
@@ -42,24 +44,26 @@ class CertificateApi:
     async def renew(self, request: web.Request) -> web.Response:
         """Give a worker another certificate for its key, and take note of what it trusts and holds."""
         secure = the_secure(self._secure)
-        caller = request.get(PRINCIPAL)
-        if caller is None or caller.node_id is None:
+        who = caller()
+        node_id = who.principal.node_id if who is not None and who.principal is not None else None
+        if node_id is None:
             raise NotAllowed(
                 "a certificate is renewed by a connection that shows the one before",
                 hint="a worker without one joins with a token",
             )
         body = await read_body(request, limit=REQUEST_BYTES, seconds=REQUEST_SECONDS)
         asked = read_as(body, CertificateRequest)
-        certified = await secure.membership.renew(caller.node_id, asked.request)
+        certified = await secure.membership.renew(node_id, asked.request)
         said = Acknowledged(frozenset(asked.trusts[:10]), asked.holds)
-        secure.rotation.acknowledged(caller.node_id, said)
+        secure.rotation.acknowledged(node_id, said)
         return json_response(certified)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Deny the certificates of a node and cut its connections. The node stays known."""
         secure, found = the_secure(self._secure), reference(request)
         Query(request).end()
-        await secure.revoke(await self._node_id(secure, found))
+        node_id = await self._node_id(secure, found)
+        await secure.membership.revoke(node_id, self._auditor.beside(204))
         return web.Response(status=204)
 
     async def rotation(self, request: web.Request) -> web.Response:
@@ -74,6 +78,8 @@ class CertificateApi:
         query.end()
         rotation = the_secure(self._secure).rotation
         await (rotation.finish() if finish else rotation.begin())
+        if (who := caller()) is not None:
+            who.object = "finish" if finish else "begin"
         return json_response(await self._view())
 
     async def _view(self) -> RotationView:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from aiohttp import web
 
-from cube.aio.clock import Clock
-from cube.errors import Conflict
+from cube.errors import Conflict, NotAllowed, TooOften
 from cube.manager.api.documents import read_as
-from cube.manager.attempts import Attempts
+from cube.manager.auditor import Auditor
+from cube.manager.callers import caller
 from cube.manager.decider import Decider
-from cube.manager.intake import Query, read_body
+from cube.manager.intake import Query, read_body, reference
+from cube.manager.limits import Buckets
 from cube.manager.lookup import find_node
-from cube.manager.replies import HttpRefusal, json_response, shown
+from cube.manager.replies import json_response, shown
 from cube.manager.secure import Secure
 from cube.manager.views import moment
 from cube.model.ids import NodeId
@@ -27,13 +29,20 @@ class JoinApi:
     """What machines that are to join ask for, and who may."""
 
     def __init__(
-        self, secure: Secure | None, decider: Decider, clock: Clock, settings: ManagerSettings
+        self,
+        secure: Secure | None,
+        decider: Decider,
+        auditor: Auditor,
+        settings: ManagerSettings,
+        clock: Callable[[], float],
     ) -> None:
+        """`clock` tells monotonic seconds."""
         self._secure = secure
         self._decider = decider
-        self._clock = clock
+        self._auditor = auditor
         self._settings = settings
-        self._attempts = Attempts(settings.joins_per_minute)
+        most = settings.limits.joins_per_minute
+        self._attempts = Buckets(most / 60, most, clock)
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served."""
@@ -42,7 +51,7 @@ class JoinApi:
             web.post(JOIN, self.join),
             web.get(JOIN_TOKENS, self.all),
             web.post(JOIN_TOKENS, self.make),
-            web.delete(f"{JOIN_TOKENS}/{{id}}", self.remove),
+            web.delete(f"{JOIN_TOKENS}/{{ref}}", self.remove),
         ]
 
     async def roots(self, request: web.Request) -> web.Response:
@@ -53,15 +62,19 @@ class JoinApi:
     async def join(self, request: web.Request) -> web.Response:
         """Let a machine in whose token is good, and give it its certificate."""
         secure = the_secure(self._secure)
-        now = self._clock.now().monotonic
-        if not self._attempts.admit(request.remote or "", now):
-            raise HttpRefusal(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"this address asks to join more than {self._settings.joins_per_minute} times a minute",
-                hint="wait a minute",
+        if wait := self._attempts.take(request.remote or ""):
+            self._denied(HTTPStatus.TOO_MANY_REQUESTS)
+            raise TooOften(
+                f"this address asks to join more than {self._settings.limits.joins_per_minute} times a minute",
+                retry_after=wait,
             )
         asked = read_as(await self._body(request), JoinRequest)
-        return json_response(await secure.membership.join(asked))
+        try:
+            certified = await secure.membership.join(asked, self._auditor.beside(200))
+        except NotAllowed:
+            self._denied(HTTPStatus.FORBIDDEN)
+            raise
+        return json_response(certified)
 
     async def all(self, request: web.Request) -> web.Response:
         """Show the tokens there are, the oldest first."""
@@ -74,26 +87,38 @@ class JoinApi:
         secure = the_secure(self._secure)
         wish = read_as(await self._body(request), JoinTokenWish)
         node_id = await self._node(wish.node) if wish.node else None
-        secret = await secure.membership.make_token(wish.ttl_ms / 1000, wish.uses, node_id)
+        secret = await secure.membership.make_token(
+            wish.ttl_ms / 1000, wish.uses, node_id, self._auditor.beside(201)
+        )
         join = f"cube worker start --join {secure.address}"
         view = _view(secure.membership.tokens[secret.id], text=secret.text(), join=join)
-        return shown(view, 201).response()
+        response = shown(view, 201).response()
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     async def remove(self, request: web.Request) -> web.Response:
         """Make a token worthless."""
-        await the_secure(self._secure).membership.remove_token(request.match_info["id"][:64])
+        membership, id = the_secure(self._secure).membership, reference(request)
+        await membership.remove_token(id, self._auditor.beside(204))
         return web.Response(status=204)
 
-    async def _node(self, reference: str) -> NodeId:
+    def _denied(self, outcome: int) -> None:
+        """Remember whom the token, and not the rule of the operation, turned away."""
+        if (who := caller()) is not None:
+            self._auditor.denied(who, outcome)
+
+    async def _node(self, wanted: str) -> NodeId:
         """Return the id of a node that the cluster has, or of one that it has forgotten and whose id was given."""
         credentials = the_secure(self._secure).membership.credentials
-        if (node_id := NodeId(reference)) in credentials:
+        if (node_id := NodeId(wanted)) in credentials:
             return node_id
-        return await self._decider.read(lambda core: find_node(core.cluster, reference).id)
+        return await self._decider.read(lambda core: find_node(core.cluster, wanted).id)
 
     async def _body(self, request: web.Request) -> bytes:
         settings = self._settings
-        return await read_body(request, limit=settings.body_limit, seconds=settings.body_seconds)
+        return await read_body(
+            request, limit=settings.body_limit, seconds=settings.limits.body_seconds
+        )
 
 
 def the_secure(secure: Secure | None) -> Secure:
