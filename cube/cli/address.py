@@ -65,6 +65,12 @@ def _address(text: str, source: str, token: str, ca: str) -> Address:
     return Address(host, port, token, tls, _read_ca(ca) if tls else "")
 
 
+def kept_ca(given: str) -> str:
+    """Return a root as it is kept for later: a file by its whole path, a pin as it is."""
+    file = Path(given).expanduser()
+    return str(file.resolve()) if given and file.is_file() else given
+
+
 def _read_ca(given: str) -> str:
     """Return the root of the cluster in PEM, or its pin: as it stands, or from the file that is named."""
     if not given or given.startswith("-----BEGIN") or "/" not in given:

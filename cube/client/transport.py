@@ -20,6 +20,7 @@ import msgspec
 
 from cube.aio.backoff import Backoff
 from cube.errors import CubeError, ManagerAway, NotAllowed, Overloaded, PeerFault
+from cube.security.hosts import is_loopback
 from cube.wire.problems import error_of
 from cube.wire.views import Problem
 
@@ -186,8 +187,7 @@ class Transport:
         return connection
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        token = self.address.token
-        return {**headers, "Authorization": f"Bearer {token}"} if token else dict(headers)
+        return {**headers, **bearer(self.address)}
 
     def _away(self, err: Exception) -> ManagerAway:
         reason = getattr(err, "strerror", None) or str(err) or type(err).__name__
@@ -195,6 +195,18 @@ class Transport:
             f"no manager answers at {self.address} ({reason.lower()})",
             hint="start one with `cube manager start`, or name another with -m HOST:PORT",
         )
+
+
+def bearer(address: Address) -> dict[str, str]:
+    """Return the header that shows the token, if there is one. NotAllowed where others could read it on its way."""
+    if not address.token:
+        return {}
+    if not (address.tls or is_loopback(address.host)):
+        raise NotAllowed(
+            f"a token is not sent to {address} without TLS",
+            hint=f"name it https://{address}, with its root: `cube context add --ca`, or CUBE_CA",
+        )
+    return {"Authorization": f"Bearer {address.token}"}
 
 
 def trust_of(address: Address) -> ssl.SSLContext:
@@ -205,7 +217,7 @@ def trust_of(address: Address) -> ssl.SSLContext:
     if not ca:
         raise NotAllowed(
             f"the root of the cluster at {address} is not known here",
-            hint="CUBE_CA, or `ca` in the context: the file of the root, or its pin from `cube ca show`",
+            hint="CUBE_CA, or `cube context add --ca`: the file of the root, or its pin from `cube ca show`",
         )
     if not ca.startswith("-----BEGIN"):
         from cube.client.trust import pinned_root

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from cube.client.channel import Channel, dial
-from cube.client.transport import Address, segment, trust_of
+from cube.client.transport import Address, bearer, segment, trust_of
 from cube.errors import CubeError, ManagerAway, NotAllowed, PeerFault
 from cube.security.tls import in_words
 from cube.wire.problems import error_of
@@ -63,9 +63,8 @@ async def open_tunnel(address: Address, ref: str, wish: Wish) -> AsyncIterator[T
     verb = "exec" if isinstance(wish, Exec) else "copy"
     url = f"{'wss' if address.tls else 'ws'}://{address}{TASKS[0]}/{segment(ref)}/{verb}"
     tls = await asyncio.to_thread(trust_of, address) if address.tls else True
-    headers = {"Authorization": f"Bearer {address.token}"} if address.token else None
     try:
-        async with dial(url, headers, tls=tls) as socket:
+        async with dial(url, bearer(address), tls=tls) as socket:
             await socket.send_str(encode_wish(wish))
             yield Tunnel(Channel(socket, decode_to_user))
     except aiohttp.WSServerHandshakeError as error:

@@ -10,7 +10,6 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from cube.errors import CubeError, Overloaded
+from cube.manager.handshake import Handshakes
 from cube.manager.middleware import unreadable
 from cube.manager.presence import Presence
 from cube.manager.recognition import Recognise, user_of_this_machine
@@ -65,8 +65,8 @@ class Listener:
         self._presence = presence or Presence()
         self._strangers = Strangers(self._limits.strangers, self._limits.strangers_per_address)
         self._server: asyncio.Server | None = None
-        self._tls: list[asyncio.Server] = []
-        self._accept_tls: Callable[[], asyncio.Protocol] = partial(self._accept, recognise)
+        self._handshakes: Handshakes | None = None
+        self._tls_server: asyncio.Server | None = None
 
     async def open(self, host: str, port: int, *, shared: bool = False) -> int:
         """Listen without TLS, and return the port. CubeError naming the address when it cannot be had.
@@ -99,49 +99,36 @@ class Listener:
         shared: bool = False,
     ) -> None:
         """Listen with TLS, too, where `recognise` is asked. After `open`; CubeError when the address cannot be had."""
-        self._accept_tls = partial(self._accept, recognise)
+        limits = self._limits
+        self._handshakes = Handshakes(
+            context,
+            strangers=Strangers(limits.strangers, limits.strangers_per_address),
+            seconds=limits.handshake_seconds,
+            then=partial(self._accept, recognise),
+        )
         try:
-            self._tls = [
-                await asyncio.get_running_loop().create_server(
-                    self._accept_tls,
-                    host,
-                    port,
-                    ssl=context,
-                    ssl_handshake_timeout=self._limits.handshake_seconds,
-                    backlog=BACKLOG,
-                    reuse_port=shared,
-                )
-            ]
+            self._tls_server = await asyncio.get_running_loop().create_server(
+                self._handshakes.begin, host, port, backlog=BACKLOG, reuse_port=shared
+            )
         except OSError as error:
             raise _not_had(host, port, error) from error
 
-    async def renew_tls(self, context: ssl.SSLContext) -> None:
-        """Serve new connections with this context. Those that are open stay; none that comes meanwhile is refused."""
-        before, self._tls = self._tls, []
-        # A copy listens on when the first is closed: who comes meanwhile waits in its queue.
-        listening = [one.dup() for server in before for one in server.sockets]
-        for server in before:
-            server.close()
-        for one in listening:
-            self._tls.append(
-                await asyncio.get_running_loop().create_server(
-                    self._accept_tls,
-                    sock=one,
-                    ssl=context,
-                    ssl_handshake_timeout=self._limits.handshake_seconds,
-                    backlog=BACKLOG,
-                )
-            )
+    def renew_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands with this context from now on. Connections that are open stay. After `open_tls`."""
+        assert self._handshakes is not None
+        self._handshakes.context = context
 
     def stop_accepting(self) -> None:
         """Take no more connections; those that are there stay."""
-        for server in (self._server, *self._tls):
+        for server in (self._server, self._tls_server):
             if server is not None:
                 server.close()
 
     async def close(self) -> None:
         """Let answers under way end, for a short while, and close everything. Repeats safely."""
         self.stop_accepting()
+        if self._handshakes is not None:
+            await self._handshakes.close()
         await self._runner.cleanup()
 
     def _accept(self, recognise: Recognise) -> asyncio.Protocol:

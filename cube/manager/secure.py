@@ -117,7 +117,7 @@ class Secure:
     async def show_certificate(self) -> None:
         """Show new connections a new certificate, and trust the roots there are now. Those that are open stay."""
         own = await self._certificate()
-        await self._listener.renew_tls(server_context(own, self.authority.bundle))
+        self._listener.renew_tls(server_context(own, self.authority.bundle))
 
     async def renew_loop(self) -> NoReturn:
         """Renew the manager's own certificate from a third of its life."""
