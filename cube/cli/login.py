@@ -26,7 +26,7 @@ def login(
     manager: ManagerOption = "",
     forget: Annotated[bool, typer.Option("--forget", help="Forget the token instead.")] = False,
 ) -> int:
-    """Read a token, from the terminal or stdin, try it, and keep it for the commands to come."""
+    """Try a token and keep it for the commands to come. It is read from the terminal or from stdin."""
     path = context_path(os.environ)
     if forget:
         keep_token(path, None, os.environ)

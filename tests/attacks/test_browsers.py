@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from cube.wire.operation import Operation
@@ -60,7 +58,8 @@ async def test_a7_a_url_in_the_request_line_and_http_1_0_are_refused(
 async def test_a8_no_page_of_another_site_gets_through_by_any_method(
     known: Target, operation: Operation, page: dict[str, str]
 ) -> None:
-    path = re.sub(r"{[a-z_]+}", "web", operation.path)
+    path = operation.path.replace("{ref}", "web")
+    path = path.replace("{stream_id}", "x").replace("{tunnel_id}", "x")
     assert (await known.ask(operation.method, path, headers=page))[0] == 403
 
 
