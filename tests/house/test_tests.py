@@ -80,7 +80,6 @@ TESTED_THROUGH = {
     "cube/manager/readings.py": "tests/manager/test_metrics.py",
     "cube/cli/audit.py": "tests/attacks/test_audit.py",
     "cube/cli/keeping.py": "tests/cli/test_login.py",
-    "cube/cli/token.py": "tests/cli/test_login.py",
     "cube/manager/access.py": "tests/attacks/test_roles.py",
     "cube/manager/api/audit.py": "tests/attacks/test_audit.py",
     "cube/manager/api/tokens.py": "tests/attacks/test_tokens.py",
