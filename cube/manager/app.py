@@ -16,9 +16,7 @@ from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
-from cube.errors import CubeError
 from cube.manager.access import Access
-from cube.manager.api.audit import AuditApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
@@ -31,15 +29,14 @@ from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
-from cube.manager.api.tokens import TokenApi
 from cube.manager.api.tunnels import TunnelApi
 from cube.manager.api.upkeep import UpkeepApi
 from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
-from cube.manager.auditor import Auditor
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
+from cube.manager.entrance import Entrance
 from cube.manager.feed import Feed
 from cube.manager.idempotency import Changes
 from cube.manager.listener import Listener
@@ -52,10 +49,10 @@ from cube.manager.readings import Gauges
 from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.recording import Recording
 from cube.manager.samples import Samples
+from cube.manager.secure import WILDCARDS, Secure, names_of
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
-from cube.manager.token_book import TokenBook
 from cube.manager.tunnels import Tunnels
 from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
@@ -70,6 +67,7 @@ from cube.wire.routes import SESSION
 
 log = logging.getLogger(__name__)
 
+LOOPBACK = "127.0.0.1"
 PRUNE_EVERY = 600.0  # history is bounded, not exact
 PRUNE_PAUSE = 0.1  # changes by users go first
 # Python's own (700, 10, 10) took a tenth of each POST; the middle generation holds the loop for 0.6 us an object.
@@ -91,6 +89,8 @@ class Manager:
         self._recognise = recognise
         self._resources = AsyncExitStack()
         self._decider: Decider | None = None
+        self.secure: Secure | None = None
+        """What it has for others than its own machine, after `start`; None when it listens on loopback only."""
         self.port = 0
         """Where it listens, after `start`."""
 
@@ -98,10 +98,7 @@ class Manager:
         """Open the ledger, know everything again, and listen. After an error nothing is left open."""
         settings = self._settings
         if not is_loopback(settings.host):
-            raise CubeError(
-                f"cube listens on this machine only in this version, not on {settings.host}",
-                hint="leave out --host, and reach it from elsewhere through `ssh -L 5555:localhost:5555`",
-            )
+            names_of(settings)  # before anything is opened
         check(settings.strategy)
         with _no_collection():
             async with AsyncExitStack() as opening:
@@ -148,7 +145,10 @@ class Manager:
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
-        door, doorkeeping = await self._door(ledger, recorder, decider, supervisor)
+        entrance = Entrance(settings, ledger, recorder, decider, self._now_ms)
+        await entrance.load()
+        entrance.keep(supervisor)
+        door = entrance.access
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -170,41 +170,42 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        app.add_routes(doorkeeping)
-        listener = Listener(
-            app,
-            connections=settings.connections,
-            limits=settings.limits,
-            recognise=self._recognise,
-        )
+        listener = self._listener(app, entrance.presence)
         opening.push_async_callback(listener.close)
+        if not is_loopback(settings.host):
+            self.secure = await Secure.open(
+                settings, ledger, decider, sessions, entrance.presence, self._clock, listener
+            )
+            self.secure.keep(supervisor)
+        app.add_routes(entrance.routes(self.secure))
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
         opening.callback(watching.close)
         opening.callback(tunnels.close, "the manager is stopping")
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
-        self.port = await listener.open(settings.host, settings.port)
+        self.port = await self._listen(listener)
         return decider
 
-    async def _door(
-        self, ledger: Ledger, recorder: Recording, decider: Decider, supervisor: Supervisor
-    ) -> tuple[Access, list[web.RouteDef]]:
-        """Make what lets callers in and remembers who did what, and the routes by which both are looked after."""
-        limits, presence = self._settings.limits, Presence()
-        book = TokenBook(ledger, presence, self._now_ms)
-        await book.load()
-        auditor = Auditor(
-            recorder,
-            now_ms=self._now_ms,
-            revision=lambda: decider.core.cluster.revision,
-            denials_at_once=limits.denials_at_once,
+    def _listener(self, app: web.Application, presence: Presence) -> Listener:
+        settings = self._settings
+        return Listener(
+            app,
+            connections=settings.connections,
+            limits=settings.limits,
+            recognise=self._recognise,
+            presence=presence,
         )
-        supervisor.keep(book.run, "tokens")
-        supervisor.keep(auditor.run, "audit")
-        tokens = TokenApi(book, auditor, self._settings, self._now_ms)
-        routes = [*tokens.routes(), *AuditApi(ledger).routes()]
-        return Access(MANAGER, book, presence, auditor, limits, monotonic), routes
+
+    async def _listen(self, listener: Listener) -> int:
+        """Listen on this machine's loopback address and, with TLS, where others reach it; return the port of both."""
+        settings = self._settings
+        if self.secure is None:
+            return await listener.open(settings.host, settings.port)
+        shared = settings.host in WILDCARDS
+        port = await listener.open(LOOPBACK, settings.port, shared=shared)
+        await self.secure.listen(port)
+        return port
 
     def _application(
         self,
@@ -221,7 +222,7 @@ class Manager:
         door: Access,
     ) -> web.Application:
         settings = self._settings
-        names = LOOPBACK_NAMES | {settings.host}
+        names = LOOPBACK_NAMES | {settings.host, *settings.advertise}
         app = web.Application(
             middlewares=[
                 guard(HostGuard(names), Offers(MANAGER), metrics.answered),

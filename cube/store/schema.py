@@ -38,6 +38,10 @@ STEPS: Sequence[Step] = (
         "CREATE TABLE tokens (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE audit (number INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL)",
     ),
+    (
+        "CREATE TABLE join_tokens (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE credentials (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
+    ),
 )
 
 
