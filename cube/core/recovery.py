@@ -191,8 +191,8 @@ class Recovery:
         yield from self._put_back(described, now)
         task = cluster.tasks[task_id]
         slot = cluster.slots(task_id).get(number)
-        for one in (slot.relief, slot.latest) if slot is not None else ():
-            if one is not None and not one.ended:
+        for one in reversed(slot.every) if slot is not None else ():
+            if not one.ended:
                 yield WriteOff(one.id, f"generation {generation} of its slot runs already")
         spec = described.spec
         current = task.spec.template == replace(spec, name=task.name).template

@@ -14,6 +14,7 @@ from cube.core.inputs import (
     RemoveNode,
     Restart,
     Scale,
+    SetAvailability,
     Stop,
     Submit,
 )
@@ -21,7 +22,7 @@ from cube.model.allocation import Allocation, Exit, Observed, Phase
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId, NodeId
 from cube.model.lineage import REVISIONS_PER_GENERATION, Lineage
-from cube.model.node import Facts
+from cube.model.node import Availability, Facts
 from cube.model.orders import Describe, Description, Holding, Remove, Run
 from cube.model.spec import TaskSpec
 from cube.model.task import Goal
@@ -592,6 +593,34 @@ def test_a_newer_stay_of_a_slot_takes_the_place_of_the_older_on_record(
     assert world.latest("old", 1).id == newer.id
     assert world.core.cluster.allocations[older.id].lost
     assert removals(world) == [older.id]
+
+
+def test_a_newer_stay_takes_the_place_of_all_that_are_on_record_those_on_their_way_out_too() -> (
+    None
+):
+    world = World()
+    world.join("w1", "w2", "w3")
+    world.submit("old")
+    world.run_all()
+    first = world.latest("old")
+    world.tell(SetAvailability(first.node_id, Availability.DRAINING))
+    (new,) = {node_id(name) for name in ("w1", "w2", "w3") if world.orders[node_id(name)]}
+    world.run_all(next(name for name in ("w1", "w2", "w3") if node_id(name) == new))
+    second = world.latest("old")
+    assert (second.node_id, first.id in world.core.cluster.allocations) == (new, True)
+    on_record = world.ledger
+    newest = replace(
+        second, id=AllocationId(f"{first.task_id}.1.3"), generation=3, revision=900, relieves=None
+    )
+    (third,) = {node_id(name) for name in ("w1", "w2", "w3")} - {first.node_id, new}
+    machines = Machines(world)
+    machines.running[third] = {newest.id: (replace(newest, node_id=third), a_spec(name="old"))}
+
+    world.put_back(on_record)
+    machines.come_back("w1", "w2", "w3")
+
+    assert world.latest("old").id == newest.id
+    assert all(world.core.cluster.allocations[one.id].lost for one in (first, second))
 
 
 @pytest.mark.parametrize("asked_before", [True, False])
