@@ -62,6 +62,10 @@ def run(
     constraint: flags.Constraint = [],  # noqa: B006
     label: flags.Label = [],  # noqa: B006
     volume: flags.VolumeFlag = [],  # noqa: B006
+    mount: flags.MountFlag = [],  # noqa: B006
+    device: flags.DeviceFlag = [],  # noqa: B006
+    network: flags.NetworkFlag = "",
+    privileged: flags.Privileged = False,
     workdir: flags.Workdir = "",
     user: flags.User = "",
     entrypoint: flags.Entrypoint = "",
@@ -74,8 +78,7 @@ def run(
 ) -> int:
     """Run a task file or an image and wait until it works.
 
-    Flags stand before or after the image; from the next plain word on, all belongs to the command.
-    Flags given with a file change what the file says.
+    Flags stand around the image or change what a file says; the next plain word begins the command.
 
     \b
     Examples:

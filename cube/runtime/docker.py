@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import NodeId
+from cube.model.policy import CLOSED, HostPolicy
 from cube.runtime.commands import run_command
 from cube.runtime.contract import (
     CommandResult,
@@ -31,6 +32,7 @@ from cube.runtime.contract import (
     RuntimeFailure,
 )
 from cube.runtime.credentials import config_path
+from cube.runtime.ending import STEP_SECONDS, end, post, resume, wait
 from cube.runtime.engine import Engine, Observe, container_path, filters
 from cube.runtime.events import follow_events
 from cube.runtime.failures import Asked, Refused, Verb, removed_outside, stuck
@@ -38,13 +40,13 @@ from cube.runtime.fencing import Fencing
 from cube.runtime.images import ListedImage, fetch_image, full_reference, names_of
 from cube.runtime.labels import NODE, container_names, same_run
 from cube.runtime.logs import read_log
+from cube.runtime.policy_check import check_image, check_request
 from cube.runtime.pulls import Listener, SharedPulls
-from cube.runtime.translate import EngineInfo, Inspected, Listed, create_body
+from cube.runtime.request import create_body, image_name
+from cube.runtime.translate import EngineInfo, Inspected, Listed
 
 FACTS_SECONDS = 10.0
 LIST_SECONDS = 30.0
-STEP_SECONDS = 30.0  # create, start, inspect, remove
-STOP_EXTRA_SECONDS = 20.0  # after the grace; the engine itself gives a kill up after 14
 INSPECTS_AT_ONCE = 8
 KILLED = 128 + 9  # the exit code of what SIGKILL ended
 
@@ -73,14 +75,16 @@ class DockerRuntime:
         node_id: NodeId,
         url: str = "",
         *,
+        policy: HostPolicy = CLOSED,
         fences: Path | None = None,
         observe: Observe | None = None,
     ) -> None:
         """`fences` is a folder of this worker's own, for its watchdog; without one nothing is fenced.
 
-        `observe` is told of each question to the engine and how it went.
+        `policy` is what the machine lets tasks have; `observe` is told of each question to the engine and how it went.
         """
         self._node_id = node_id
+        self._policy = policy
         self._engine = Engine(url, observe)
         self._fencing = Fencing(fences, self._engine.url) if fences is not None else None
         self._pulls = SharedPulls(self._fetch)
@@ -135,11 +139,14 @@ class DockerRuntime:
 
     async def pull(self, image: str, progress: Listener) -> None:
         """Fetch the image, or join the pull that is under way."""
-        await self._pulls.pull(full_reference(image), progress)
+        check_image(image, self._policy.allows)  # a registry nobody allows is not even asked
+        name = image_name(image, self._policy.allows)
+        await self._pulls.pull(full_reference(name), progress)
 
     async def create(self, label: RunLabel) -> ContainerSeen:
         """Make the container of this run, or find the one already made."""
-        body = create_body(label)
+        body = create_body(label, self._policy)
+        check_request(body, self._policy)
         asked = Asked(Verb.CREATE, label.spec.image)
         refusal: Refused | None = None
         for name in container_names(label):
@@ -168,7 +175,7 @@ class DockerRuntime:
     async def start(self, container_id: str) -> ContainerSeen:
         """Start it and return how it then looks; it may have exited already."""
         await self._must_be_ours(container_id)
-        await self._post(Verb.START, container_id, "start")
+        await post(self._engine, Verb.START, container_id, "start")
         seen = await self.inspect(container_id)
         if seen is None:
             raise RuntimeFailure(removed_outside(container_id))
@@ -183,7 +190,10 @@ class DockerRuntime:
                 return seen
             known = self._known[seen.id]
         try:
-            await self._end(container_id, known, signal, grace_ms)
+            if known.paused:
+                await resume(self._engine, container_id)
+            signal = "" if signal == known.stop_signal else signal
+            await end(self._engine, container_id, signal, grace_ms)
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -205,7 +215,7 @@ class DockerRuntime:
             )
         except Refused as refused:
             if refused.status == 409:  # somebody else is removing it
-                await self._wait(container_id, "removed", STEP_SECONDS)
+                await wait(self._engine, container_id, "removed", STEP_SECONDS)
             elif refused.status != 404:
                 raise
         self._known.pop(container_id, None)
@@ -286,69 +296,9 @@ class DockerRuntime:
         if container_id not in self._known and await self.inspect(container_id) is None:
             raise RuntimeFailure(removed_outside(container_id))
 
-    async def _post(
-        self,
-        verb: Verb,
-        container_id: str,
-        action: str,
-        *,
-        params: dict[str, str] | None = None,
-        harmless: tuple[int, ...] = (),
-    ) -> None:
-        path = container_path(container_id, action)
-        try:
-            await self._engine.ask(
-                Asked(verb, container_id), "POST", path, STEP_SECONDS, params=params
-            )
-        except Refused as refused:
-            if refused.status not in harmless:
-                raise
-
-    async def _end(self, container_id: str, known: _Known, signal: str, grace_ms: int) -> None:
-        if known.paused:
-            await self._post(Verb.STOP, container_id, "unpause", harmless=(409, 500))
-        if signal in ("", known.stop_signal):
-            await self._stop(container_id, grace_ms)
-        else:
-            await self._signal(container_id, signal, grace_ms)
-
     async def _ended_or_stuck(self, container_id: str) -> ContainerSeen | None:
         # Only an engine that answers now can tell a stuck container from a stuck engine.
         seen = await self.inspect(container_id)
         if seen is None or seen.state is ContainerState.EXITED:
             return seen
         raise RuntimeFailure(stuck(container_id))
-
-    async def _stop(self, container_id: str, grace_ms: int) -> None:
-        """Stop it with the signal it was created with."""
-        await self._engine.ask(
-            Asked(Verb.STOP, container_id),
-            "POST",
-            container_path(container_id, "stop"),
-            grace_ms / 1000 + STOP_EXTRA_SECONDS,
-            params={"t": str(-(-grace_ms // 1000))},  # whole seconds, rounded up
-            lasting=True,
-        )
-
-    async def _signal(self, container_id: str, signal: str, grace_ms: int) -> None:
-        """Stop it with another signal: the tested API version's stop cannot be told one."""
-        ended = (409,)  # it was not running any more
-        await self._post(Verb.STOP, container_id, "kill", params={"signal": signal}, harmless=ended)
-        try:
-            await self._wait(container_id, "not-running", grace_ms / 1000)
-        except RuntimeFailure as failure:
-            if failure.kind is not FailureKind.ENGINE_SLOW:
-                raise
-            await self._post(Verb.STOP, container_id, "kill", harmless=ended)
-            await self._wait(container_id, "not-running", STOP_EXTRA_SECONDS)
-
-    async def _wait(self, container_id: str, condition: str, seconds: float) -> None:
-        path = container_path(container_id, "wait")
-        asked = Asked(Verb.STOP, container_id)
-        try:
-            await self._engine.ask(
-                asked, "POST", path, seconds, params={"condition": condition}, lasting=True
-            )
-        except Refused as refused:
-            if refused.status != 404:
-                raise

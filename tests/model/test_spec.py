@@ -9,7 +9,10 @@ import pytest
 
 from cube.model.resources import NOTHING, Resources
 from cube.model.spec import (
+    Device,
     HealthCheck,
+    Mount,
+    Network,
     OnDisconnect,
     Port,
     Preference,
@@ -54,6 +57,10 @@ OF_THE_CONTAINER: dict[str, Any] = {
     "cap_add": ("NET_ADMIN",),
     "cap_drop": ("CHOWN",),
     "read_only": True,
+    "privileged": True,
+    "devices": (Device("/dev/fuse"),),
+    "mounts": (Mount("data", "/data"),),
+    "network": Network.HOST,
     "ports": (Port(80),),
     "volumes": (Volume("data", "/data"),),
     "tmpfs": (Tmpfs("/tmp"),),

@@ -40,6 +40,7 @@ async def test_what_was_done_without_an_answer_is_found_and_not_done_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cube.runtime.docker.STEP_SECONDS", 1.5)
+    monkeypatch.setattr("cube.runtime.ending.STEP_SECONDS", 1.5)
     proxy.lose(request_line, loss)
     id = await worker.run()
     await worker.until(id, "RUNNING")
