@@ -46,6 +46,7 @@ COMMANDS = {
     "rebalance": Entry("rebalance", "Move replicas to where they would be placed today."),
     "wait": Entry("wait", "Wait until a task is running, healthy, completed or stopped."),
     "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
+    "secret": Entry("secret", "Set, list or remove secrets, which tasks name."),
     "manager": Entry("manager", "Start a manager."),
     "worker": Entry("worker", "Start a worker on this machine."),
     "dev": Entry("dev", "Start a manager and workers in one process, to try things out."),

@@ -23,6 +23,7 @@ from cube.wire.routes import (
     NODES,
     READYZ,
     REBALANCE,
+    SECRETS,
     TASKS,
     VERSION,
 )
@@ -34,6 +35,7 @@ from cube.wire.views import (
     MoveView,
     NodeView,
     PlanView,
+    SecretView,
     TaskDetail,
     TaskView,
     VersionView,
@@ -197,6 +199,19 @@ class ManagerClient:
         }
         reply = self._transport.change("POST", target(REBALANCE, query))
         return decode_view(reply.body, list[MoveView])
+
+    def secrets(self) -> list[SecretView]:
+        """The secrets by name, without their values."""
+        return decode_view(self._transport.read(SECRETS).body, list[SecretView])
+
+    def set_secret(self, name: str, value: bytes) -> SecretView:
+        """Keep the value as the newest version of the secret."""
+        path = f"{SECRETS}/{segment(name)}"
+        return decode_view(self._transport.change("PUT", path, value).body, SecretView)
+
+    def remove_secret(self, name: str) -> None:
+        """Forget a secret that no task names."""
+        self._transport.change("DELETE", f"{SECRETS}/{segment(name)}")
 
     def backup(self) -> BackupView:
         """Have a copy of the ledger made on the manager's machine."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from cube.core import grammar, ranges
-from cube.core.attachments import devices, mounted, network
+from cube.core.attachments import devices, mounted, network, secrets
 from cube.core.paths import at, shown
 from cube.core.ranges import in_range
 from cube.core.whereabouts import constrained, extras, preferred
@@ -274,6 +274,7 @@ _RULES: tuple[Callable[[TaskSpec], Iterator[Objection]], ...] = (
     mounted,
     devices,
     network,
+    secrets,
     _restarts,
     _health,
     extras,

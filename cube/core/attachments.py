@@ -21,6 +21,8 @@ MOST_OF_A_KIND = (
 SECRETS = ("/run/secrets", "/var/run/secrets")  # the second is the first in most images
 
 _MOUNT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _DEVICE = re.compile(r"/dev(?:/[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}){1,6}")
 _PERMISSIONS = re.compile(r"(?!.*(.).*\1)[rwm]{1,3}")
 
@@ -82,6 +84,34 @@ def _mount_point(path: str, text: str, taken: dict[str, str]) -> Iterator[Object
         taken[place] = path.rpartition(".")[0]
 
 
+def secrets(spec: TaskSpec) -> Iterator[Objection]:
+    """Object to secrets that nobody can have set, and to two in one place."""
+    taken: set[str] = set()
+    for index, secret in enumerate(spec.secrets):
+        path = f"secrets[{index}]"
+        if not is_mount_name(secret.name):
+            yield Objection(
+                f"{path}.name",
+                f"{shown(secret.name)} is no secret's name; write it like db-password",
+            )
+        if secret.target and not _FILE.fullmatch(secret.target):
+            yield Objection(
+                f"{path}.target", "must be the name of a file under /run/secrets, like password"
+            )
+        if secret.as_env and not _VARIABLE.fullmatch(secret.as_env):
+            yield Objection(f"{path}.as_env", "is no variable's name; write it like DB_PASSWORD")
+        if secret.as_env and (secret.target or secret.as_env in spec.env):
+            yield Objection(f"{path}.as_env", "is said in another way, too; keep one of the two")
+        if secret.mode & ~0o777 or not secret.mode & 0o400:
+            yield Objection(f"{path}.mode", "must let its owner read it, like 0400 or 0440")
+        place = secret.as_env or secret.file
+        if place in taken:
+            yield Objection(
+                path, f"{shown(place)} is taken by another; give it a target of its own"
+            )
+        taken.add(place)
+
+
 def devices(spec: TaskSpec) -> Iterator[Objection]:
     """Object to what is no device, and to lists that nobody means."""
     for index, device in enumerate(spec.devices):
@@ -98,7 +128,7 @@ def devices(spec: TaskSpec) -> Iterator[Objection]:
             yield Objection(
                 f"{path}.permissions", "must be of r, w and m, each once: rw to read and write"
             )
-    for field in ("devices", "mounts", "volumes", "tmpfs"):
+    for field in ("devices", "mounts", "volumes", "tmpfs", "secrets"):
         if (count := len(getattr(spec, field))) > MOST_OF_A_KIND:
             yield Objection(field, f"has {count} entries; {MOST_OF_A_KIND} is the most")
 

@@ -25,6 +25,7 @@ from cube.manager.api.metrics import MetricsApi
 from cube.manager.api.nodes import NodeApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
+from cube.manager.api.secrets import SecretApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
 from cube.manager.api.upkeep import UpkeepApi
@@ -41,6 +42,7 @@ from cube.manager.mint import mint
 from cube.manager.negotiation import Offers
 from cube.manager.readings import Gauges
 from cube.manager.recording import Recording
+from cube.manager.secrets import Secrets
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
@@ -152,6 +154,12 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
+        secrets = Secrets(ledger, decider, self._clock, settings.data)
+        app.add_routes(SecretApi(secrets, body_seconds=settings.body_seconds).routes())
+        conversation = Conversation(
+            decider, sessions, streams, decider.core.cluster.id, secrets.tell
+        )
+        app.router.add_get(SESSION, conversation.serve, allow_head=False)
         listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.
@@ -195,8 +203,6 @@ class Manager:
             DiscoveryApi(decider),
         ):
             app.add_routes(api.routes())
-        conversation = Conversation(decider, sessions, streams, decider.core.cluster.id)
-        app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 
     def _build(self, snapshot: Snapshot, now: Instant) -> ManagerCore:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from aiohttp import WSMsgType, web
@@ -23,10 +24,12 @@ from cube.log import also_about
 from cube.manager.decider import Decider
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
+from cube.model.ids import AllocationId, NodeId
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     PROTOCOL,
+    AskSecret,
     Described,
     FromWorker,
     Hello,
@@ -35,6 +38,7 @@ from cube.wire.messages import (
     Observe,
     Refuse,
     StreamRefused,
+    TellSecret,
     Welcome,
 )
 
@@ -47,6 +51,9 @@ SILENT_LEASES = 3  # after so many leases without a word the connection is taken
 REPORTS_AHEAD = 4
 """Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each; and the
 lease of nobody stands behind the reports of others."""
+
+SECRETS_ASKED = 1_000
+"""Of one worker, not told yet; an honest one asks for those of a few containers at a time."""
 
 
 class _Refused(Exception):
@@ -61,12 +68,18 @@ class Conversation:
     """Serves the sessions of all workers."""
 
     def __init__(
-        self, decider: Decider, sessions: Sessions, streams: Streams, cluster_id: str
+        self,
+        decider: Decider,
+        sessions: Sessions,
+        streams: Streams,
+        cluster_id: str,
+        tell_secret: Callable[[NodeId, AllocationId, str], Awaitable[TellSecret]],
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._streams = streams
         self._cluster_id = cluster_id
+        self._tell_secret = tell_secret
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Hold one session, until either side ends it."""
@@ -102,8 +115,10 @@ class Conversation:
             welcomed = await self._connect(hello, session)
             session.lease = welcomed.lease
             try:
+                asked = asyncio.Queue[AskSecret](SECRETS_ASKED)
                 await race(
-                    listening=self._listen(socket, session, welcomed),
+                    listening=self._listen(socket, session, welcomed, asked),
+                    telling=self._tell_secrets(session, asked),
                     speaking=session.write(socket.send_bytes),
                     minding=_mind(session),
                 )
@@ -160,7 +175,11 @@ class Conversation:
         return told.result()
 
     async def _listen(
-        self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
+        self,
+        socket: web.WebSocketResponse,
+        session: Session,
+        welcomed: Welcomed,
+        asked: asyncio.Queue[AskSecret],
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
         unrecorded: deque[asyncio.Future[list[Answer]]] = deque()
@@ -169,12 +188,25 @@ class Conversation:
             if message is None:
                 return
             session.heard()
+            if isinstance(message, AskSecret):
+                if asked.full():
+                    raise PeerFault(f"more than {SECRETS_ASKED} secrets were asked for at once")
+                asked.put_nowait(message)
+                continue
             if (told := self._take_in(message, session, welcomed.epoch)) is not None:
                 unrecorded.append(told)
                 if len(unrecorded) > REPORTS_AHEAD:
                     await asyncio.wait([unrecorded.popleft()])
             # What is buffered is received without a pause: the leases of others must not stand behind all of it.
             await asyncio.sleep(0)
+
+    async def _tell_secrets(self, session: Session, asked: asyncio.Queue[AskSecret]) -> NoReturn:
+        """Tell one secret after the other, beside the leases: reading the ledger may take a while."""
+        while True:
+            one = await asked.get()
+            told = await self._tell_secret(session.node_id, one.id, one.name)
+            if self._sessions.of(session.node_id) is session:
+                session.say(told)
 
     def _take_in(
         self, message: FromWorker, session: Session, epoch: int
@@ -198,7 +230,7 @@ class Conversation:
                 return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
                 self._streams.refuse(message.stream_id, message.reason)
-            case Hello():
+            case Hello() | AskSecret():
                 raise PeerFault("the worker said Hello twice")
         return None
 

@@ -62,6 +62,7 @@ class FailureKind(StrEnum):
     ENGINE_SLOW = "engine_slow"
     BAD_SPEC = "bad_spec"
     NOT_ALLOWED = "not_allowed"  # by the worker's own policy
+    SECRET_MISSING = "secret_missing"
     UNHEALTHY = "unhealthy"
     REMOVED_OUTSIDE = "removed_outside"
     STUCK = "stuck"

@@ -105,6 +105,20 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     permissions: str = "rwm"  # read, write, mknod
 
 
+class Secret(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A secret by its name: a file `/run/secrets/TARGET` (empty: its name) in memory, or the variable `as_env`."""
+
+    name: str
+    target: str = ""
+    mode: int = 0o400
+    as_env: str = ""
+
+    @property
+    def file(self) -> str:
+        """What its file is called; empty where it is a variable."""
+        return "" if self.as_env else self.target or self.name
+
+
 class Ulimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A resource limit of the processes in the container, as in setrlimit(2)."""
 
@@ -182,6 +196,7 @@ class TaskSpec(
     ports: tuple[Port, ...] = ()
     volumes: tuple[Volume, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
+    secrets: tuple[Secret, ...] = ()
 
     pull: PullPolicy = PullPolicy.MISSING
     restart: RestartPolicy = RestartPolicy.ON_FAILURE

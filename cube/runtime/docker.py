@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import NodeId
 from cube.model.policy import CLOSED, HostPolicy
+from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.runtime.commands import run_command
 from cube.runtime.contract import (
     CommandResult,
@@ -143,10 +144,10 @@ class DockerRuntime:
         name = image_name(image, self._policy.allows)
         await self._pulls.pull(full_reference(name), progress)
 
-    async def create(self, label: RunLabel) -> ContainerSeen:
+    async def create(self, label: RunLabel, given: GivenSecrets = NO_SECRETS) -> ContainerSeen:
         """Make the container of this run, or find the one already made."""
-        body = create_body(label, self._policy)
-        check_request(body, self._policy)
+        body = create_body(label, self._policy, given)
+        check_request(body, self._policy, given.folder)
         asked = Asked(Verb.CREATE, label.spec.image)
         refusal: Refused | None = None
         for name in container_names(label):

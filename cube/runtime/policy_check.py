@@ -22,6 +22,7 @@ from cube.core.policy import (
 )
 from cube.model.allocation import Failure, FailureKind
 from cube.model.policy import EVERY_IMAGE, HostPolicy, Policy
+from cube.model.secret import SECRETS_FOLDER
 from cube.runtime.contract import RuntimeFailure
 from cube.runtime.request import NO_NEW_PRIVILEGES, log_config
 
@@ -36,10 +37,23 @@ _HARMLESS_ON_HOST = frozenset(
 _ALWAYS_THERE = ("RestartPolicy", "LogConfig", "SecurityOpt")  # their absence means something, too
 
 
-def check_request(request: Request, policy: HostPolicy) -> None:
-    """Return when the policy allows all that is asked for. RuntimeFailure NOT_ALLOWED names what it does not."""
-    if why := next(_objections(request, policy), ""):
+def check_request(request: Request, policy: HostPolicy, secrets: str = "") -> None:
+    """Return when the policy allows all that is asked for. RuntimeFailure NOT_ALLOWED names what it does not.
+
+    `secrets` is the folder with this run's own, which is the one path that is mounted without a name.
+    """
+    if why := next(_objections(_without(secrets, request), policy), ""):
         raise _not_allowed(why)
+
+
+def _without(secrets: str, request: Request) -> Request:
+    """Return the request without the mount of the run's own secrets, where it is just that."""
+    own = {"Type": "bind", "Source": secrets, "Target": SECRETS_FOLDER, "ReadOnly": True}
+    host: Request = request["HostConfig"]
+    if not secrets or own not in host.get("Mounts", []):
+        return request
+    others = [mount for mount in host["Mounts"] if mount != own]
+    return {**request, "HostConfig": {**host, "Mounts": others}}
 
 
 def check_image(image: str, policy: Policy) -> None:

@@ -13,6 +13,7 @@ from cube.model.allocation import Failure, FailureKind
 from cube.model.extras import env_of
 from cube.model.ids import split_allocation_id
 from cube.model.policy import CLOSED, EVERY_IMAGE, HostPolicy, Policy
+from cube.model.secret import NO_SECRETS, SECRETS_FOLDER, GivenSecrets
 from cube.model.spec import Network, Port, TaskSpec
 from cube.runtime.contract import RunLabel, RuntimeFailure
 from cube.runtime.labels import encode_label, hostname
@@ -22,7 +23,9 @@ NANOS_PER_MILLI_CPU = 1_000_000
 ANY_ADDRESS = "0.0.0.0"
 
 
-def create_body(label: RunLabel, policy: HostPolicy = CLOSED) -> dict[str, Any]:
+def create_body(
+    label: RunLabel, policy: HostPolicy = CLOSED, given: GivenSecrets = NO_SECRETS
+) -> dict[str, Any]:
     """Return the body of the engine's create request for this run. RuntimeFailure for a mount nobody has named.
 
     Whether the policy allows it is asked afterwards, of the finished body (`policy_check`).
@@ -31,9 +34,9 @@ def create_body(label: RunLabel, policy: HostPolicy = CLOSED) -> dict[str, Any]:
     body: dict[str, Any] = {
         "Image": image_name(spec.image, policy.allows),
         "Hostname": hostname(label),
-        "Env": [f"{name}={value}" for name, value in _environment(label).items()],
+        "Env": [f"{name}={value}" for name, value in (_environment(label) | given.env).items()],
         "Labels": encode_label(label),
-        "HostConfig": _host_config(spec, policy),
+        "HostConfig": _host_config(spec, policy, given),
     }
     bridged = spec.network is Network.BRIDGE
     optional: dict[str, Any] = {
@@ -68,7 +71,7 @@ def image_name(image: str, policy: Policy) -> str:
     return image if EVERY_IMAGE in policy.images else canonical_image(image)
 
 
-def _host_config(spec: TaskSpec, policy: HostPolicy) -> dict[str, Any]:
+def _host_config(spec: TaskSpec, policy: HostPolicy, given: GivenSecrets) -> dict[str, Any]:
     bridged = spec.network is Network.BRIDGE
     config: dict[str, Any] = {
         "RestartPolicy": {"Name": "no"},  # the worker restarts, and counts
@@ -107,6 +110,7 @@ def _host_config(spec: TaskSpec, policy: HostPolicy) -> dict[str, Any]:
                 _mounted("bind", _source(one.name, policy), one.path, one.read_only)
                 for one in spec.mounts
             ),
+            *([_mounted("bind", given.folder, SECRETS_FOLDER, True)] if given.folder else []),
         ],
         "PortBindings": _port_bindings(spec.ports) if bridged else {},
     }

@@ -19,7 +19,8 @@ from cube.core.effects import Snapshot, Writes
 from cube.errors import CubeError, ManagerAway, Overloaded
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
-from cube.store import history, tables
+from cube.model.secret import SealedSecret
+from cube.store import history, secrets, tables
 from cube.store.backup import Backup, write_backup
 from cube.store.database import Database
 from cube.store.directory import LEDGER_FILE
@@ -156,6 +157,27 @@ class Ledger:
         return await self._database.call(
             lambda connection: self._writer.run(connection, work), within=READ_SECONDS
         )
+
+    async def put_secret(self, secret: SealedSecret, *, oldest: int) -> None:
+        """Record a version of a secret, and forget those before `oldest`."""
+        work = partial(secrets.put, secret=secret, oldest=oldest)
+        await self._database.call(lambda held: self._writer.run(held, work), within=READ_SECONDS)
+
+    async def remove_secret(self, name: str) -> int:
+        """Forget a secret and return how many versions there were."""
+        work = partial(secrets.remove, name=name)
+        return await self._database.call(
+            lambda held: self._writer.run(held, work), within=READ_SECONDS
+        )
+
+    async def secret(self, name: str) -> list[SealedSecret]:
+        """Return the versions of one secret, sealed, the oldest first."""
+        read = partial(secrets.versions, name=name)
+        return await self._database.call(read, within=READ_SECONDS)
+
+    async def secrets(self) -> list[SealedSecret]:
+        """Return the newest version of each secret, sealed."""
+        return await self._database.call(secrets.newest, within=READ_SECONDS)
 
     async def backup(self, *, now_ms: int) -> Backup:
         """Copy everything recorded so far, and what is recorded meanwhile, to a file among the backups.

@@ -34,6 +34,10 @@ STEPS: Sequence[Step] = (
         "CREATE INDEX events_of_node ON events (node_id) WHERE node_id IS NOT NULL",
         "CREATE INDEX events_of_kind ON events (kind)",
     ),
+    (
+        "CREATE TABLE secrets (name TEXT NOT NULL, version INTEGER NOT NULL, revision INTEGER NOT NULL,"
+        " at_ms INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (name, version))",
+    ),
 )
 
 

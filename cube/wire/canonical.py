@@ -19,7 +19,7 @@ from cube.wire.fields import (
     written,
 )
 from cube.wire.health import health
-from cube.wire.host_access import device, mount
+from cube.wire.host_access import device, mount, secret
 from cube.wire.objections import Objections, Reader, at, shown, wrong
 from cube.wire.quantities import cores_millis, device_millis, duration_ms, size
 from cube.wire.shorthand import (
@@ -101,6 +101,7 @@ FIELDS = {
     "ports": Field("ports", each(port)),
     "volumes": Field("volumes", each(volume)),
     "tmpfs": Field("tmpfs", each(tmpfs)),
+    "secrets": Field("secrets", each(secret)),
     "pull": Field("pull", choice(PullPolicy)),
     "restart": Field("restart", restart),
     "max_restarts": Field("max_restarts", integer),
@@ -132,6 +133,7 @@ HINTS = {
     **dict.fromkeys(("usernsmode", "userns", "runtime", "sysctls"), _NOT_OFFERED),
     **dict.fromkeys(("pidmode", "ipcmode", "utsmode", "binds", "volumesfrom"), _NOT_OFFERED),
     **dict.fromkeys(("networks", "networkmode"), "did you mean `network`? It is bridge or host"),
+    "secret": "did you mean `secrets`? It is a list of names",
     "mount": "did you mean `mounts`? It is a list",
     "device": "did you mean `devices`? It is a list",
     **dict.fromkeys(("services", "deploy", "build", "dependson"), _COMPOSE),

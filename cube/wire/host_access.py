@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from cube.model.spec import Device, Mount
+from cube.model.spec import Device, Mount, Secret
 from cube.wire.fields import Field, Table, boolean, text
-from cube.wire.objections import shown, wrong
+from cube.wire.objections import is_mapping, shown, wrong
 from cube.wire.shorthand import full_form
 
 _MOUNT = Table(
@@ -62,3 +62,34 @@ def device(value: object, path: str) -> Device:
             path, f'{shown(value)} is no device; write "/dev/fuse" or "/dev/sda:/dev/xvda:r"'
         )
     return Device(parts[0], parts[1] if len(parts) == 2 else "", permissions)
+
+
+def _mode(value: object, path: str) -> int:
+    """Read the permissions of a file: a number, or text in octal as chmod takes it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
+        return int(value, 8)
+    raise wrong(path, f'{shown(str(value))} is no mode; write it in quotes, like "0400"')
+
+
+_SECRET = Table(
+    {
+        "name": Field("name", text),
+        "target": Field("target", text),
+        "mode": Field("mode", _mode),
+        "as_env": Field("as_env", text),
+    },
+    {
+        "value": "a task holds no secret, only its name: cube secret set NAME",
+        "source": "did you mean `name`?",
+        "env": "did you mean `as_env`?",
+    },
+)
+
+
+def secret(value: object, path: str) -> Secret:
+    """Read a secret: its name, or a mapping."""
+    if not is_mapping(value):
+        return Secret(text(value, path))
+    return Secret(**full_form(value, path, _SECRET, name="name the secret"))

@@ -20,6 +20,7 @@ from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
+from cube.model.secret import SecretValue
 
 PROTOCOL = 1
 """Grows when an old peer would misunderstand a new one."""
@@ -83,6 +84,13 @@ class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=T
     reason: str
 
 
+class AskSecret(msgspec.Struct, frozen=True, tag="ask_secret", kw_only=True):
+    """The allocation names this secret, and is about to run here. Answered by `TellSecret`."""
+
+    id: AllocationId
+    name: str
+
+
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
     """The manager takes the worker in. Seconds."""
 
@@ -135,8 +143,17 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     stderr: bool = True
 
 
-FromWorker = Hello | Lease | Observe | Described | StreamRefused
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream
+class TellSecret(msgspec.Struct, frozen=True, tag="tell_secret", kw_only=True):
+    """The secret in the version that the allocation has, or why it cannot be had. Kept nowhere on the way."""
+
+    id: AllocationId
+    name: str
+    secret: SecretValue | None = None
+    why: str = ""
+
+
+FromWorker = Hello | Lease | Observe | Described | StreamRefused | AskSecret
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream | TellSecret
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

@@ -28,6 +28,7 @@ from cube.wire.views import (
     NodeView,
     PlanView,
     Replicas,
+    SecretView,
     StatsView,
     StatusView,
     TaskDetail,
@@ -42,6 +43,7 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
 
 _REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "web")
 _NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "w1")
+_SECRET_REF = Parameter("ref", Place.PATH, Name, "its name", "db-password")
 _KEY = Parameter(
     "Idempotency-Key",
     Place.HEADER,
@@ -180,6 +182,14 @@ MANAGER = (
         Answer(200, "a snapshot, then whole views", Snapshot, SSE), parameters=(_LAST,), streams=True),
     _get(routes.ATTENTION, "getAttention", "What is wrong now, the worst first",
         Answer(200, "at most a hundred concerns, and how many there are", AttentionView)),
+    # -- secrets
+    _get(routes.SECRETS, "listSecrets", "The secrets by name, without their values",
+        Answer(200, "all of them", list[SecretView]), role=Role.OPERATOR),
+    _change("PUT", f"{routes.SECRETS}/{{ref}}", "setSecret", "Keep a value, the body as it is, as the newest version",
+        Answer(200, "its name and version", SecretView), role=Role.ADMIN,
+        parameters=(_SECRET_REF,), problems=(408, 413, 422, 507)),
+    _change("DELETE", f"{routes.SECRETS}/{{ref}}", "removeSecret", "Forget a secret that no task names",
+        Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_SECRET_REF,), problems=(404, 409)),
     # -- the manager itself
     _get(routes.STATS, "getStats", "How much there is, and how busy the manager is", Answer(200, "counts", StatsView)),
     _get(routes.METRICS, "getMetrics", "What the manager measures, for Prometheus",

@@ -42,6 +42,7 @@ from cube.wire.messages import (
     OpenStream,
     Refuse,
     Report,
+    TellSecret,
     Welcome,
 )
 
@@ -92,6 +93,7 @@ class Session:
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
         open_stream: Callable[[OpenStream], None],
+        told_secret: Callable[[TellSecret], None],
         report_every: float,
     ) -> None:
         self._url = url
@@ -104,6 +106,7 @@ class Session:
         self._welcomed = welcomed
         self._tell = tell
         self._open_stream = open_stream
+        self._told_secret = told_secret
         self._report_every = report_every
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._outbox: dict[AllocationId, Observed] = {}
@@ -319,6 +322,8 @@ class Session:
                 self._tell(Ordered(message.orders))
             case OpenStream():
                 self._open_stream(message)
+            case TellSecret():
+                self._told_secret(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():
