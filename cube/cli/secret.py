@@ -16,7 +16,7 @@ from cube.cli.target import ManagerOption, connect
 from cube.cli.words import age
 from cube.errors import InvalidInput, Objection
 from cube.model.secret import MAX_SECRET_BYTES
-from cube.wire.views import SecretView
+from cube.wire.secret_views import SecretView
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name.")]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of secrets.")]

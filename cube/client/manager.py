@@ -27,6 +27,7 @@ from cube.wire.routes import (
     TASKS,
     VERSION,
 )
+from cube.wire.secret_views import SecretView
 from cube.wire.views import (
     BackupView,
     DrainView,
@@ -35,7 +36,6 @@ from cube.wire.views import (
     MoveView,
     NodeView,
     PlanView,
-    SecretView,
     TaskDetail,
     TaskView,
     VersionView,

@@ -17,7 +17,7 @@ from cube.model.secret import MAX_SECRET_BYTES, SealedSecret, SecretValue, pinne
 from cube.model.task import Goal, Task
 from cube.security.sealing import load_key
 from cube.wire.messages import TellSecret
-from cube.wire.views import SecretView
+from cube.wire.secret_views import SecretView
 
 
 class Vault(Protocol):

@@ -11,16 +11,14 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cube.errors import CubeError
+from cube.errors import Conflict
 
 KEY_FILE = "secrets.key"
 _KEY_BYTES, _NONCE_BYTES = 32, 12
 
 
-class KeyLost(CubeError):
+class KeyLost(Conflict):
     """The key is gone, or is not the one that the secrets were sealed with."""
-
-    code = "key_lost"
 
 
 class Sealer:

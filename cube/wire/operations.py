@@ -16,6 +16,7 @@ from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
 from cube.wire.operation import JSON, LINES, SSE, TEXT, Answer, Operation, Parameter, Place
+from cube.wire.secret_views import SecretView
 from cube.wire.views import (
     AllocationView,
     BackupView,
@@ -28,7 +29,6 @@ from cube.wire.views import (
     NodeView,
     PlanView,
     Replicas,
-    SecretView,
     StatsView,
     StatusView,
     TaskDetail,
@@ -187,7 +187,7 @@ MANAGER = (
         Answer(200, "all of them", list[SecretView]), role=Role.OPERATOR),
     _change("PUT", f"{routes.SECRETS}/{{ref}}", "setSecret", "Keep a value, the body as it is, as the newest version",
         Answer(200, "its name and version", SecretView), role=Role.ADMIN,
-        parameters=(_SECRET_REF,), problems=(408, 413, 422, 507)),
+        parameters=(_SECRET_REF,), problems=(408, 409, 413, 507)),
     _change("DELETE", f"{routes.SECRETS}/{{ref}}", "removeSecret", "Forget a secret that no task names",
         Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_SECRET_REF,), problems=(404, 409)),
     # -- the manager itself

@@ -262,15 +262,6 @@ class BackupView(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class SecretView(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret as people see it: never what it is."""
-
-    name: str
-    version: int
-    at: datetime
-    used_by: tuple[str, ...] = ()  # tasks
-
-
 class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one task of a bulk POST."""
 
