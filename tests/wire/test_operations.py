@@ -34,7 +34,7 @@ def test_reading_is_for_viewers_and_changing_is_not() -> None:
     low = (None, Role.VIEWER)
     assert {one.id for one in MANAGER if one.method not in READS and one.role in low} == set()
     above = {one.id for one in MANAGER if one.method in READS and one.role not in low}
-    assert above == {"listBackups", "openSession"}
+    assert above == {"listBackups", "listSecrets", "openSession"}
 
 
 def test_only_what_probes_and_strangers_need_is_open() -> None:

@@ -111,17 +111,23 @@ async def test_a_secret_that_cannot_be_had_is_waited_for(
     assert raised.value.message == f"waits for secret db: {why}"
 
 
-async def test_files_go_with_their_allocation(bench: Bench) -> None:
+async def test_files_go_with_their_allocation(bench: Bench, tmp_path: Path) -> None:
     bench.held = {"db": b"one"}
     spec = a_spec(secrets=(Secret("db"),))
-    one, other = await bench.secrets.give(ID, spec), await bench.secrets.give(OTHER, spec)
+    await bench.secrets.give(ID, spec)
+    await bench.secrets.give(OTHER, spec)
+    assert folders(tmp_path) == 2
 
     bench.secrets.forget(ID)
-    assert not Path(one.folder).exists()
+    assert folders(tmp_path) == 1
     bench.secrets.keep_only([OTHER])
-    assert Path(other.folder).exists()
+    assert folders(tmp_path) == 1
     bench.secrets.keep_only([])
-    assert not Path(other.folder).exists()
+    assert folders(tmp_path) == 0
+
+
+def folders(memory: Path) -> int:
+    return len(list(memory.glob("cube-secrets-*/*")))
 
 
 async def test_a_folder_that_others_may_enter_is_not_used(bench: Bench) -> None:
