@@ -1,5 +1,5 @@
 """`python -m cube` is the `cube` command."""
 
-from cube.cli.app import main
+from cube.cli.entry import main
 
 main()

@@ -3,13 +3,14 @@
 CubeError
 ├── InvalidInput            a person's mistake: one or more objections, each with a path     exit 2
 ├── NotFound                no such task, node, …                                            exit 3
-├── Ambiguous               a prefix that fits several                                       exit 2
+├── Ambiguous               a prefix that fits several                                       exit 1
 ├── Conflict                the name is taken, the revision moved on                         exit 6
 │   └── KeyReused           an Idempotency-Key came with two different requests              exit 6
 ├── TooLarge                more than is read                                                exit 2
 ├── NotAllowed              not enough rights                                                exit 8
 │   └── Unauthenticated     no valid token or certificate came along                         exit 8
 ├── Overloaded              the manager has too much to do; later it may not                 exit 1
+│   └── TooOften            this caller asks for more than is its share                      exit 1
 ├── Recovering              the ledger was put back and is not complete again yet            exit 1
 ├── ManagerAway             nobody answers at that address                                   exit 7
 ├── TimedOut                waited as long as was asked                                      exit 124
@@ -72,7 +73,6 @@ class Ambiguous(CubeError):
     """Several things fit."""
 
     code = "ambiguous"
-    exit_code = 2
 
 
 class Conflict(CubeError):
@@ -112,6 +112,16 @@ class Overloaded(CubeError):
     """Turned away because too much is going on; the same may be asked again later."""
 
     code = "overloaded"
+
+
+class TooOften(Overloaded):
+    """The caller, or whoever uses its address, asks for more than is its share. `retry_after`: seconds."""
+
+    code = "too_often"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, hint=hint or f"ask again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 class Recovering(CubeError):

@@ -10,9 +10,11 @@ import functools
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # A busy machine makes one example slow, not the code wrong; the examples of a failure are printed to be replayed.
 settings.register_profile("cube", deadline=None, print_blob=True)
@@ -58,22 +60,30 @@ _TAKE_TURNS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put each test into its group: of its folder where that takes turns, else of its file."""
-    items.sort(key=_rank)  # stable: inside a file the order stays
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    """Bring the longest first. Inside a file the order stays."""
+    items.sort(key=_rank)
 
 
-def _group(item: pytest.Item) -> str:
-    folder = _folder(item)
-    return folder if folder in _TAKE_TURNS else str(item.path)
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out whole files, and of folders that take turns the whole folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = _folder(Path(file))
+        return folder if folder in _TAKE_TURNS else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    """Say which tests stay together."""
+    return _ByFile(config, log)
 
 
 def _rank(item: pytest.Item) -> tuple[int, bool]:
-    folder = _folder(item)
+    folder = _folder(item.path.relative_to(item.config.rootpath))
     turn = list(_TAKE_TURNS).index(folder) if folder in _TAKE_TURNS else len(_TAKE_TURNS)
     return turn, item.get_closest_marker("docker") is None
 
 
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(Path(__file__).parent).parts[0]
+def _folder(file: Path) -> str:
+    """`tests/lab/test_x.py` is of `lab`; what lies in `tests` itself is of none."""
+    return file.parts[1] if len(file.parts) > 2 else ""

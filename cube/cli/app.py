@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -36,8 +37,12 @@ COMMANDS = {
     "apply": Entry("apply", "Make a task be as its file says: create or change it."),
     "plan": Entry("plan", "Show what applying a task file would change, without doing it."),
     "status": Entry("status", "Show the cluster, or one task with its slots and events."),
+    "describe": Entry("status", "`cube describe` and `cube status` are one command."),
+    "top": Entry("top", "Show live what runs and what it uses."),
     "why": Entry("why", "Say why a task waits, or why it runs where it runs."),
     "logs": Entry("logs", "Show what a task's containers wrote."),
+    "exec": Entry("exec", "Run a command inside a running container."),
+    "cp": Entry("cp", "Copy files into a container, or out of one."),
     "events": Entry("events", "Show what happened, and when, and why."),
     "stop": Entry("stop", "Stop tasks and remove their containers."),
     "restart": Entry("restart", "Replace a task's containers one after the other."),
@@ -47,9 +52,21 @@ COMMANDS = {
     "wait": Entry("wait", "Wait until a task is running, healthy, completed or stopped."),
     "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
     "secret": Entry("secret", "Set, list or remove secrets, which tasks name."),
+    "context": Entry("context", "List contexts; use, add, remove or show one."),
+    "login": Entry(
+        "login",
+        "Try a token and keep it for the commands to come.",
+    ),
+    "token": Entry(
+        "token", "Make, list and revoke the tokens by which people and programs are let in."
+    ),
+    "audit": Entry("audit", "Show who did what, and who was turned away, the newest last."),
     "manager": Entry("manager", "Start a manager."),
     "worker": Entry("worker", "Start a worker on this machine."),
     "dev": Entry("dev", "Start a manager and workers in one process, to try things out."),
+    "doctor": Entry("doctor", "Check this machine and its manager, and say what mends it."),
+    "debug": Entry("debug", "Write a bundle that helps somebody else to see what is wrong."),
+    "completion": Entry("completion", "Print a script that completes commands and live names."),
     "version": Entry("version", "Show the versions of this command and of the manager."),
 }
 
@@ -98,6 +115,9 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def root(
+    context: Annotated[
+        str, typer.Option("-c", "--context", metavar="NAME", help="The cluster: `cube context`.")
+    ] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool,
@@ -110,6 +130,10 @@ def root(
     """
     if debug:
         os.environ["CUBE_DEBUG"] = "1"
+    if context:  # said on the command line: the environment is not asked any more
+        os.environ["CUBE_CONTEXT"] = context
+        for variable in ("CUBE_MANAGER", "CUBE_MANAGER_HOST", "CUBE_MANAGER_PORT"):
+            os.environ.pop(variable, None)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -167,10 +191,13 @@ def _usage(err: typer.TyperException) -> int:
 
 
 def _complain(what: str, hint: str = "") -> None:
-    if what:
-        print(f"cube: {what}", file=sys.stderr)
-    if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+    from cube.cli.output import note  # not loaded where all goes well: `cube --help`
+
+    with suppress(BrokenPipeError):  # nobody reads it; the exit code says it too
+        if what:
+            note(f"cube: {what}")
+        if hint:
+            note(f"hint: {hint}")
 
 
 def _drop_stdout() -> None:

@@ -8,6 +8,7 @@ from cube.aio.clock import SystemClock
 from cube.model.node import Usage
 from cube.model.resources import Resources
 from cube.runtime.docker import DockerRuntime
+from cube.runtime.inspection import inspect_engine
 from cube.runtime.simulated import SimulatedRuntime
 from cube.runtime.simulated_engine import SimulatedEngine
 from cube.runtime.simulated_script import Chances, Script
@@ -20,7 +21,7 @@ from cube.worker.metrics import WorkerMetrics
 SIMULATED_COMPARISON = 3600.0  # the event stream of a simulated engine loses nothing
 _SIMULATED_DISK = 1 << 40
 
-__all__ = ["Chances", "fleet_of", "worker_of"]
+__all__ = ["Chances", "fleet_of", "inspect_engine", "worker_of"]
 
 
 def worker_of(settings: WorkerSettings) -> Worker:

@@ -18,4 +18,7 @@ class Exit(IntEnum):
     MANAGER_AWAY = 7
     NOT_ALLOWED = 8
     TIMED_OUT = 124  # as timeout(1)
+    NOT_STARTED = 125  # 125 to 127 as docker: `run --attach` could not start it
+    NOT_EXECUTABLE = 126  # the command is there and cannot be executed
+    COMMAND_NOT_FOUND = 127
     INTERRUPTED = 130  # as a shell reports SIGINT

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, NamedTuple
 
 import typer
 
+from cube.cli.again import draw_again
 from cube.cli.amounts import duration_option
 from cube.cli.deploy import TimeoutOption, WaitOption, first_failure
 from cube.cli.displays import Display, Progress, ProgressOption, display_for
 from cube.cli.draining import Draining, what_helps
 from cube.cli.exits import Exit
+from cube.cli.node_page import node_page
 from cube.cli.output import (
     Format,
     FormatOption,
@@ -21,19 +25,30 @@ from cube.cli.output import (
     note,
     show_data,
     show_list,
-    show_table,
+    show_page,
 )
 from cube.cli.resume import resumable
-from cube.cli.tables import allocation_table, extras_text, labels_text, node_table
+from cube.cli.selection import NODE_STATES, select_nodes, states_option, unmatched
+from cube.cli.tables import node_table
 from cube.cli.target import ManagerOption, connect
+from cube.cli.task_page import RECENT_EVENTS
 from cube.cli.watch import watch_drain
-from cube.cli.words import cores, size
 from cube.client.manager import ManagerClient
 from cube.model.node import Availability
-from cube.wire.views import NodeView
 
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node's name or id.")]
 NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE...", help="Names or ids.")]
+
+WatchOption = Annotated[bool, typer.Option("-w", "--watch", help="Show it again at each change.")]
+
+
+class Selection(NamedTuple):
+    """Which nodes are wanted; nothing given: all."""
+
+    names: Sequence[str] = ()
+    states: frozenset[str] = frozenset()
+    labels: Sequence[str] = ()
+
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -47,7 +62,9 @@ def node(
 ) -> int:
     """List nodes; show, drain, cordon, uncordon or remove one."""
     ctx.obj = manager  # `cube node -m HOST drain w1` and `cube node drain -m HOST w1` mean the same
-    return _list(manager, format, quiet) if ctx.invoked_subcommand is None else Exit.DONE
+    if ctx.invoked_subcommand is not None:
+        return Exit.DONE
+    return _list(manager, format, quiet, Selection())
 
 
 @app.command("ls")
@@ -56,9 +73,22 @@ def ls(
     manager: ManagerOption = "",
     format: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
+    names: Annotated[
+        list[str], typer.Argument(metavar="[NODE]...", help="Only these: names, ids, 'eu-*'.")
+    ] = [],  # noqa: B006 - typer never changes a default
+    state: Annotated[
+        list[str],
+        typer.Option("-s", "--state", metavar="STATE[,…]", help="Only these: lost,suspect."),
+    ] = [],  # noqa: B006 - typer never changes a default
+    label: Annotated[
+        list[str],
+        typer.Option("-l", "--label", metavar="KEY[=VALUE]", help="Only these; repeatable."),
+    ] = [],  # noqa: B006 - typer never changes a default
+    watch: WatchOption = False,
 ) -> int:
     """List the nodes."""
-    return _list(manager or ctx.obj, format, quiet)
+    wanted = Selection(names, states_option("--state", state, NODE_STATES), label)
+    return _list(manager or ctx.obj, format, quiet, wanted, watch=watch)
 
 
 @app.command("show")
@@ -67,22 +97,26 @@ def show(
     ref: NodeArgument,
     manager: ManagerOption = "",
     format: FormatOption = Format.TABLE,
+    watch: WatchOption = False,
 ) -> int:
-    """Show one node and what runs on it."""
+    """Show one node: what is used and reserved, what runs on it, what happened to it."""
     with connect(manager or ctx.obj) as client:
-        found = client.node(ref)
-        if format in (Format.JSON, Format.YAML):
-            show_data(found, format)
-        elif format is Format.NAME:
-            lines([found.name])
-        else:
-            lines(_facts(found))
-            tasks = client.tasks(node=found.id)
-            allocations = [a for task in tasks for a in task.allocations if a.node_id == found.id]
-            if allocations:
-                lines([""])
-                show_table(allocation_table(allocations, datetime.now(UTC)))
+        draw = partial(_show_one, client, ref, format)
+        if watch:
+            draw_again(client, draw)
+        draw()
     return Exit.DONE
+
+
+def _show_one(client: ManagerClient, ref: str, format: Format) -> None:
+    found = client.node(ref)
+    if format in (Format.JSON, Format.YAML):
+        show_data(found, format)
+    elif format is Format.NAME:
+        lines([found.name])
+    else:
+        events = client.events(node=found.id, limit=RECENT_EVENTS)
+        show_page(node_page(found, client.tasks(node=found.id), events, datetime.now(UTC)))
 
 
 @app.command("drain")
@@ -164,13 +198,26 @@ def follow_drain(
     return verdict.exit
 
 
-def _list(manager: str, format: Format, quiet: bool) -> int:
+def _list(
+    manager: str, format: Format, quiet: bool, wanted: Selection, *, watch: bool = False
+) -> int:
     with connect(manager) as client:
-        nodes = client.nodes()
-        show_list(nodes, format, quiet, lambda wide: node_table(nodes, wide=wide))
-        if not nodes and not quiet and format in (Format.TABLE, Format.WIDE):
-            note("hint: no node has joined yet; start one with `cube worker start`")
+        draw = partial(_show_all, client, format, quiet, wanted)
+        if watch:
+            draw_again(client, draw)
+        draw()
     return Exit.DONE
+
+
+def _show_all(client: ManagerClient, format: Format, quiet: bool, wanted: Selection) -> None:
+    every = client.nodes()
+    # What is no whole name may be the beginning of an id; else the manager says what is near.
+    ids = [client.node(name).id for name in unmatched(wanted.names, every)]
+    names = (*wanted.names, *ids)
+    nodes = select_nodes(every, names=names, states=wanted.states, labels=wanted.labels)
+    show_list(nodes, format, quiet, lambda wide: node_table(nodes, wide=wide))
+    if not every and not quiet and format in (Format.TABLE, Format.WIDE):
+        note("hint: no node has joined yet; start one with `cube worker start`")
 
 
 def _set(manager: str, refs: list[str], availability: Availability) -> int:
@@ -179,23 +226,3 @@ def _set(manager: str, refs: list[str], availability: Availability) -> int:
             client.set_availability(ref, availability)
             lines([ref])
     return Exit.DONE
-
-
-def _facts(node: NodeView) -> list[str]:
-    reserved, capacity = node.reserved, node.capacity
-    facts = {
-        "name": node.name,
-        "id": node.id,
-        "state": f"{node.condition}, {node.availability}",
-        "reason": node.quarantine or node.runtime_error,
-        "address": node.address,
-        "platform": node.platform,
-        "engine": f"{node.runtime} {node.engine_version}".strip(),
-        "cube": node.cube_version,
-        "cpu": f"{cores(reserved.cpu_millis)} of {cores(capacity.cpu_millis)} cores reserved",
-        "memory": f"{size(reserved.memory_bytes)} of {size(capacity.memory_bytes)} reserved",
-        "extras": extras_text(node.extras, node.extras_reserved_millis),
-        "labels": labels_text(node.labels),
-        "joined": f"{node.joined_at:%Y-%m-%d %H:%M:%S} UTC",
-    }
-    return [f"{key + ':':<13}{value}" for key, value in facts.items() if value]

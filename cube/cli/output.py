@@ -14,11 +14,9 @@ from typing import Annotated, Any, TextIO
 import msgspec
 import typer
 
+from cube.cli.columns import FOLDED, fitted, needed
 from cube.cli.tables import Cell, Table
 from cube.cli.words import sign
-
-# Where the width ends, these give way; names and numbers stay whole.
-FOLDED = frozenset({"REASON", "MESSAGE", "IMAGE", "LABELS", "PORTS", "FROM", "TO"})
 
 
 class Format(StrEnum):
@@ -48,7 +46,7 @@ def show_list(
     elif format in (Format.JSON, Format.YAML):
         show_data(items, format)
     else:
-        show_table(table(format is Format.WIDE))
+        show_table(table(format is Format.WIDE), whole=format is Format.WIDE)
 
 
 def show_data(value: Any, format: Format) -> None:
@@ -60,24 +58,43 @@ def show_data(value: Any, format: Format) -> None:
     sys.stdout.write(text)
 
 
-def show_table(table: Table) -> None:
-    """Print rows: drawn and coloured on a terminal, aligned and whole in a pipe."""
-    if on_terminal(sys.stdout):
-        _console().print(rich_table(table))
+def show_table(table: Table, *, whole: bool = False, aside: bool = False) -> None:
+    """Print rows: drawn and coloured on a terminal, aligned and whole in a pipe.
+
+    On a terminal the columns that there is no room for are left out, unless all are asked for by `whole`. `aside`: on
+    stderr, as it is not the answer.
+    """
+    stream = sys.stderr if aside else sys.stdout
+    if aside:
+        sys.stdout.flush()  # keeps the order where both go to one place
+    console = _console(stream) if on_terminal(stream) else None
+    if console is not None and not (whole and needed(table) > console.width):
+        console.print(rich_table(table if whole else fitted(table, console.width)))
     else:
-        lines(plain_rows(table))
+        stream.writelines(f"{safe(row, stream)}\n" for row in plain_rows(table))
+
+
+def show_page(parts: Iterable[list[str] | Table]) -> None:
+    """Print parts of a page with an empty line between them."""
+    for number, part in enumerate(parts):
+        if number:
+            lines([""])
+        if isinstance(part, Table):
+            show_table(part)
+        else:
+            lines(part)
 
 
 def lines(texts: Iterable[str]) -> None:
     """Print each text on a line of stdout."""
     for text in texts:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{safe(text, sys.stdout)}\n")
 
 
 def note(text: str) -> None:
     """Tell the person something that is not the answer."""
     sys.stdout.flush()  # keeps the order where both go to one place
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{safe(text, sys.stderr)}\n")
     sys.stderr.flush()
 
 
@@ -93,7 +110,7 @@ def coloured(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
 
 def plain_rows(table: Table) -> list[str]:
     """Return the heading and the rows, aligned by blanks and never cut."""
-    texts = [table.columns, *(tuple(one_line(cell.text) for cell in row) for row in table.rows)]
+    texts = [table.columns, *(tuple(_flat(cell.text) for cell in row) for row in table.rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(table.columns))]
     return [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -101,9 +118,37 @@ def plain_rows(table: Table) -> list[str]:
     ]
 
 
+def broken(text: str, stream: TextIO) -> str:
+    """Return text with line ends where a terminal would cut a word: between the parts that ` | ` keeps apart."""
+    if not on_terminal(stream):
+        return text
+    import shutil
+
+    width, lines_ = shutil.get_terminal_size().columns, [""]
+    for part in text.split(" | "):
+        longer = f"{lines_[-1]} | {part}" if lines_[-1] else part
+        if len(longer) > width and lines_[-1]:
+            lines_.append(part)
+        else:
+            lines_[-1] = longer
+    return "\n".join(lines_)
+
+
 def one_line(text: str) -> str:
     """Return text without control characters: what a container wrote may not steer a terminal."""
     return "".join(c if c.isprintable() else " " for c in text) if not text.isprintable() else text
+
+
+def safe(text: str, stream: TextIO) -> str:
+    """Return what may be written there: for a terminal without what steers it, for a pipe as it is."""
+    if not stream.isatty():
+        return text
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def _flat(text: str) -> str:
+    # A row stays one row. What else is in it is passed on: `lines` takes it out where a terminal would obey it.
+    return " ".join(text.splitlines()) if len(text.splitlines()) > 1 else text.rstrip("\r\n")
 
 
 def rich_table(table: Table) -> Any:
@@ -133,9 +178,7 @@ def speaks_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
-def _console() -> Any:
+def _console(stream: TextIO) -> Any:
     from rich.console import Console
 
-    return Console(
-        file=sys.stdout, highlight=False, no_color=not coloured(sys.stdout), markup=False
-    )
+    return Console(file=stream, highlight=False, no_color=not coloured(stream), markup=False)

@@ -10,7 +10,13 @@ import msgspec
 
 from cube.cli import words
 from cube.cli.tables import Cell, Table
-from cube.wire.views import FieldChangeView, NodeVerdictView, PictureView, PlanView, WhyView
+from cube.wire.placement_views import (
+    FieldChangeView,
+    NodeVerdictView,
+    PictureView,
+    PlanView,
+    WhyView,
+)
 
 NONE = "-"
 

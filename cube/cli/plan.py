@@ -12,7 +12,7 @@ from cube.cli.output import Format, FormatOption, lines, note, show_data, show_t
 from cube.cli.placement_tables import field_table, step_table
 from cube.cli.source import document_to_send, tasks_from
 from cube.cli.target import ManagerOption, connect
-from cube.wire.views import PlanView
+from cube.wire.placement_views import PlanView
 
 CHANGES = 1
 """The exit code for "there is something to do", as `nomad plan` and `terraform plan -detailed-exitcode` have one."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer._click import Context  # typer's own copy of click; it has no public name
 from typer.core import TyperCommand, TyperOption
 
 from cube.cli import spec_flags as flags
+from cube.cli.attach import AttachOption, attach_one, check_flags
 from cube.cli.deploy import DetachOption, TimeoutOption, Waiting, WaitOption, finish, first_failure
 from cube.cli.displays import Progress, ProgressOption
-from cube.cli.source import document_to_send, tasks_from
+from cube.cli.source import document_to_send, is_file, tasks_from
 from cube.cli.target import ManagerOption, connect
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -32,15 +33,19 @@ class RunCommand(TyperCommand):
         return super().parse_args(ctx, set_command_apart(args, with_value))
 
 
+What = Annotated[
+    str, typer.Argument(metavar="FILE|-|IMAGE", help="A task file, - for stdin, or an image.")
+]
+Command = Annotated[
+    list[str], typer.Argument(metavar="[COMMAND...]", help="Runs instead of the image's own.")
+]
+
+
 @app.command(cls=RunCommand)
 def run(
     ctx: typer.Context,
-    what: Annotated[
-        str, typer.Argument(metavar="FILE|-|IMAGE", help="A task file, - for stdin, or an image.")
-    ] = "",
-    command: Annotated[
-        list[str], typer.Argument(metavar="[COMMAND...]", help="Runs instead of the image's own.")
-    ] = [],  # noqa: B006 - typer never changes a default, here and below
+    what: What = "",
+    command: Command = [],  # noqa: B006 - typer never changes a default, here and below
     file: Annotated[str, typer.Option("-f", "--file", metavar="FILE", help="A task file.")] = "",
     manager: ManagerOption = "",
     detach: DetachOption = False,
@@ -48,6 +53,9 @@ def run(
     progress: ProgressOption = Progress.AUTO,
     wait: WaitOption = False,
     timeout: TimeoutOption = "",
+    attach: AttachOption = False,
+    interactive: Annotated[bool, typer.Option("-i", "--interactive", hidden=True)] = False,
+    tty: Annotated[bool, typer.Option("-t", "--tty", hidden=True)] = False,
     name: flags.Name = "",
     publish: flags.Publish = [],  # noqa: B006
     env: flags.Env = [],  # noqa: B006
@@ -86,13 +94,23 @@ def run(
       cube run -p 8080:80 --replicas 2 nginx:1.27
       cube run busybox --name hello echo -n hello
     """
+    check_flags(attach=attach, detach=detach, terminal=interactive or tty)
+    run_once(ctx.params, when=attach and not restart and not is_file(file or what))
     waiting = Waiting.of(
         detach=detach, quiet=quiet, progress=progress, wait_for_room=wait, timeout=timeout
     )
     tasks = tasks_from(what, file, flags.document_of(ctx.params, os.environ))
     with connect(manager) as client:
+        if attach:
+            return attach_one(client, tasks, quiet=quiet, wait_for_room=wait)
         submitted = [client.submit(document_to_send(task)) for task in tasks]
         return first_failure(finish(client, task, waiting) for task in submitted)
+
+
+def run_once(params: dict[str, Any], *, when: bool) -> None:
+    """Set the flag that keeps a container from being started again: what is watched runs once, as docker's."""
+    if when:
+        params["restart"] = "never"
 
 
 def set_command_apart(args: list[str], with_value: set[str]) -> list[str]:

@@ -12,7 +12,8 @@ from cube.model.allocation import PortBinding
 from cube.model.extras import DEVICE
 from cube.model.node import Availability, Condition
 from cube.model.task import Goal, TaskState
-from cube.wire.views import AllocationView, EventView, MoveView, NodeView, TaskView
+from cube.wire.placement_views import MoveView
+from cube.wire.views import AllocationView, EventView, NodeView, TaskView
 
 
 class Cell(NamedTuple):
@@ -27,6 +28,12 @@ class Table(NamedTuple):
 
     columns: tuple[str, ...]
     rows: list[tuple[Cell, ...]]
+
+    def without(self, column: str) -> Table:
+        """Return it without the column of that name."""
+        index = self.columns.index(column)
+        rows = [row[:index] + row[index + 1 :] for row in self.rows]
+        return Table(self.columns[:index] + self.columns[index + 1 :], rows)
 
 
 def task_table(tasks: Iterable[TaskView], now: datetime, *, wide: bool = False) -> Table:
@@ -125,9 +132,12 @@ def move_table(moves: Iterable[MoveView]) -> Table:
     return Table(("SLOT", "FROM", "TO", "GAIN", "REASON"), rows)
 
 
-def event_table(events: Iterable[EventView]) -> Table:
-    """One row per event, as they come."""
+def event_table(events: Iterable[EventView], now: datetime | None = None) -> Table:
+    """One row per event, as they come. With `now` those of that day are told by the time alone."""
     rows = [tuple(map(Cell, event_fields(event))) for event in events]
+    if now is not None:
+        today = f"{now.astimezone():%Y-%m-%d} "
+        rows = [(Cell(row[0].text.removeprefix(today)), *row[1:]) for row in rows]
     return Table(("TIME", "EVENT", "SUBJECT", "MESSAGE"), rows)
 
 
@@ -209,6 +219,11 @@ def extras_text(extras: dict[str, int], reserved_millis: dict[str, int]) -> str:
     )
 
 
+def extras_words(millis: dict[str, int]) -> str:
+    """How much of which devices: `1.5 gpu`."""
+    return ", ".join(f"{amount / DEVICE:g} {kind}" for kind, amount in sorted(millis.items()))
+
+
 def overview(tasks: Sequence[TaskView], nodes: Sequence[NodeView], manager: str) -> str:
     """The cluster in one line."""
     ready = sum(node_word(node) == "ready" for node in nodes)
@@ -217,7 +232,10 @@ def overview(tasks: Sequence[TaskView], nodes: Sequence[NodeView], manager: str)
         counts[state_word(task)] = counts.get(state_word(task), 0) + 1
     parts = ", ".join(f"{count} {state}" for state, count in counts.items())
     told = f"{plural(len(tasks), 'task')}: {parts}" if parts else "no tasks"
-    return f"manager {manager} | nodes {ready}/{len(nodes)} ready | {told}"
+    lasting = [t for t in tasks if state_word(t) not in ("completed", "stopping", "stopped")]
+    wanted = sum(task.replicas for task in lasting)
+    replicas = f" | replicas {sum(task.ready for task in lasting)}/{wanted} ready" if wanted else ""
+    return f"manager {manager} | nodes {ready}/{len(nodes)} ready | {told}{replicas}"
 
 
 _RANK = {"failed": 0, "pending": 1, "scheduled": 2, "stopping": 4, "running": 5, "completed": 6}

@@ -44,9 +44,10 @@ def wait(
     """Wait until a task is running, healthy, completed or stopped."""
     follower = _follower(goal, time.monotonic(), duration_option("--timeout", timeout))
     again = f"`cube wait {ref} --for {goal}` waits again"
-    with connect(manager) as client, resumable(f"{ref} goes on: {again}"):
-        display = display_for(progress, quiet)
-        verdict, _ = watch_task(client, client.task(ref).id, ref, follower, display)
+    with connect(manager) as client:
+        task_id, display = client.task(ref).id, display_for(progress, quiet)
+        with resumable(f"{ref} goes on: {again}"):
+            verdict, _ = watch_task(client, task_id, ref, follower, display)
     if verdict.exit is Exit.DONE:
         lines([ref])
     else:

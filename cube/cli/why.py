@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from cube.cli.again import draw_again
 from cube.cli.exits import Exit
-from cube.cli.output import Format, FormatOption, lines, one_line, show_data, show_table
+from cube.cli.output import (
+    Format,
+    FormatOption,
+    lines,
+    on_terminal,
+    one_line,
+    show_data,
+    show_table,
+)
 from cube.cli.placement_tables import verdict_table, why_table
-from cube.cli.repeat import each_change, fresh_screen
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
 from cube.errors import NotFound
-from cube.wire.views import PictureView, WhyView
+from cube.wire.placement_views import PictureView, WhyView
 
 SLOTS_NAMED = 5
 
@@ -41,14 +50,18 @@ def why(
             told = _ask(client, ref)
             _print(told, format)
             return Exit.NOT_PLACED if told.waits else Exit.DONE
-        last: WhyView | None = None
-        for _ in each_change(client):
+        last: list[WhyView] = []
+
+        def draw() -> bool:
             told = _ask(client, ref)
-            if told != last:  # most of what happens in a cluster has nothing to do with it
-                fresh_screen(again=last is not None)
+            # Most of what happens in a cluster has nothing to do with it. A terminal was cleared.
+            news = [told] != last or on_terminal(sys.stdout)
+            if news:
                 _print(told, format)
-            last = told
-    return Exit.DONE
+            last[:] = [told]
+            return news
+
+        draw_again(client, draw)
 
 
 def _print(told: WhyView, format: Format) -> None:

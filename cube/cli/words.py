@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cube.core.words import seconds as rounded
+
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
@@ -13,6 +15,13 @@ def duration(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"
     return f"{max(0, int(seconds))}s"
+
+
+def span(milliseconds: float) -> str:
+    """Return how long a step took: `3 ms`, `2.1 s`, `45 s`, `3 min`."""
+    if 1_000 <= milliseconds < 9_950:
+        return f"{milliseconds / 1000:.1f} s"
+    return rounded(max(0.0, milliseconds))
 
 
 def age(then: datetime | None, now: datetime) -> str:
@@ -53,10 +62,20 @@ SIGNS = {
     "cordoned": ("◌", "yellow"),
     "draining": ("◌", "yellow"),
     "suspect": ("!", "yellow"),
+    "recovering": ("!", "yellow"),
+    "restarting": ("!", "yellow"),
+    "skew": ("!", "yellow"),
+    "disk full": ("!", "red"),
+    "unready": ("!", "yellow"),
     "exited": ("!", "red"),
     "unhealthy": ("✗", "red"),
     "failed": ("✗", "red"),
     "lost": ("✗", "red"),
+    "quarantined": ("✗", "red"),
+    "runtime down": ("✗", "red"),
+    "ok": ("✓", "green"),
+    "warn": ("!", "yellow"),
+    "fail": ("✗", "red"),
     "completed": ("✓", "blue"),
     "stopped": ("■", "bright_black"),
     "removed": ("■", "bright_black"),

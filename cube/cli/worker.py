@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
+from cube.cli.address import resolve
 from cube.cli.amounts import between_option, extras_option, pairs_option, share_option
 from cube.cli.daemon import (
     LogFormatOption,
@@ -19,7 +20,7 @@ from cube.cli.daemon import (
     data_directory,
     serve,
 )
-from cube.cli.target import ManagerOption, resolve
+from cube.cli.target import ManagerOption
 from cube.client.transport import Address
 from cube.errors import InvalidInput, Objection
 from cube.log import LogFormat

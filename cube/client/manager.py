@@ -8,14 +8,20 @@ from typing import Any, Self
 
 import msgspec
 
-from cube.client.stream import Feed, follow_log
+from cube.client.logs import follow_log
+from cube.client.stream import Feed
 from cube.client.transport import Address, Query, Transport, segment, target
 from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
+from cube.model.role import Role
+from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenView
 from cube.wire.codec import decode_view
+from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.routes import (
     ATTENTION,
+    AUDIT,
+    AUDIT_CHECK,
     BACKUPS,
     END_RECOVERY,
     EVENTS,
@@ -24,7 +30,10 @@ from cube.wire.routes import (
     READYZ,
     REBALANCE,
     SECRETS,
+    STATS,
     TASKS,
+    TOKENS,
+    USAGE,
     VERSION,
 )
 from cube.wire.secret_views import SecretView
@@ -33,13 +42,12 @@ from cube.wire.views import (
     DrainView,
     EventView,
     LogRecord,
-    MoveView,
     NodeView,
-    PlanView,
+    StatsView,
     TaskDetail,
     TaskView,
+    UsageView,
     VersionView,
-    WhyView,
 )
 from cube.wire.watch import AttentionView
 
@@ -124,11 +132,22 @@ class ManagerClient:
         follow: bool = False,
         tail: int | None = None,
         since_ns: int | None = None,
+        until_ns: int | None = None,
+        stdout: bool = True,
+        stderr: bool = True,
     ) -> Iterator[LogRecord]:
-        """The lines of all its slots; with `follow` until the task has ended for good."""
+        """The lines of all its slots in the order of time; with `follow` until the task has ended for good.
+
+        Lines of a followed log that come at the same moment from several nodes may be 0.2 s out of order.
+        """
         query: Query = {
-            "follow": 1 if follow else None, "tail": tail, "since_ns": since_ns, "timestamps": 1
-        }  # fmt: skip
+            "follow": 1 if follow else None,
+            "tail": tail,
+            "since_ns": since_ns,
+            "until_ns": until_ns,
+            "stdout": None if stdout else 0,
+            "stderr": None if stderr else 0,
+        }
         return follow_log(self._connect, f"{_task(ref)}/logs", query, sleep=self._sleep)
 
     def events(
@@ -143,6 +162,11 @@ class ManagerClient:
         """Recorded events, oldest first: those after that revision, or else the newest."""
         query: Query = {"after": after, "task": task, "limit": limit, "node": node, "kind": kind}
         return decode_view(self._transport.read(EVENTS, query).body, list[EventView])
+
+    def newest_revision(self) -> int:
+        """The revision of the newest event; 0 when nothing has happened yet."""
+        newest = self.events(limit=1)
+        return newest[-1].revision if newest else 0
 
     def feed(self, *, after: int = 0, task: str | None = None, patience: float = 60.0) -> Feed:
         """The events after that revision, and then live. Enter it to start."""
@@ -170,6 +194,15 @@ class ManagerClient:
     def node(self, ref: str) -> NodeView:
         """One node."""
         return decode_view(self._transport.read(_node(ref)).body, NodeView)
+
+    def usage(self, *, task: str | None = None, node: str | None = None) -> UsageView:
+        """What containers use now. Takes a moment: they are measured because of this call."""
+        query: Query = {"task": task, "node": node}
+        return decode_view(self._transport.read(USAGE, query).body, UsageView)
+
+    def stats(self) -> StatsView:
+        """How much there is, and how busy the manager is."""
+        return decode_view(self._transport.read(STATS).body, StatsView)
 
     def set_availability(
         self, ref: str, availability: Availability, *, deadline: float | None = None
@@ -230,6 +263,31 @@ class ManagerClient:
     def end_recovery(self) -> None:
         """Have a recovery wait for no more workers."""
         self._transport.change("POST", END_RECOVERY)
+
+    def check_rights(self) -> None:
+        """Return when the manager lets this client look at the cluster. Unauthenticated, NotAllowed."""
+        self._transport.read(STATS)
+
+    def tokens(self) -> list[TokenView]:
+        """What is on record of all tokens, oldest first."""
+        return decode_view(self._transport.read(TOKENS).body, list[TokenView])
+
+    def create_token(self, name: str, role: Role, ttl_ms: int) -> NewToken:
+        """Make a token. Sent once only: a second try would make a second one."""
+        body = msgspec.json.encode({"name": name, "role": role, "ttl_ms": ttl_ms})
+        return decode_view(self._transport.change_once("POST", TOKENS, body).body, NewToken)
+
+    def remove_token(self, ref: str) -> None:
+        """Revoke a token, by its id or its name."""
+        self._transport.change_once("DELETE", f"{TOKENS}/{segment(ref)}")
+
+    def audit(self, *, limit: int) -> list[AuditView]:
+        """The newest entries of the audit, oldest first."""
+        return decode_view(self._transport.read(AUDIT, {"limit": limit}).body, list[AuditView])
+
+    def check_audit(self) -> AuditCheck:
+        """Whether the chain of the audit is whole."""
+        return decode_view(self._transport.read(AUDIT_CHECK).body, AuditCheck)
 
     def version(self) -> VersionView:
         """Who answers there."""

@@ -1,6 +1,6 @@
-"""Following what the manager sends as it happens: server-sent events, and log lines as JSON.
+"""Following what the manager sends as it happens: server-sent events.
 
-Both survive a broken connection: they ask again from where they were, and repeat nothing.
+Survives a broken connection: it asks again from where it was, and repeats nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from cube.client.transport import Query, Stream, Transport
 from cube.errors import CubeError, ManagerAway
 from cube.wire.codec import decode_view
 from cube.wire.routes import EVENTS
-from cube.wire.views import EventView, LogRecord
+from cube.wire.views import EventView
 
-SILENCE_SECONDS = 45.0  # both streams say at least something every 15 s
+SILENCE_SECONDS = 45.0  # events and logs say at least something every 15 s
 QUEUE_LIMIT = 1000  # beyond it the reader waits, and TCP slows the manager down
 CLOSE_SECONDS = 5.0  # closing wakes the reader at once; one that hangs is a daemon and dies with us
-BREAKS_LIMIT = 15  # about a minute of trying
 
 
 class Feed:
@@ -122,39 +121,3 @@ def parse_events(lines: Iterable[bytes]) -> Iterator[bytes]:
         elif not text and data:
             yield b"\n".join(data)
             data = []
-
-
-def follow_log(
-    connect: Callable[[], Transport], path: str, query: Query, *, sleep: Callable[[float], None]
-) -> Iterator[LogRecord]:
-    """Yield log lines until the manager ends the stream.
-
-    After a break it goes on behind the last line of each slot.
-    """
-    seen: dict[str, int] = {}
-    breaks = 0
-    pause = Backoff(0.1, 5.0)
-    while True:
-        try:
-            with connect().stream(path, query, {}, read_seconds=SILENCE_SECONDS) as stream:
-                for record in _records(stream):
-                    if record.warning:
-                        yield record
-                    elif record.at_ns > seen.get(record.name, -1):
-                        seen[record.name] = record.at_ns
-                        breaks = 0
-                        pause.reset()
-                        yield record
-            return
-        except ManagerAway:
-            breaks += 1
-            if not seen or breaks > BREAKS_LIMIT:
-                raise
-            query = {**query, "tail": None, "since_ns": min(seen.values())}
-            sleep(pause.next())
-
-
-def _records(stream: Stream) -> Iterator[LogRecord]:
-    for line in stream.lines():
-        if line.strip():  # an empty line keeps the connection alive
-            yield decode_view(line, LogRecord)

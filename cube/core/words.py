@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from itertools import islice
 
 
 def seconds(milliseconds: float) -> str:
@@ -27,3 +29,24 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     if len(shown) > most:
         shown[most:] = [f"{len(shown) - most} more"]
     return " and ".join(", ".join(shown).rsplit(", ", 1))
+
+
+NEAR_MOST = 3
+ALIKE = 0.65  # of 1: two letters changed places in a name of three, or one of two is another
+COMPARED_MOST = 300  # names, at about 20 microseconds each
+
+
+def near(word: str, known: Iterable[str]) -> list[str]:
+    """Return what may have been meant: the names that differ by little, the nearest first.
+
+    Compares only names of about that length that share the first or the last letter: a slip of the finger leaves one of
+    them, and a cluster of ten thousand names is not searched for a guess.
+    """
+    alike = (
+        name
+        for name in known
+        if abs(len(name) - len(word)) <= 2 and (name[:1] == word[:1] or name[-1:] == word[-1:])
+    )
+    cutoff = min(ALIKE, 1 - 1 / max(len(word), 2))
+    compared = list(dict.fromkeys(islice(alike, COMPARED_MOST)))
+    return get_close_matches(word, compared, NEAR_MOST, cutoff)

@@ -17,19 +17,27 @@ from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
 from cube.errors import CubeError
+from cube.manager.access import Access
+from cube.manager.api.audit import AuditApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
+from cube.manager.api.names import NameApi
 from cube.manager.api.nodes import NodeApi
+from cube.manager.api.page import PageApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
 from cube.manager.api.secrets import SecretApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
+from cube.manager.api.tokens import TokenApi
+from cube.manager.api.tunnels import TunnelApi
 from cube.manager.api.upkeep import UpkeepApi
+from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
+from cube.manager.auditor import Auditor
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
@@ -40,12 +48,17 @@ from cube.manager.metrics import ManagerMetrics, monotonic
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
 from cube.manager.negotiation import Offers
+from cube.manager.presence import Presence
 from cube.manager.readings import Gauges
+from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.recording import Recording
+from cube.manager.samples import Samples
 from cube.manager.secrets import Secrets
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
+from cube.manager.token_book import TokenBook
+from cube.manager.tunnels import Tunnels
 from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId
@@ -68,9 +81,16 @@ _GC_THRESHOLD = (10_000, 5, 200)
 class Manager:
     """One manager. `start`, then `run` until it is to end, then `stop`."""
 
-    def __init__(self, settings: ManagerSettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        clock: Clock | None = None,
+        recognise: Recognise = user_of_this_machine,
+    ) -> None:
+        """`recognise` tells who is at the other end of a connection, by the connection alone."""
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._recognise = recognise
         self._resources = AsyncExitStack()
         self._decider: Decider | None = None
         self.port = 0
@@ -120,19 +140,18 @@ class Manager:
         streams = Streams(limit=settings.streams)
         metrics = ManagerMetrics(lambda: decider.core.cluster)
         hearers = _Hearers(sessions, feed)
+        tunnels = Tunnels(limit=settings.tunnels)
+        recorder = Recording(ledger, metrics, monotonic)
         decider = Decider(
-            await ledger.load(),
-            self._build,
-            Recording(ledger, metrics, monotonic),
-            self._clock,
-            hearers,
-            metrics.decided,
+            await ledger.load(), self._build, recorder, self._clock, hearers, metrics.decided
         )
         watching = hearers.watching = Watching(decider, ledger, followers=settings.followers)
         supervisor = await opening.enter_async_context(Supervisor())
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
+        secrets = Secrets(ledger, decider, self._clock, settings.data)
+        door, doorkeeping = await self._door(ledger, recorder, decider, supervisor, secrets)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -142,7 +161,18 @@ class Manager:
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, aside, lag, metrics
+            decider,
+            ledger,
+            sessions,
+            feed,
+            watching,
+            streams,
+            tunnels,
+            aside,
+            lag,
+            metrics,
+            door,
+            secrets,
         )
         gauges = Gauges(
             decider=decider,
@@ -154,21 +184,47 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        secrets = Secrets(ledger, decider, self._clock, settings.data)
-        app.add_routes(SecretApi(secrets, body_seconds=settings.body_seconds).routes())
-        conversation = Conversation(
-            decider, sessions, streams, decider.core.cluster.id, secrets.tell
+        app.add_routes(doorkeeping)
+        listener = Listener(
+            app,
+            connections=settings.connections,
+            limits=settings.limits,
+            recognise=self._recognise,
         )
-        app.router.add_get(SESSION, conversation.serve, allow_head=False)
-        listener = Listener(app, connections=settings.connections)
         opening.push_async_callback(listener.close)
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
         opening.callback(watching.close)
+        opening.callback(tunnels.close, "the manager is stopping")
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
         self.port = await listener.open(settings.host, settings.port)
         return decider
+
+    async def _door(
+        self,
+        ledger: Ledger,
+        recorder: Recording,
+        decider: Decider,
+        supervisor: Supervisor,
+        secrets: Secrets,
+    ) -> tuple[Access, list[web.RouteDef]]:
+        """Make what lets callers in and remembers who did what; and the routes of tokens, the audit and secrets."""
+        limits, presence = self._settings.limits, Presence()
+        book = TokenBook(ledger, presence, self._now_ms)
+        await book.load()
+        auditor = Auditor(
+            recorder,
+            now_ms=self._now_ms,
+            revision=lambda: decider.core.cluster.revision,
+            denials_at_once=limits.denials_at_once,
+        )
+        supervisor.keep(book.run, "tokens")
+        supervisor.keep(auditor.run, "audit")
+        tokens = TokenApi(book, auditor, self._settings, self._now_ms)
+        named = SecretApi(secrets, auditor, body_seconds=limits.body_seconds)
+        routes = [*tokens.routes(), *AuditApi(ledger).routes(), *named.routes()]
+        return Access(MANAGER, book, presence, auditor, limits, monotonic), routes
 
     def _application(
         self,
@@ -178,17 +234,24 @@ class Manager:
         feed: Feed,
         watching: Watching,
         streams: Streams,
+        tunnels: Tunnels,
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
+        door: Access,
+        secrets: Secrets,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
-            middlewares=[guard(HostGuard(names), Offers(MANAGER), metrics.answered)],
+            middlewares=[
+                guard(HostGuard(names), Offers(MANAGER), metrics.answered),
+                door.middleware(),
+            ],
             client_max_size=settings.bulk_body_limit,
         )
         changes = Changes(decider, ledger)
+        samples = Samples(sessions)
         placement = PlacementApi(decider, ledger, aside, settings.strategy)
         for api in (
             TaskChanges(decider, changes, settings, placement.foretell),
@@ -201,8 +264,16 @@ class Manager:
             StatusApi(decider, sessions, feed, watching, streams, lag),
             WatchApi(decider, watching),
             DiscoveryApi(decider),
+            NameApi(decider),
+            UsageApi(decider, samples),
+            TunnelApi(decider, sessions, tunnels),
+            PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
+        conversation = Conversation(
+            decider, sessions, streams, tunnels, samples, decider.core.cluster.id, secrets.tell
+        )
+        app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 
     def _build(self, snapshot: Snapshot, now: Instant) -> ManagerCore:
@@ -226,6 +297,13 @@ class Manager:
                     events_kept=self._settings.events_kept, requests_before_ms=before_ms
                 )
                 await asyncio.sleep(PRUNE_PAUSE)
+            more = True
+            while more:
+                more = await ledger.prune_audit(kept=self._settings.limits.audit_kept)
+                await asyncio.sleep(PRUNE_PAUSE)
+
+    def _now_ms(self) -> int:
+        return self._clock.now().wall_ms
 
 
 @contextmanager

@@ -22,8 +22,10 @@ from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
 from cube.log import also_about
 from cube.manager.decider import Decider
+from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
+from cube.manager.tunnels import Tunnels
 from cube.model.ids import AllocationId, NodeId
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
@@ -37,6 +39,7 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     Refuse,
+    Sampled,
     StreamRefused,
     TellSecret,
     Welcome,
@@ -72,12 +75,16 @@ class Conversation:
         decider: Decider,
         sessions: Sessions,
         streams: Streams,
+        tunnels: Tunnels,
+        samples: Samples,
         cluster_id: str,
         tell_secret: Callable[[NodeId, AllocationId, str], Awaitable[TellSecret]],
     ) -> None:
         self._decider = decider
         self._sessions = sessions
         self._streams = streams
+        self._tunnels = tunnels
+        self._samples = samples
         self._cluster_id = cluster_id
         self._tell_secret = tell_secret
 
@@ -229,7 +236,11 @@ class Conversation:
             case Described(allocations=allocations):
                 return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
+                # Ids are random: at most one of the two knows this one.
                 self._streams.refuse(message.stream_id, message.reason)
+                self._tunnels.refuse(message.stream_id, message.reason)
+            case Sampled():
+                self._samples.arrived(session.node_id, message)
             case Hello() | AskSecret():
                 raise PeerFault("the worker said Hello twice")
         return None

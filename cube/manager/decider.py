@@ -21,9 +21,8 @@ from cube.aio.wakeup import Wakeup
 from cube.core.effects import Answer, Effects, Held, Snapshot, Writes
 from cube.core.inputs import Input, Renew, Tick
 from cube.errors import CubeError, LedgerBroken, LedgerFull, Overloaded
-from cube.manager.doors import Core, Listener, Recorder
+from cube.manager.doors import Beside, Core, Listener, Recorder
 from cube.model.timing import Instant
-from cube.store.ledger import RequestRecord
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,6 @@ LONGEST_PAUSE = 0.5  # a node that is overdue is not to wait for its verdict
 FULL_PAUSE = 1.0  # after a full disk: how long to spare it before the next change is tried
 
 Seen = TypeVar("Seen")
-
 
 _PASSING = (LedgerFull, Overloaded)  # nothing was recorded, and later something can be again
 
@@ -106,7 +104,7 @@ class Decider:
         self,
         inputs: Sequence[Input],
         *,
-        record: Callable[[list[Answer]], RequestRecord | None] | None = None,
+        record: Callable[[list[Answer]], Beside] | None = None,
         then: Callable[[Effects], None] | None = None,
     ) -> asyncio.Future[list[Answer]]:
         """Decide at once, in one transaction, and return the answers-to-be.
@@ -157,7 +155,7 @@ class Decider:
     def _decide(
         self,
         inputs: Sequence[Input],
-        record: Callable[[list[Answer]], RequestRecord | None] | None,
+        record: Callable[[list[Answer]], Beside] | None,
         then: Callable[[Effects], None] | None,
     ) -> _Decision:
         if self._doubt is not None:
@@ -165,7 +163,7 @@ class Decider:
         began = self._loop.time()
         try:
             answers, effects = self._handle(inputs)
-            request = record(answers) if record is not None else None
+            beside = record(answers) if record is not None else Beside()
         except Exception as error:
             self._distrust(DecisionFailed(f"a decision failed: {error!r}"), error)
             return self._undecided(
@@ -174,8 +172,8 @@ class Decider:
         if self._decided is not None:
             self._decided(self._loop.time() - began)
         recorded = None
-        if effects.writes or request is not None:
-            recorded = self._ledger.commit(effects.writes, request)
+        if effects.writes or beside:
+            recorded = self._ledger.commit(effects.writes, beside.request, beside.audit)
             recorded.add_done_callback(self._on_recorded)
         decision = _Decision(answers, effects, recorded, then, self._loop.create_future())
         self._untold.append(decision)

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
+from cube.core.audit import Verdict
 from cube.core.cluster import Cluster
 from cube.core.effects import Effects, Snapshot, Writes
 from cube.core.inputs import Input, Rebalance
 from cube.core.moves import Move
+from cube.model.audit import AuditEntry
 from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Usage
 from cube.model.orders import Order
 from cube.model.timing import Instant
+from cube.model.token import Token, TokenId
+from cube.store.audit import NumberedEntry
 from cube.store.ledger import RequestRecord
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What is recorded in one transaction with a decision: the answer under its key, and who asked for it."""
+
+    request: RequestRecord | None = None
+    audit: tuple[AuditEntry, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.request is not None or bool(self.audit)
 
 
 class Core(Protocol):
@@ -46,7 +62,12 @@ class Core(Protocol):
 class Recorder(Protocol):
     """What remembers: `cube.store.ledger.Ledger`."""
 
-    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
+    def commit(
+        self,
+        writes: Writes,
+        request: RequestRecord | None = None,
+        audit: Iterable[AuditEntry] = (),
+    ) -> asyncio.Future[None]:
         """Record one transaction, after all earlier ones."""
 
     async def load(self) -> Snapshot:
@@ -93,6 +114,28 @@ class PrunedHistory(History, Protocol):
 
     async def oldest_revision(self) -> int:
         """Return the revision of the oldest event still kept, 0 where there is none."""
+
+
+class TokenRecords(Protocol):
+    """The recorded tokens: `cube.store.ledger.Ledger`."""
+
+    async def tokens(self) -> list[Token]:
+        """Return what is on record of every token."""
+
+    def commit_tokens(
+        self, tokens: Mapping[TokenId, Token | None], audit: Iterable[AuditEntry] = ()
+    ) -> asyncio.Future[None]:
+        """Record these in one transaction, None for one that is no more."""
+
+
+class AuditRecords(Protocol):
+    """The recorded audit: `cube.store.ledger.Ledger`."""
+
+    async def audit(self, *, before: int | None = None, limit: int = 100) -> list[NumberedEntry]:
+        """Return the newest entries, oldest first."""
+
+    async def verify_audit(self) -> Verdict:
+        """Go along the whole chain."""
 
 
 class Requests(Protocol):

@@ -17,9 +17,11 @@ import msgspec
 from cube.core.effects import Answer
 from cube.core.inputs import Input
 from cube.errors import InvalidInput, KeyReused, Objection
+from cube.manager.callers import caller, tasks_of
 from cube.manager.decider import Decider
-from cube.manager.doors import Requests
+from cube.manager.doors import Beside, Requests
 from cube.manager.replies import Reply, location_of
+from cube.model.audit import AuditEntry
 from cube.store.ledger import RequestRecord
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -72,6 +74,8 @@ class Changes:
             # One whose client left may still be on its way to the disk.
             await self._decider.settled()
             if (record := await self._requests.request(key.text)) is not None:
+                if (who := caller()) is not None:
+                    who.audited = True  # when it happened
                 return _told_before(key, record)
             return await self._decide(key, wishes, reply)
         finally:
@@ -86,15 +90,27 @@ class Changes:
     ) -> Reply:
         said: list[Reply] = []
 
-        def record(answers: list[Answer]) -> RequestRecord | None:
+        def record(answers: list[Answer]) -> Beside:
             said.append(reply(answers))
-            if key is None or said[0].status >= 300:
-                return None
             at_ms = self._decider.now().wall_ms
-            return RequestRecord(key.text, key.fingerprint, said[0].status, said[0].body, at_ms)
+            return Beside(_record(key, said[0], at_ms), self._audit(answers, said[0].status, at_ms))
 
         await self._decider.post(wishes(), record=record)
         return said[0]
+
+    def _audit(self, answers: list[Answer], status: int, at_ms: int) -> tuple[AuditEntry, ...]:
+        """Return who asked for the change, to be recorded with it; nothing where it was refused."""
+        if status >= 400 or (who := caller()) is None:
+            return ()
+        who.audited = True
+        revision, tasks = self._decider.core.cluster.revision, tasks_of(answers)
+        return (who.entry(status, at_ms=at_ms, revision=revision, object=tasks),)
+
+
+def _record(key: Key | None, said: Reply, at_ms: int) -> RequestRecord | None:
+    if key is None or said.status >= 300:
+        return None
+    return RequestRecord(key.text, key.fingerprint, said.status, said.body, at_ms)
 
 
 def _told_before(key: Key, record: RequestRecord) -> Reply:

@@ -1,17 +1,25 @@
-"""The manager's socket: connections up to a number, and problems even for what is no HTTP at all."""
+"""The manager's socket: connections up to a number, heads within a time, and problems even for what is no HTTP at all.
+
+Each connection is looked at once, when it is made: who can prove by it alone who it is is never among the strangers.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import cast
+from http import HTTPStatus
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from cube.errors import CubeError, Overloaded
 from cube.manager.middleware import unreadable
-from cube.manager.replies import refused
+from cube.manager.recognition import Recognise, user_of_this_machine
+from cube.manager.replies import HttpRefusal, Reply, refused
+from cube.manager.strangers import Strangers
+from cube.security.principal import Principal
+from cube.settings import Limits
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +28,21 @@ LINGER_SECONDS = 2.0
 """How long the rest of a refused body is read, so that the refusal is not lost in a reset."""
 STOP_SECONDS = 3.0  # for answers under way when the manager stops
 BACKLOG = 1024  # a thousand workers that come back in one second
-LINE_BYTES = 8190
+LINE_BYTES = 32 * 1024  # 200 marks of a log that is gone on with are 13 KB
 HEADERS = 64
 
 
 class Listener:
     """Serves an application on one address."""
 
-    def __init__(self, app: web.Application, *, connections: int) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        connections: int,
+        limits: Limits | None = None,
+        recognise: Recognise = user_of_this_machine,
+    ) -> None:
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -35,6 +50,9 @@ class Listener:
             shutdown_timeout=STOP_SECONDS,
         )
         self._connections = connections
+        self._limits = limits or Limits()
+        self._recognise = recognise
+        self._strangers = Strangers(self._limits.strangers, self._limits.strangers_per_address)
         self._server: asyncio.Server | None = None
 
     async def open(self, host: str, port: int) -> int:
@@ -68,10 +86,13 @@ class Listener:
         assert server is not None
         if len(server.connections) >= self._connections:
             return _TurnAway(self._connections)
-        return _Connection(
+        return Connection(
             server,
+            recognise=self._recognise,
+            strangers=self._strangers,
+            head_seconds=self._limits.head_seconds,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]  # turns it off, which the stub does not know
+            access_log=None,  # turns it off
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             lingering_time=LINGER_SECONDS,
             max_line_size=LINE_BYTES,
@@ -80,10 +101,77 @@ class Listener:
         )
 
 
-class _Connection(RequestHandler):
-    """aiohttp's, but for how it tells that it could not read a request."""
+class Connection(RequestHandler):
+    """aiohttp's, but that it knows who is there, waits for no head for ever, and tells of errors as problems."""
 
-    __slots__ = ()
+    __slots__ = ("_head_seconds", "_late", "_recognise", "_strangers", "principal")
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        recognise: Recognise,
+        strangers: Strangers,
+        head_seconds: float,
+        **options: Any,
+    ) -> None:
+        super().__init__(server, **options)
+        self._recognise = recognise
+        self._strangers = strangers
+        self._head_seconds = head_seconds
+        self._late: asyncio.TimerHandle | None = None
+        self.principal: Principal | None = None
+        """Who is proven by the connection itself; None: a stranger, or somebody with a token."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request of it is being answered."""
+        return self._current_request is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See who it is, and wait for the first head."""
+        super().connection_made(transport)
+        self.principal = self._recognise(transport)
+        if self.principal is None:
+            self._strangers.enter(self, str((transport.get_extra_info("peername") or ("",))[0]))
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on. From the first byte of a head to its end there is a time."""
+        super().data_received(data)
+        if self._messages or self._current_request is not None or self._upgraded:
+            self._head_came()
+        elif data and self._late is None:
+            self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget it."""
+        self._head_came()
+        self._strangers.leave(self)
+        super().connection_lost(exc)
+
+    def known(self) -> None:
+        """Count it no more among the strangers: a request of it came with a token that is on record."""
+        self._strangers.leave(self)
+
+    def drop(self) -> None:
+        """End it now."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _await_head(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._late = loop.call_later(self._head_seconds, self._too_late)
+
+    def _head_came(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _too_late(self) -> None:
+        message = f"the head of the request did not come within {self._head_seconds:g} s"
+        if self.transport is not None:
+            hang_up(self.transport, refused(HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, message)))
 
     def handle_error(
         self,
@@ -111,10 +199,15 @@ class _TurnAway(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         reply = refused(Overloaded(f"{self._most} connections are open; try again later"))
-        head = (
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
-            f"Content-Length: {len(reply.body)}\r\nConnection: close\r\n\r\n"
-        )
-        wire = cast(asyncio.Transport, transport)
-        wire.write(head.encode() + reply.body)
-        wire.close()
+        hang_up(cast(asyncio.Transport, transport), reply)
+
+
+def hang_up(wire: asyncio.Transport, reply: Reply) -> None:
+    """Say it to whoever has not asked yet, and close."""
+    status = HTTPStatus(reply.status)
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/problem+json\r\n"
+        f"Content-Length: {len(reply.body)}\r\nConnection: close\r\n\r\n"
+    )
+    wire.write(head.encode() + reply.body)
+    wire.close()

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from cube.core.cluster import Cluster
+from cube.core.words import near
 from cube.errors import Ambiguous, InvalidInput, NotFound, Objection
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Node
 from cube.model.task import Task
 
 REFERENCE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126})")  # names, ids and their beginnings
+SLOT_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 MATCHES_SHOWN = 5
 
 
@@ -41,6 +43,20 @@ def find_task(cluster: Cluster, reference: str) -> Task:
     return _by_prefix("task", cluster.tasks, reference, "cube status -a")
 
 
+def find_slot(cluster: Cluster, reference: str) -> tuple[Task, int | None]:
+    """Return the one task meant, and the number where one of its slots is: `web.2`. NotFound, or Ambiguous.
+
+    A task whose own name ends in a dot and a number is that task.
+    """
+    stem, dot, number = reference.rpartition(".")
+    try:
+        return find_task(cluster, reference), None
+    except NotFound:
+        if not (dot and stem and SLOT_NUMBER.fullmatch(number)):
+            raise
+    return find_task(cluster, stem), int(number)
+
+
 def find_node(cluster: Cluster, reference: str) -> Node:
     """Return the one node meant. NotFound, or Ambiguous with what fits."""
     if found := cluster.nodes.get(NodeId(reference)):
@@ -56,7 +72,9 @@ def _by_prefix(
 ) -> Thing:
     fitting = [thing for thing in things.values() if thing.id.startswith(prefix)]
     if not fitting:
-        raise NotFound(f"there is no {noun} {prefix}", hint=f"see: {listing}")
+        meant = " or ".join(near(prefix, (thing.name for thing in things.values())))
+        hint = f"did you mean {meant}? see: {listing}" if meant else f"see: {listing}"
+        raise NotFound(f"there is no {noun} {prefix}", hint=hint)
     return _only(noun, fitting, prefix)
 
 

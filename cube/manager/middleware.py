@@ -18,7 +18,7 @@ from aiohttp import ClientError, HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from msgspec.structs import replace
 
-from cube.errors import CubeError
+from cube.errors import CubeError, TooOften, Unauthenticated
 from cube.log import about
 from cube.manager.negotiation import Offers
 from cube.manager.replies import HttpRefusal, Reply, refused
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 
 REQUEST_ID = "X-Request-ID"
+FETCH_SITE = "Sec-Fetch-Site"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH_SHOWN = 100
 
@@ -62,6 +63,8 @@ def guard(
         streamed = response.prepared
         if not streamed:
             response.headers[REQUEST_ID] = given
+            if hdrs.UPGRADE in request.headers:
+                response.force_close()  # what follows was meant for another protocol
             if response.status >= HTTPStatus.BAD_REQUEST:
                 _number(response, given)
         if answered is not None:
@@ -87,7 +90,8 @@ def _check(request: web.Request, hosts: HostGuard, knows: Callable[[str], bool])
             "the Host header names another server",
             hint="speak to this manager as localhost:PORT",
         )
-    if not hosts.admits(host, request.headers.get(hdrs.ORIGIN)):
+    origin, site = request.headers.get(hdrs.ORIGIN), request.headers.get(FETCH_SITE)
+    if not hosts.admits(host, origin, site):
         raise HttpRefusal(HTTPStatus.FORBIDDEN, "requests from pages of other sites are refused")
 
 
@@ -105,7 +109,17 @@ def _tell(error: Exception, request: web.Request, request_id: str) -> web.Stream
     if not isinstance(error, CubeError):
         log.error("a request failed [%s]", request_id, exc_info=error)
         error = CubeError(f"the manager failed at this request; its log has it as {request_id}")
-    return refused(error).response()
+    return _told(error)
+
+
+def _told(error: CubeError) -> web.Response:
+    """Return the problem, with the headers that its status asks for (RFC 9110, 10.2.3 and 11.6.1)."""
+    response = refused(error).response()
+    if isinstance(error, Unauthenticated):
+        response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="cube"'
+    if isinstance(error, TooOften):
+        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+    return response
 
 
 def _number(response: web.StreamResponse, request_id: str) -> None:

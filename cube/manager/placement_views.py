@@ -12,7 +12,7 @@ from cube.core.why import Picture, SlotWhy, Why
 from cube.manager.views import moment
 from cube.model.ids import NodeId
 from cube.model.task import Goal, TaskState
-from cube.wire.views import (
+from cube.wire.placement_views import (
     FieldChangeView,
     NodeVerdictView,
     PictureView,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from cube.core.effects import Snapshot, Writes
 from cube.manager.doors import Recorder
+from cube.model.audit import AuditEntry
 from cube.store.ledger import RequestRecord
 
 
@@ -30,10 +31,15 @@ class Recording:
         self._observer = observer
         self._clock = clock
 
-    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
+    def commit(
+        self,
+        writes: Writes,
+        request: RequestRecord | None = None,
+        audit: Iterable[AuditEntry] = (),
+    ) -> asyncio.Future[None]:
         """Record one transaction, after all earlier ones."""
         began = self._clock()
-        recorded = self._ledger.commit(writes, request)
+        recorded = self._ledger.commit(writes, request, audit)
 
         def told(done: asyncio.Future[None]) -> None:
             if done.cancelled() or done.exception() is not None:

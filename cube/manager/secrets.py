@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +14,7 @@ from cube.core.cluster import Cluster
 from cube.errors import Conflict, CubeError, InvalidInput, NotFound, Objection
 from cube.manager.decider import Decider
 from cube.model.allocation import Allocation
+from cube.model.audit import AuditEntry
 from cube.model.ids import AllocationId, NodeId
 from cube.model.secret import MAX_SECRET_BYTES, SealedSecret, SecretValue, pinned
 from cube.model.task import Goal, Task
@@ -23,10 +26,12 @@ from cube.wire.secret_views import SecretView
 class Vault(Protocol):
     """What keeps them sealed: `cube.store.ledger.Ledger`."""
 
-    async def put_secret(self, secret: SealedSecret, *, oldest: int) -> None:
+    async def put_secret(
+        self, secret: SealedSecret, *, oldest: int, audit: Iterable[AuditEntry] = ()
+    ) -> None:
         """Record a version of a secret, and forget those before `oldest`."""
 
-    async def remove_secret(self, name: str) -> int:
+    async def remove_secret(self, name: str, audit: Iterable[AuditEntry] = ()) -> int:
         """Forget a secret and return how many versions there were."""
 
     async def secret(self, name: str) -> list[SealedSecret]:
@@ -44,8 +49,13 @@ class Secrets:
         self._decider = decider
         self._clock = clock
         self._folder = folder
+        self._changing = (
+            asyncio.Lock()
+        )  # a version is the one after the newest, the key is made once
 
-    async def set(self, name: str, value: bytes) -> SecretView:
+    async def set(
+        self, name: str, value: bytes, audit: Callable[[SealedSecret], Iterable[AuditEntry]]
+    ) -> SecretView:
         """Keep the value as the newest version. What runs has the version that it began with."""
         if not is_mount_name(name):
             words = "is no secret's name; use up to 63 of a-z, 0-9, '.', '_', '-', like db-password"
@@ -53,6 +63,13 @@ class Secrets:
         if not value or len(value) > MAX_SECRET_BYTES:
             words = f"is {len(value)} bytes long; a secret has 1 to {MAX_SECRET_BYTES}"
             raise InvalidInput((Objection("value", words),))
+        async with self._changing:
+            return self._view(await self._add(name, value, audit))
+
+    async def _add(
+        self, name: str, value: bytes, audit: Callable[[SealedSecret], Iterable[AuditEntry]]
+    ) -> SealedSecret:
+        """Return the new version once it is on record. One at a time."""
         first = not await self._vault.secrets()
         kept = await self._vault.secret(name)
         version = kept[-1].version + 1 if kept else 1
@@ -65,21 +82,21 @@ class Secrets:
         )
         needed = [pinned(kept, one.revision) for one in _holders(cluster, name)]
         oldest = min((one.version for one in needed if one is not None), default=version)
-        await self._vault.put_secret(secret, oldest=oldest)
-        return self._view(secret)
+        await self._vault.put_secret(secret, oldest=oldest, audit=audit(secret))
+        return secret
 
     async def all(self) -> list[SecretView]:
         """Return what there is, without values."""
         return [self._view(one) for one in await self._vault.secrets()]
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, audit: Iterable[AuditEntry]) -> None:
         """Forget it. Conflict while a task names it, NotFound where there is none."""
         if used := _users(self._cluster, name):
             raise Conflict(
                 f"secret {name[:60]} is named by {', '.join(used[:5])}",
                 hint="stop these tasks, or take the secret out of their files, and try again",
             )
-        if not await self._vault.remove_secret(name):
+        if not await self._vault.remove_secret(name, audit):
             raise NotFound(f"there is no secret called {name[:60]!r}", hint="cube secret ls")
 
     async def tell(self, node_id: NodeId, id: AllocationId, name: str) -> TellSecret:

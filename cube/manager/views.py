@@ -20,13 +20,13 @@ from cube.model.ids import slot_name
 from cube.model.node import Node
 from cube.model.task import Task
 from cube.model.timing import Instant
+from cube.wire.placement_views import MoveView
 from cube.wire.views import (
     AllocationView,
     DrainView,
     EventView,
     ExitView,
     LeaverView,
-    MoveView,
     NodeView,
     SlotView,
     TaskDetail,

@@ -8,22 +8,12 @@ import msgspec
 
 from cube.model.allocation import Failure, FailureKind
 from cube.runtime.contract import CommandResult, RuntimeFailure
-from cube.runtime.engine import Engine, container_path
+from cube.runtime.engine import Engine
+from cube.runtime.execs import ASK_SECONDS, create_exec, exit_code
 from cube.runtime.failures import Asked, Verb, slow
 from cube.runtime.streams import BrokenStream, Frames
 
 OUTPUT_LONGEST = 4 * 1024
-ASK_SECONDS = 30.0
-EXIT_POLL_SECONDS = 0.01  # the output may end a moment before the engine knows the code
-
-
-class _Created(msgspec.Struct, frozen=True, rename="pascal"):
-    id: str
-
-
-class _ExecState(msgspec.Struct, frozen=True, rename="pascal"):
-    running: bool = False
-    exit_code: int | None = None
 
 
 async def run_command(
@@ -46,11 +36,9 @@ async def run_command(
 
 async def _run(engine: Engine, asked: Asked, command: tuple[str, ...]) -> CommandResult:
     body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, "Tty": False}
-    path = container_path(asked.subject, "exec")
-    raw = await engine.ask(asked, "POST", path, ASK_SECONDS, body=body)
-    exec_id = msgspec.json.decode(raw, type=_Created).id
+    exec_id = await create_exec(engine, asked, body)
     output = await _output(engine, asked, exec_id)
-    code = await _exit_code(engine, asked, exec_id)
+    code = await exit_code(engine, asked, exec_id)
     return CommandResult(code, output.decode("utf-8", "replace"))
 
 
@@ -66,11 +54,3 @@ async def _output(engine: Engine, asked: Asked, exec_id: str) -> bytes:
             for _, content in frames.feed(data):
                 output += content[: OUTPUT_LONGEST - len(output)]
     return bytes(output)
-
-
-async def _exit_code(engine: Engine, asked: Asked, exec_id: str) -> int:
-    while True:
-        state = await engine.ask_for(_ExecState, asked, f"exec/{exec_id}/json", ASK_SECONDS)
-        if not state.running and state.exit_code is not None:
-            return state.exit_code
-        await asyncio.sleep(EXIT_POLL_SECONDS)

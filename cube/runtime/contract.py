@@ -19,6 +19,8 @@ from cube.model.container import Fence as Fence
 from cube.model.container import RunLabel as RunLabel
 from cube.model.resources import Resources
 from cube.model.secret import NO_SECRETS, GivenSecrets
+from cube.model.usage import Consumption
+from cube.runtime.inside import Inside as Inside
 
 
 class RuntimeFailure(CubeError):
@@ -140,6 +142,12 @@ class Runtime(Protocol):
     ) -> CommandResult:
         """Run a command inside it and wait. ENGINE_SLOW when it takes longer than `timeout_ms`."""
 
+    async def consumption(self, container_id: str) -> Consumption | None:
+        """What it has used so far; None when it does not run. Costs the engine a few milliseconds."""
+
+    async def inside(self, container_id: str) -> Inside:
+        """What can be done in this container by its streams and files. REMOVED_OUTSIDE where it is not."""
+
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever; the first item is a Resync.
 
@@ -148,9 +156,9 @@ class Runtime(Protocol):
         Leaving the iteration frees the connection.
         """
 
-    def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
-        """The container's output in order. Ends when the container has ended and all was told, or, without
-        `follow`, at the present end. Leaving the iteration frees the connection."""
+    def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[list[LogLine], None]:
+        """The container's output in order, as many lines at once as there are. Ends when the container has ended and
+        all was told, or, without `follow`, at the present end. Leaving the iteration frees the connection."""
 
     async def inherited_fence(self) -> Fence | None:
         """What a former process of this worker had fenced and still is; None where nothing is. Never fails."""

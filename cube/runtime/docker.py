@@ -18,6 +18,7 @@ from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import NodeId
 from cube.model.policy import CLOSED, HostPolicy
 from cube.model.secret import NO_SECRETS, GivenSecrets
+from cube.model.usage import Consumption
 from cube.runtime.commands import run_command
 from cube.runtime.contract import (
     CommandResult,
@@ -26,6 +27,7 @@ from cube.runtime.contract import (
     ContainerState,
     EngineFacts,
     Fence,
+    Inside,
     LogLine,
     LogOptions,
     Resync,
@@ -33,7 +35,8 @@ from cube.runtime.contract import (
     RuntimeFailure,
 )
 from cube.runtime.credentials import config_path
-from cube.runtime.ending import STEP_SECONDS, end, post, resume, wait
+from cube.runtime.docker_inside import DockerInside
+from cube.runtime.ending import STEP_SECONDS, end, post, wait
 from cube.runtime.engine import Engine, Observe, container_path, filters
 from cube.runtime.events import follow_events
 from cube.runtime.failures import Asked, Refused, Verb, removed_outside, stuck
@@ -44,6 +47,7 @@ from cube.runtime.logs import read_log
 from cube.runtime.policy_check import check_image, check_request
 from cube.runtime.pulls import Listener, SharedPulls
 from cube.runtime.request import create_body, image_name
+from cube.runtime.stats import read_consumption
 from cube.runtime.translate import EngineInfo, Inspected, Listed
 
 FACTS_SECONDS = 10.0
@@ -191,10 +195,9 @@ class DockerRuntime:
                 return seen
             known = self._known[seen.id]
         try:
-            if known.paused:
-                await resume(self._engine, container_id)
-            signal = "" if signal == known.stop_signal else signal
-            await end(self._engine, container_id, signal, grace_ms)
+            await end(
+                self._engine, container_id, known.stop_signal, signal, grace_ms, paused=known.paused
+            )
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -228,20 +231,32 @@ class DockerRuntime:
         await self._must_be_ours(container_id)
         return await run_command(self._engine, container_id, command, timeout_ms)
 
+    async def consumption(self, container_id: str) -> Consumption | None:
+        """What it has used so far; None when it does not run."""
+        await self._must_be_ours(container_id)
+        return await read_consumption(self._engine, container_id)
+
+    async def inside(self, container_id: str) -> Inside:
+        """What can be done in it by its streams and files."""
+        await self._must_be_ours(container_id)
+        return DockerInside(self._engine, container_id)
+
     def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever."""
         return follow_events(self._engine, self._node_id)
 
-    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
+    async def logs(
+        self, container_id: str, options: LogOptions
+    ) -> AsyncGenerator[list[LogLine], None]:
         """The container's output in order."""
         await self._must_be_ours(container_id)
         details = await self._details(container_id)
         if details is None:
             raise RuntimeFailure(removed_outside(container_id))
-        lines = read_log(self._engine, container_id, options, terminal=details.tty)
-        async with aclosing(lines):
-            async for line in lines:
-                yield line
+        batches = read_log(self._engine, container_id, options, terminal=details.tty)
+        async with aclosing(batches):
+            async for lines in batches:
+                yield lines
 
     async def inherited_fence(self) -> Fence | None:
         """What a former process of this worker had fenced, and has not moved on."""

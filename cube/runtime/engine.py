@@ -11,7 +11,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from cube.model.allocation import Failure, FailureKind
 from cube.runtime.contract import RuntimeFailure
 from cube.runtime.failures import Asked
 from cube.runtime.guard import CANNOT_CONNECT, guarded
+from cube.runtime.hijack import Hijacked, hijack
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 API_VERSION = (
@@ -74,6 +75,10 @@ class Stream:
         """Return the next piece, empty at the end. None waits without end: silence is normal there."""
         async with guarded(self._asked, self._url, seconds):
             return await self._response.content.readany()
+
+    def header(self, name: str) -> str:
+        """Return a header of the answer, empty when it has none of that name."""
+        return self._response.headers.get(name, "")
 
 
 class Engine:
@@ -159,6 +164,33 @@ class Engine:
         if self._observe is not None:
             self._observe(asked.verb.value, seconds, failed)
 
+    async def send(
+        self,
+        asked: Asked,
+        method: str,
+        path: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send a body that comes piece by piece, for as long as that takes."""
+        async with guarded(asked, self.url, None):
+            headers = {"Content-Type": "application/x-tar"}
+            response = await self._send(method, path, params, chunks, headers, True)
+            response.close()
+
+    async def hijack(self, asked: Asked, path: str, body: object, seconds: float) -> Hijacked:
+        """Have a connection upgraded to carry bytes both ways; close it when it is done with."""
+        async with guarded(asked, self.url, seconds):
+            short, _ = self._connected()
+            version = self._version or await self._negotiated(short)
+            tls = _client_certificate() if not self.url.startswith("unix://") else None
+            return await hijack(asked, self.url, tls, f"{version}/{path}", body)
+
+    def guarded(self, asked: Asked) -> AbstractAsyncContextManager[None]:
+        """Let out only RuntimeFailure of what is done with a connection."""
+        return guarded(asked, self.url, None)
+
     async def close(self) -> None:
         """Close all connections. Repeats safely."""
         clients, self._clients = self._clients, None
@@ -179,7 +211,10 @@ class Engine:
         version = self._version or await self._negotiated(short)
         client = long if lasting else short
         client.api_version = version
-        data = None if body is None else msgspec.json.encode(body)
+        if body is None or isinstance(body, AsyncIterator):
+            data: object = body
+        else:
+            data = msgspec.json.encode(body)
         try:
             return await client._do_query(path, method, params=params, data=data, headers=headers)
         except aiodocker.DockerError as error:

@@ -30,8 +30,11 @@ class Verb(StrEnum):
     STOP = "stop"
     REMOVE = "remove"
     COMMAND = "command"
+    EXEC = "exec"
+    ARCHIVE = "archive"
     EVENTS = "events"
     LOGS = "logs"
+    STATS = "stats"
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -132,8 +135,8 @@ def engine_error(asked: Asked, text: str) -> Failure:
 
 
 _WRAPPING = re.compile(
-    r"^(?:failed to create (?:shim )?task(?: for container)?: |OCI runtime (?:create|start) failed: "
-    r"|runc (?:create|start) failed: |unable to start container process: "
+    r"^(?:failed to create (?:shim )?task(?: for container)?: |OCI runtime (?:create|start|exec) failed: "
+    r"|exec failed: |runc (?:create|start) failed: |unable to start container process: "
     r"|container_linux\.go:\d+: |starting container process caused: |error during container init: "
     r"|Error response from daemon: )+"
 )
@@ -206,6 +209,23 @@ def _create_failure(image: str, status: int, text: str) -> Failure:
     return engine_error(Asked(Verb.CREATE, image), text)
 
 
+# Inside a container ------------------------------------------------------------------------------
+
+
+def exec_failure(asked: Asked, message: str) -> Failure:
+    """Return why a command was never started in its container, from what the engine wrote as its output."""
+    text = _plain(message)
+    if command := _COMMAND.search(text):
+        return _command_failure(command["command"], command["why"], "container")
+    if user := _USER.search(text):
+        return Failure(
+            FailureKind.BAD_SPEC, f"{user['kind']} {user['name']} does not exist in the container"
+        )
+    if _BAD_SPEC.search(text):
+        return Failure(FailureKind.BAD_SPEC, f"the command cannot start as asked: {text}")
+    return engine_error(asked, text)
+
+
 # Start -------------------------------------------------------------------------------------------
 
 _PORT = re.compile(
@@ -253,9 +273,9 @@ def _port_failure(ip: str, port: str, text: str) -> Failure:
     return port_taken(port)
 
 
-def _command_failure(command: str, why: str) -> Failure:
+def _command_failure(command: str, why: str, place: str = "image") -> Failure:
     if why in ("permission denied", "is a directory"):
         return Failure(
             FailureKind.COMMAND_NOT_FOUND, f"command {command} cannot be executed: {why}"
         )
-    return Failure(FailureKind.COMMAND_NOT_FOUND, f"command {command} not found in the image")
+    return Failure(FailureKind.COMMAND_NOT_FOUND, f"command {command} not found in the {place}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import AsyncGenerator, Iterator
+from functools import lru_cache
 
 from cube.model.allocation import Failure, FailureKind
 from cube.runtime.contract import LogLine, LogOptions, RuntimeFailure
@@ -14,6 +15,7 @@ from cube.runtime.translate import nanoseconds
 
 LINE_LONGEST = 16 * 1024  # the engine cuts its own entries at the same length
 OPEN_SECONDS = 30.0
+FIRST_TEXT = 31  # behind the engine's own form of the time
 STAMP_LONGEST = 40  # "2026-01-02T03:04:05.000000000Z " is 31
 ENTRY_LONGEST = STAMP_LONGEST + LINE_LONGEST
 
@@ -31,6 +33,7 @@ class LineAssembler:
         self._buffer = bytearray()
         self._at_ns = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._goes_on = False  # the decoder may have the first bytes of a character
 
     def feed(self, data: bytes) -> Iterator[LogLine]:
         """Yield the lines, and the 16 KiB pieces of longer ones, that are complete with `data`."""
@@ -48,6 +51,23 @@ class LineAssembler:
                 yield self._line(at_ns, text[:LINE_LONGEST], partial=True)
             else:
                 return
+
+    def whole(self, entry: bytes) -> LogLine | None:
+        """Return the line of an entry that is nothing but one whole line: what nearly all are, in a third of the time.
+
+        None when it is to be fed. Only between entries.
+        """
+        # The engine's stamps are of one length: "2026-01-02T03:04:05.000000000Z ".
+        if self._goes_on or entry[29:31] != b"Z " or not FIRST_TEXT < len(entry) <= LINE_LONGEST:
+            return None
+        if entry.find(b"\n") != len(entry) - 1:
+            return None
+        try:
+            self._at_ns = _seconds_of(entry[:19]) * 1_000_000_000 + int(entry[20:29])
+        except ValueError:
+            return None
+        text = entry[FIRST_TEXT:-1].decode("utf-8", "replace")
+        return LogLine(at_ns=self._at_ns, stream=self._stream, text=text)
 
     def flush(self) -> Iterator[LogLine]:
         """Yield what is left: an entry without line end.
@@ -77,13 +97,14 @@ class LineAssembler:
 
     def _line(self, at_ns: int, text: bytes, *, partial: bool) -> LogLine:
         decoded = self._decoder.decode(text, final=not partial)
+        self._goes_on = partial
         return LogLine(at_ns=at_ns, stream=self._stream, text=decoded, partial=partial)
 
 
 async def read_log(
     engine: Engine, container_id: str, options: LogOptions, *, terminal: bool
-) -> AsyncGenerator[LogLine, None]:
-    """Yield the lines of a container's log that the options ask for."""
+) -> AsyncGenerator[list[LogLine], None]:
+    """Yield the lines of a container's log that the options ask for, as many at once as came at once."""
     asked = Asked(Verb.LOGS, container_id)
     path = container_path(container_id, "logs")
     silence = None if options.follow else OPEN_SECONDS  # a container may be silent for days
@@ -91,14 +112,14 @@ async def read_log(
         reader = _Terminal() if terminal else _Multiplexed()
         try:
             while data := await stream.read(silence):
-                for line in reader.feed(data):
-                    yield line
+                if lines := list(reader.feed(data)):
+                    yield lines
         except BrokenStream as error:
             raise RuntimeFailure(
                 Failure(FailureKind.ENGINE_ERROR, f"the container's log is not readable: {error}")
             ) from error
-        for line in reader.flush():
-            yield line
+        if lines := list(reader.flush()):
+            yield lines
 
 
 class _Terminal:
@@ -123,12 +144,21 @@ class _Multiplexed:
 
     def feed(self, data: bytes) -> Iterator[LogLine]:
         for stream, content in self._frames.feed(data):
-            lines = self._lines[stream]
-            yield from lines.feed(content)
-            yield from lines.flush()
+            assembler = self._lines[stream]
+            line = assembler.whole(content)
+            if line is not None:
+                yield line
+            else:
+                yield from assembler.feed(content)
+                yield from assembler.flush()
 
     def flush(self) -> Iterator[LogLine]:
         return iter(())
+
+
+@lru_cache(maxsize=64)  # the lines of a log share their seconds
+def _seconds_of(stamp: bytes) -> int:
+    return nanoseconds(stamp.decode("ascii") + "Z") // 1_000_000_000
 
 
 def _parameters(options: LogOptions) -> dict[str, str]:

@@ -13,11 +13,13 @@ from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen, ContainerState, RunLabel
 from cube.model.ids import NodeId
 from cube.model.secret import NO_SECRETS, GivenSecrets
+from cube.model.usage import Consumption
 from cube.runtime.contract import (
     CommandResult,
     ContainerEvent,
     EngineFacts,
     Fence,
+    Inside,
     LogLine,
     LogOptions,
     PullProgress,
@@ -30,6 +32,7 @@ from cube.runtime.labels import container_names, encode_label, same_run
 from cube.runtime.pulls import SharedPulls
 from cube.runtime.simulated_container import SimulatedContainer
 from cube.runtime.simulated_engine import SimulatedEngine
+from cube.runtime.simulated_inside import SimulatedInside
 
 PULL_STEPS = 4
 
@@ -128,21 +131,32 @@ class SimulatedRuntime:
             raise RuntimeFailure(slow(Asked(Verb.COMMAND, container_id), timeout_ms / 1000))
         return behaviour.command
 
+    async def consumption(self, container_id: str) -> Consumption | None:
+        """As if it used all of the processor that it may, and half of its memory."""
+        container = self._must_be_ours(container_id)
+        await self._engine.reached(Verb.STATS, container.label.spec.image)
+        return self._engine.consumption(container)
+
+    async def inside(self, container_id: str) -> Inside:
+        """What can be done in it by its streams and files."""
+        return SimulatedInside(self._engine, self._must_be_ours(container_id))
+
     async def events(self) -> AsyncGenerator[ContainerEvent | Resync, None]:
         """Follow what happens to this worker's containers, for ever."""
         async with aclosing(self._engine.follow(self._node_id)) as events:
             async for event in events:
                 yield event
 
-    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine, None]:
+    async def logs(
+        self, container_id: str, options: LogOptions
+    ) -> AsyncGenerator[list[LogLine], None]:
         """The container's output in order."""
         container = self._must_be_ours(container_id)
         await self._engine.reached(Verb.LOGS, container.label.spec.image)
         if options.stdout:
             lines = [line for line in container.lines if _within(line, options)]
             tail = len(lines) if options.tail is None else options.tail
-            for line in lines[max(len(lines) - tail, 0) :]:
-                yield line
+            yield lines[max(len(lines) - tail, 0) :]
         if options.follow and container.alive:
             await container.until_ended()
 

@@ -19,6 +19,7 @@ from cube.model.container import ContainerState, Fence, RunLabel
 from cube.model.ids import NodeId
 from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol
+from cube.model.usage import Consumption
 from cube.runtime.contract import (
     ContainerEvent,
     EngineFacts,
@@ -27,6 +28,7 @@ from cube.runtime.contract import (
 )
 from cube.runtime.failures import Asked, Verb, away, port_taken, slow
 from cube.runtime.images import full_reference
+from cube.runtime.inside import ExecOptions
 from cube.runtime.simulated_container import Behaviour, SimulatedContainer
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -66,6 +68,8 @@ class SimulatedEngine:
         self.names: dict[str, SimulatedContainer | None] = {}  # None: a stranger's
         self.pulled: set[str] = set()
         self.fences: dict[NodeId, Fence] = {}  # what each node said last
+        self.commands: list[ExecOptions] = []  # that run in its containers now
+        self.files: dict[str, dict[str, bytes]] = {}  # put into containers: by container, by path
         self._ports: dict[tuple[int, Protocol], str] = {}  # by container id; empty: a stranger's
         self._numbers = itertools.count(1)
         self._free_ports = itertools.count(FIRST_FREE_PORT)
@@ -190,6 +194,7 @@ class SimulatedEngine:
         if container.alive:
             self._end(container, KILLED)
         del self.containers[container_id], self.names[container.name]
+        self.files.pop(container_id, None)
         self._announce(container, "destroy")
 
     def take_port(self, port: int, protocol: Protocol = Protocol.TCP) -> None:
@@ -222,6 +227,18 @@ class SimulatedEngine:
         if was_away:
             for _, queue in self._followers:
                 _put(queue, Resync())
+
+    def consumption(self, container: SimulatedContainer) -> Consumption | None:
+        """Return what it would have used: all of the processor that it may, and half of its memory."""
+        if not container.alive:
+            return None
+        spec, now_ms = container.label.spec, self._now_ms()
+        return Consumption(
+            cpu_ns=(now_ms - container.started_ms) * spec.cpu_millis * 1000,
+            at_ns=now_ms * 1_000_000,
+            memory_bytes=spec.memory_bytes // 2,
+            memory_limit_bytes=spec.memory_bytes,
+        )
 
     def _now_ms(self) -> int:
         return self._clock.now().wall_ms

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from struct import Struct
 
 HEADER = 8  # one byte for the stream, three zeros, four for the length, big-endian
+_HEADER = Struct(">BxxxI")
 STREAM_NAMES = {
     0: "stdout",
     1: "stdout",
@@ -22,23 +24,22 @@ class Frames:
     """Takes bytes as they come and gives back whole frames: (stream, content)."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
         """Yield the frames that are complete with `data`."""
-        self._buffer += data
-        start = 0
-        while len(self._buffer) - start >= HEADER:
-            kind = self._buffer[start]
-            length = int.from_bytes(self._buffer[start + 4 : start + HEADER], "big")
+        buffer = self._buffer + data
+        start, ready = 0, len(buffer)
+        while ready - start >= HEADER:
+            kind, length = _HEADER.unpack_from(buffer, start)
             if kind not in STREAM_NAMES or length > FRAME_LONGEST:
                 raise BrokenStream("not a multiplexed stream")
             end = start + HEADER + length
-            if len(self._buffer) < end:
+            if ready < end:
                 break
-            yield STREAM_NAMES[kind], bytes(self._buffer[start + HEADER : end])
+            yield STREAM_NAMES[kind], buffer[start + HEADER : end]
             start = end
-        del self._buffer[:start]
+        self._buffer = buffer[start:]
 
 
 class Lines:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# A page on another port of this host is "same-site", and no friend.
+_OWN_SITES = frozenset({"none", "same-origin"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -22,8 +24,13 @@ class HostGuard:
         name, separator, port = host.rpartition(":")
         return bool(separator) and name.lower() in self._names and is_port(port)
 
-    def admits(self, host: str, origin: str | None) -> bool:
-        """Whether a request to `host` with this Origin header comes from no page, or from a page of this server."""
+    def admits(self, host: str, origin: str | None, site: str | None = None) -> bool:
+        """Whether a request to `host` comes from no page, or from a page of this server.
+
+        By its Origin header, and by Sec-Fetch-Site, which browsers also send with what has no Origin.
+        """
+        if site is not None and site.lower() not in _OWN_SITES:
+            return False
         return origin is None or origin.lower() in (
             f"http://{host}".lower(),
             f"https://{host}".lower(),

@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Self
 
+from cube.core.audit import Verdict
 from cube.core.effects import Snapshot, Writes
 from cube.errors import CubeError, ManagerAway, Overloaded
+from cube.model.audit import AuditEntry
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.model.secret import SealedSecret
+from cube.model.token import Token, TokenId
+from cube.store import audit as audit_table
 from cube.store import history, secrets, tables
+from cube.store.audit import NumberedEntry
 from cube.store.backup import Backup, write_backup
 from cube.store.database import Database
 from cube.store.directory import LEDGER_FILE
 from cube.store.opening import open_ledger
-from cube.store.records import RequestRecord, rows_of
+from cube.store.records import RequestRecord, rows_of, rows_of_tokens
 from cube.store.witness import WITNESS_FILE, Witness
 from cube.store.writer import Writer
 
@@ -85,14 +90,45 @@ class Ledger:
         """Return everything decisions are made from, as of the commits made so far."""
         return await self._database.call(tables.read_state, within=WHOLE_SECONDS)
 
-    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
+    def commit(
+        self,
+        writes: Writes,
+        request: RequestRecord | None = None,
+        audit: Iterable[AuditEntry] = (),
+    ) -> asyncio.Future[None]:
         """Queue one transaction. The future resolves once it is durable, after those of all earlier calls.
 
         Empty writes are a barrier: nothing is written, the future resolves when everything before is durable. The
         future fails with LedgerFull, LedgerBroken or Overloaded; then all later ones fail too, until `recover`.
         There is no time limit: nobody could say whether a change that timed out happened.
         """
-        return self._writer.commit(rows_of(writes, request))
+        return self._writer.commit(rows_of(writes, request, audit))
+
+    def commit_tokens(
+        self, tokens: Mapping[TokenId, Token | None], audit: Iterable[AuditEntry] = ()
+    ) -> asyncio.Future[None]:
+        """Queue one transaction that records these tokens, None for one that is no more. As `commit`."""
+        return self._writer.commit(rows_of_tokens(tokens, audit))
+
+    async def tokens(self) -> list[Token]:
+        """Return what is on record of every token."""
+        return await self._database.call(tables.read_tokens, within=READ_SECONDS)
+
+    async def audit(self, *, before: int | None = None, limit: int = 100) -> list[NumberedEntry]:
+        """Return the newest entries of the audit, those below the number `before` if it is given; oldest first."""
+        read = partial(audit_table.read, before=before, limit=limit)
+        return await self._database.call(read, within=READ_SECONDS)
+
+    async def verify_audit(self) -> Verdict:
+        """Go along the chain of the audit, from its beginning to its end."""
+        return await self._database.call(audit_table.verify, within=WHOLE_SECONDS)
+
+    async def prune_audit(self, *, kept: int) -> bool:
+        """Forget some thousands of the entries beyond the newest `kept`; return whether more are left to forget."""
+        work = partial(audit_table.prune, kept=kept)
+        return await self._database.call(
+            lambda connection: self._writer.run(connection, work), within=READ_SECONDS
+        )
 
     async def recover(self) -> Snapshot:
         """Take commits again after LedgerFull or Overloaded, and return what is recorded.
@@ -158,14 +194,16 @@ class Ledger:
             lambda connection: self._writer.run(connection, work), within=READ_SECONDS
         )
 
-    async def put_secret(self, secret: SealedSecret, *, oldest: int) -> None:
+    async def put_secret(
+        self, secret: SealedSecret, *, oldest: int, audit: Iterable[AuditEntry] = ()
+    ) -> None:
         """Record a version of a secret, and forget those before `oldest`."""
-        work = partial(secrets.put, secret=secret, oldest=oldest)
+        work = partial(secrets.put, secret=secret, oldest=oldest, audit=audit)
         await self._database.call(lambda held: self._writer.run(held, work), within=READ_SECONDS)
 
-    async def remove_secret(self, name: str) -> int:
-        """Forget a secret and return how many versions there were."""
-        work = partial(secrets.remove, name=name)
+    async def remove_secret(self, name: str, audit: Iterable[AuditEntry] = ()) -> int:
+        """Forget a secret and return how many versions there were. Of none, nothing is noted."""
+        work = partial(secrets.remove, name=name, audit=audit)
         return await self._database.call(
             lambda held: self._writer.run(held, work), within=READ_SECONDS
         )

@@ -6,7 +6,7 @@ the record's id too: a record cannot be mistaken for its neighbour.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 from zlib import crc32
 
@@ -14,10 +14,12 @@ import msgspec
 
 from cube.core.effects import Writes
 from cube.model.allocation import Allocation
+from cube.model.audit import AuditEntry
 from cube.model.event import TaskEvent
 from cube.model.lineage import Lineage
 from cube.model.node import Node
 from cube.model.task import Task
+from cube.model.token import Token, TokenId
 from cube.store.failures import Unusable
 
 T = TypeVar("T")
@@ -28,6 +30,7 @@ RequestRow = tuple[int, bytes]
 
 _CHECKSUM_BYTES = 4
 _encode = msgspec.msgpack.Encoder().encode
+_encode_entry = msgspec.json.Encoder().encode  # whoever reads an audit should be able to
 
 
 class RequestRecord(msgspec.Struct, frozen=True):
@@ -48,6 +51,7 @@ ALLOCATIONS = msgspec.msgpack.Decoder(Allocation)
 NODES = msgspec.msgpack.Decoder(Node)
 EVENTS = msgspec.msgpack.Decoder(TaskEvent)
 REQUESTS = msgspec.msgpack.Decoder(RequestRecord)
+TOKENS = msgspec.msgpack.Decoder(Token)
 
 
 def seal(id: str, record: msgspec.Struct) -> bytes:
@@ -91,7 +95,9 @@ class Rows(msgspec.Struct):
     allocations: dict[str, bytes | None] = {}
     nodes: dict[str, bytes | None] = {}
     requests: dict[str, RequestRow] = {}
+    tokens: dict[str, bytes | None] = {}
     events: list[EventRow] = []
+    audit: list[bytes] = []
     lineage: Lineage | None = None
 
     def __len__(self) -> int:
@@ -100,6 +106,8 @@ class Rows(msgspec.Struct):
             + len(self.allocations)
             + len(self.nodes)
             + len(self.requests)
+            + len(self.tokens)
+            + len(self.audit)
             + len(self.events)
             + (self.lineage is not None)
         )
@@ -110,12 +118,16 @@ class Rows(msgspec.Struct):
         self.allocations.update(later.allocations)
         self.nodes.update(later.nodes)
         self.requests.update(later.requests)
+        self.tokens.update(later.tokens)
+        self.audit.extend(later.audit)
         self.events.extend(later.events)
         if later.lineage is not None:
             self.lineage = later.lineage
 
 
-def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
+def rows_of(
+    writes: Writes, request: RequestRecord | None = None, audit: Iterable[AuditEntry] = ()
+) -> Rows:
     """Return the rows of these writes. Shares nothing with them that can change."""
     rows = Rows(
         tasks=_seal_all(writes.tasks),
@@ -123,10 +135,21 @@ def rows_of(writes: Writes, request: RequestRecord | None) -> Rows:
         nodes=_seal_all(writes.nodes),
         events=[_event_row(event) for event in writes.events],
         lineage=writes.lineage,
+        audit=encode_entries(audit),
     )
     if request is not None:
         rows.requests[request.key] = (request.at_ms, seal(request.key, request))
     return rows
+
+
+def rows_of_tokens(tokens: Mapping[TokenId, Token | None], audit: Iterable[AuditEntry]) -> Rows:
+    """Return the rows of these tokens, None for one that is no more."""
+    return Rows(tokens=_seal_all(tokens), audit=encode_entries(audit))
+
+
+def encode_entries(audit: Iterable[AuditEntry]) -> list[bytes]:
+    """Return the entries as they stand in the chain."""
+    return [_encode_entry(entry) for entry in audit]
 
 
 def _seal_all(records: Mapping[Id, msgspec.Struct | None]) -> dict[str, bytes | None]:

@@ -35,6 +35,10 @@ STEPS: Sequence[Step] = (
         "CREATE INDEX events_of_kind ON events (kind)",
     ),
     (
+        "CREATE TABLE tokens (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
+        "CREATE TABLE audit (number INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL)",
+    ),
+    (
         "CREATE TABLE secrets (name TEXT NOT NULL, version INTEGER NOT NULL, revision INTEGER NOT NULL,"
         " at_ms INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (name, version))",
     ),

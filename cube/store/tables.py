@@ -17,12 +17,15 @@ import msgspec
 
 from cube.core.effects import Snapshot
 from cube.model.lineage import Lineage
+from cube.model.token import Token
+from cube.store import audit
 from cube.store.failures import Unusable
 from cube.store.records import (
     ALLOCATIONS,
     NODES,
     REQUESTS,
     TASKS,
+    TOKENS,
     RequestRecord,
     Rows,
     seal_lineage,
@@ -41,6 +44,8 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
     _write_records(connection, "tasks", rows.tasks)
     _write_records(connection, "allocations", rows.allocations)
     _write_records(connection, "nodes", rows.nodes)
+    _write_records(connection, "tokens", rows.tokens)
+    audit.append(connection, rows.audit)
     if rows.lineage is not None:
         write_lineage(connection, rows.lineage)
     _execute(connection, "INSERT INTO events VALUES {}", rows.events)
@@ -83,6 +88,11 @@ def write_lineage(connection: sqlite3.Connection, lineage: Lineage) -> None:
     """Store what the ledger knows of losses. Inside a transaction of the caller."""
     sealed = seal_lineage(lineage)
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('lineage', ?)", (sealed,))
+
+
+def read_tokens(connection: sqlite3.Connection) -> list[Token]:
+    """Return what is on record of every token."""
+    return _read_records(connection, "tokens", TOKENS)
 
 
 def read_request(connection: sqlite3.Connection, key: str) -> RequestRecord | None:

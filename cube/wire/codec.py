@@ -5,6 +5,7 @@ Encoders and decoders are made once: making one takes longer than using it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,6 +30,11 @@ _MALFORMED = (ValueError, RecursionError)
 def encode_view(view: object) -> bytes:
     """Return a view of the API as JSON: snake_case, times in RFC 3339 with Z."""
     return _json.encode(view)
+
+
+def encode_views(views: Iterable[object]) -> bytes:
+    """Return views as newline-delimited JSON, each line ended."""
+    return _json.encode_lines(views)
 
 
 def decode_view(data: bytes, kind: type[T]) -> T:

@@ -7,6 +7,8 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
                                                            manager  Instruct     orders, numbered without gaps
     worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
+    worker   Sampled   what its containers use             manager  Sample       tell me once what they use
+                                                           manager  OpenTunnel   do this in a container
 
 A worker that misses a number of Instruct closes the session and says Hello again: the answer to that holds
 everything it should run and an explicit Remove for everything it should not.
@@ -18,9 +20,12 @@ import msgspec
 
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId
+from cube.model.logs import Mark
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
 from cube.model.secret import SecretValue
+from cube.model.usage import AllocationUsage
+from cube.wire.tunnels import Wish
 
 PROTOCOL = 1
 """Grows when an old peer would misunderstand a new one."""
@@ -78,7 +83,7 @@ class Described(msgspec.Struct, frozen=True, tag="described", kw_only=True):
 
 
 class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=True):
-    """The worker cannot carry the stream, and why."""
+    """The worker cannot carry the stream or the tunnel, and why."""
 
     stream_id: str
     reason: str
@@ -131,7 +136,10 @@ class Instruct(msgspec.Struct, frozen=True, tag="instruct", kw_only=True):
 
 
 class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
-    """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`)."""
+    """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`, `log_frames`).
+
+    `after`: go on behind what was read before; `tail` is then of no meaning.
+    """
 
     stream_id: str
     id: AllocationId
@@ -141,6 +149,32 @@ class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     until_ns: int = 0
     stdout: bool = True
     stderr: bool = True
+    after: Mark | None = None
+
+
+class Sample(msgspec.Struct, frozen=True, tag="sample", kw_only=True):
+    """Tell me once what your containers use: somebody looks. `number` comes back with the answer."""
+
+    number: int
+
+
+class Sampled(msgspec.Struct, frozen=True, tag="sampled", kw_only=True):
+    """What the containers that run use, as far as the engine told in time."""
+
+    number: int
+    allocations: tuple[AllocationUsage, ...]
+
+
+class OpenTunnel(msgspec.Struct, frozen=True, tag="open_tunnel", kw_only=True):
+    """Do this in the container of this allocation, over a connection of its own (`routes.TUNNEL`)."""
+
+    tunnel_id: str
+    id: AllocationId
+    wish: Wish
+
+
+Errand = OpenStream | OpenTunnel | Sample
+"""What somebody asks a worker for through its session, beside orders."""
 
 
 class TellSecret(msgspec.Struct, frozen=True, tag="tell_secret", kw_only=True):
@@ -152,8 +186,8 @@ class TellSecret(msgspec.Struct, frozen=True, tag="tell_secret", kw_only=True):
     why: str = ""
 
 
-FromWorker = Hello | Lease | Observe | Described | StreamRefused | AskSecret
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | OpenStream | TellSecret
+FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled | AskSecret
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | TellSecret
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

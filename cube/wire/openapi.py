@@ -13,8 +13,9 @@ from cube.wire.operation import JSON, PROBLEM, Answer, Operation
 from cube.wire.operations import MANAGER
 from cube.wire.views import Problem
 
-ALWAYS = (400, 403, 406, 421, 500, 503)
-"""What anything may be answered: bad input, a page of another site, no common type, another host, a fault, busy."""
+ALWAYS = (400, 401, 403, 406, 421, 429, 500, 503)
+"""What anything may be answered: bad input, nobody knows who asks, a page of another site or not the role, no common
+type, another host, too often, a fault, busy."""
 
 _REFERENCE = "#/components/schemas/{name}"
 _HEADERS = {
@@ -84,7 +85,7 @@ def _told(operation: Operation, kinds: _Kinds) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "tags": [operation.path.split("/")[1]],
+        "tags": [operation.path.split("/")[1] or "page"],
         "x-role": operation.role.value if operation.role else "anybody",
         "parameters": [
             {

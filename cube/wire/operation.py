@@ -14,6 +14,9 @@ LINES = "application/x-ndjson"
 SSE = "text/event-stream"
 TEXT = "text/plain"
 PROBLEM = "application/problem+json"
+HTML = "text/html"
+PAGE_MEDIA = {"html": HTML, "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+"""The types of the files of the page, by the ends of their names."""
 
 
 class Place(StrEnum):

@@ -6,7 +6,7 @@ an entry without a route fail a test. `/tasks` and `/nodes` answer as `/task` an
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -15,7 +15,20 @@ from cube.model.role import Role
 from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
-from cube.wire.operation import JSON, LINES, SSE, TEXT, Answer, Operation, Parameter, Place
+from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenRequest, TokenView
+from cube.wire.operation import (
+    HTML,
+    JSON,
+    LINES,
+    PAGE_MEDIA,
+    SSE,
+    TEXT,
+    Answer,
+    Operation,
+    Parameter,
+    Place,
+)
+from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.secret_views import SecretView
 from cube.wire.views import (
     AllocationView,
@@ -24,25 +37,27 @@ from cube.wire.views import (
     DrainView,
     EventView,
     LogRecord,
-    MoveView,
     NodeState,
     NodeView,
-    PlanView,
     Replicas,
     StatsView,
     StatusView,
     TaskDetail,
     TaskView,
+    UsageView,
     VersionView,
-    WhyView,
 )
 from cube.wire.watch import AttentionView, Snapshot
 
+Noun = Literal["task", "node"]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
 
 _REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "web")
 _NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "w1")
+_TOKEN_REF = Parameter(
+    "ref", Place.PATH, Name, "its id, or its name where no other has it", "7f3a90c2"
+)
 _SECRET_REF = Parameter("ref", Place.PATH, Name, "its name", "db-password")
 _KEY = Parameter(
     "Idempotency-Key",
@@ -142,11 +157,23 @@ MANAGER = (
             _query("since_ns", Count, "only newer lines"), _query("until_ns", Count, "only older lines"),
             _query("stdout", bool, "false leaves it out"), _query("stderr", bool, "false leaves it out"),
             _query("timestamps", bool, "taken for docker's sake: every line has its time"),
+            _query("after", str, "go on behind what was read of each container"),
         ),
         problems=(404,), streams=True),
     _get(f"{_ONE_TASK}/explain", "explainTask", "Why it runs where it runs, or does not run",
         Answer(200, "every node's verdict", WhyView),
         parameters=(_REF, _query("slot", Count, "one slot only")), problems=(404,)),
+    _get(routes.USAGE, "getUsage", "What containers use now, measured because of this call",
+        Answer(200, "what runs, and the nodes that did not tell", UsageView),
+        parameters=(_query("task", Name, "only of this task"), _NODE), problems=(404,)),
+    _get(routes.NAMES, "listNames", "Names of tasks or nodes, for what completes them",
+        Answer(200, "in order", list[str]),
+        parameters=(_query("of", Noun, "task unless said otherwise"),
+            _query("prefix", str, "how they begin"), _limit(1_000))),
+    _get(f"{_ONE_TASK}/exec", "execInTask", "Run a command in a container, over a WebSocket", Answer(101, "it is open"),
+        role=Role.SHELL, parameters=(_REF,), problems=(404, 426), streams=True),
+    _get(f"{_ONE_TASK}/copy", "copyFiles", "Take files out of a container or put some in, over a WebSocket",
+        Answer(101, "it is open"), role=Role.SHELL, parameters=(_REF,), problems=(404, 426), streams=True),
     # -- nodes
     _get(_NODES, "listNodes", "All nodes that fit, by name",
         Answer(200, "a page of nodes", list[NodeView], headers=_PAGED),
@@ -190,6 +217,14 @@ MANAGER = (
         parameters=(_SECRET_REF,), problems=(408, 409, 413, 507)),
     _change("DELETE", f"{routes.SECRETS}/{{ref}}", "removeSecret", "Forget a secret that no task names",
         Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_SECRET_REF,), problems=(404, 409)),
+    # -- the page: open to all, and without anything of the cluster for who may not see it
+    _get(routes.PAGE, "getPage", "The web page", Answer(200, "the page, with what the caller may see", str, HTML),
+        role=None),
+    _get(routes.ASSETS, "getPageFile", "A file of the page",
+        *(Answer(200, "it", str, media, headers=("ETag",)) for kind, media in PAGE_MEDIA.items() if kind != "html"),
+        Answer(304, "as in If-None-Match"),
+        parameters=(Parameter("name", Place.PATH, Name, "a file of the page", "app.js"), _IF_NONE_MATCH),
+        problems=(404,), role=None),
     # -- the manager itself
     _get(routes.STATS, "getStats", "How much there is, and how busy the manager is", Answer(200, "counts", StatsView)),
     _get(routes.METRICS, "getMetrics", "What the manager measures, for Prometheus",
@@ -212,9 +247,24 @@ MANAGER = (
         Answer(201, "where it is", BackupView), role=Role.ADMIN, problems=(507,)),
     _change("POST", routes.END_RECOVERY, "endRecovery", "End a recovery without waiting for more workers",
         Answer(204, "it is over"), role=Role.ADMIN, problems=(507,)),
+    # -- who may do what, and who did
+    _get(routes.TOKENS, "listTokens", "The tokens on record, without their secrets, oldest first",
+        Answer(200, "all of them", list[TokenView]), role=Role.ADMIN),
+    _change("POST", routes.TOKENS, "createToken", "Make a token for a person or a program",
+        Answer(201, "the token; it is told here and never again", NewToken), role=Role.ADMIN,
+        body=(TokenRequest,), example={"name": "ci", "role": "operator"}, problems=(408, 413, 415, 507)),
+    _change("DELETE", f"{routes.TOKENS}/{{ref}}", "removeToken", "Revoke a token; what it has open is cut",
+        Answer(204, "it opens nothing any more"), role=Role.ADMIN, parameters=(_TOKEN_REF,), problems=(404, 507)),
+    _get(routes.AUDIT, "listAudit", "Who did what, and who was turned away, oldest first",
+        Answer(200, "the newest entries, or those before one", list[AuditView], headers=_PAGED), role=Role.ADMIN,
+        parameters=(_limit(1_000), _CURSOR)),
+    _get(routes.AUDIT_CHECK, "checkAudit", "Whether an entry of the audit was changed or taken out",
+        Answer(200, "what was found", AuditCheck), role=Role.ADMIN),
     # -- workers
     _get(routes.SESSION, "openSession", "The session of a worker, a WebSocket", Answer(101, "it is open"),
         role=Role.WORKER, streams=True),
+    _get(routes.TUNNEL, "carryTunnel", "The worker's end of what somebody does in a container",
+        Answer(101, "it is open"), role=Role.WORKER, problems=(404, 426), streams=True),
     _change("POST", routes.STREAM, "carryStream", "What a worker brings for somebody who asked for it",
         Answer(204, "all was taken"), role=Role.WORKER, problems=(404,)),
 )

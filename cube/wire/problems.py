@@ -38,6 +38,7 @@ _KINDS = (
     _Kind(errors.PeerFault, 502, "The other side broke the protocol"),
     _Kind(errors.ManagerAway, 503, "No manager answers"),
     _Kind(errors.Overloaded, 503, "Too much to do at present"),
+    _Kind(errors.TooOften, 429, "Too many requests"),
     _Kind(errors.Recovering, 503, "The ledger is being recovered"),
     _Kind(errors.TimedOut, 504, "It took too long"),
     _Kind(errors.LedgerFull, 507, "No room to record the change"),

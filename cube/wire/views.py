@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -15,7 +14,7 @@ from cube.errors import Objection
 from cube.model.allocation import Failure, Health, PortBinding, Timings
 from cube.model.event import EventKind
 from cube.model.node import Availability, Condition, Usage
-from cube.model.resources import NOTHING, Resources
+from cube.model.resources import Resources
 from cube.model.spec import TaskSpec
 from cube.model.task import Goal, TaskState
 
@@ -149,104 +148,6 @@ class DrainView(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[LeaverView, ...] = ()
 
 
-class NodeVerdictView(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """How one node stands towards one more replica: its place among those that fit, or why it is none of them."""
-
-    node: str
-    node_id: str
-    place: int = 0  # 1 would be chosen; 0: refused
-    scores: dict[str, float | None] = {}  # by term, the first that differs decides, less is better
-    code: str = ""  # which filter refused: resources, constraints, host_ports, …
-    reason: str = ""
-    about: str = ""  # the constraint, the ports, the resources that it was for
-    short: Resources = NOTHING  # how much is missing
-    extras_short_millis: dict[str, int] = {}
-
-
-class RemedyView(msgspec.Struct, frozen=True, kw_only=True):
-    """One change that would be enough by itself for `nodes` to take the replica."""
-
-    code: str
-    message: str
-    nodes: int
-
-
-class PictureView(msgspec.Struct, frozen=True, kw_only=True):
-    """All nodes towards the next allocation of these slots; what they hold themselves counts as free."""
-
-    slots: tuple[int, ...]
-    chosen: str | None = None  # the node that would be chosen now
-    why_chosen: str = ""
-    reason: str = ""  # why none would
-    nearest: str | None = None  # the node that misses by least
-    nodes: tuple[NodeVerdictView, ...]
-    remedies: tuple[RemedyView, ...] = ()
-
-
-class SlotWhyView(msgspec.Struct, frozen=True, kw_only=True):
-    """One slot: where it is and what hinders it. `code`: unplaceable, running, restarting, …"""
-
-    name: str
-    slot: int
-    code: str
-    reason: str
-    node: str | None = None
-    node_id: str | None = None
-    assigned_at: datetime | None = None
-    restarts: int = 0
-    chosen_then: str = ""  # why its node was chosen, as recorded
-    place_now: int | None = None  # of its node, were it placed again; 0: it would not take it
-
-
-class WhyView(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /task/{ref}/explain`: why a task runs where it runs, or does not run."""
-
-    task_id: str
-    task: str
-    state: TaskState
-    strategy: str
-    answer: str  # in one sentence
-    waits: bool  # a slot has no place, and no node takes it now
-    slots: tuple[SlotWhyView, ...]
-    pictures: tuple[PictureView, ...]
-    left_out: tuple[int, ...] = ()  # slots without a picture; ask for one with ?slot=
-
-
-class FieldChangeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One value of the spec that would change; null: it is not there."""
-
-    path: str
-    before: Any
-    after: Any
-
-
-class SlotPlanView(msgspec.Struct, frozen=True, kw_only=True):
-    """What would become of one slot: create, replace, hold, remove or keep."""
-
-    name: str
-    slot: int
-    action: str
-    step: int  # slots of one step change at once, one step after the other; 0: it does not change
-    before: str | None = None  # the node where it is
-    after: str | None = None  # the node where it would be
-    reason: str = ""  # why it finds no place, or is held, or whom it displaces
-    codes: tuple[str, ...] = ()
-    displaces: tuple[str, ...] = ()  # the slots that would have to go for it, by name
-
-
-class PlanView(msgspec.Struct, frozen=True, kw_only=True):
-    """`PUT /task/{name}?dry_run=1`: what that would change. Nothing was changed."""
-
-    task: str
-    revision: int  # at which the task is now, for If-Match; 0: there is none
-    new: bool
-    changed: bool
-    fits: bool
-    spec: TaskSpec  # as it would be, defaults and all
-    fields: tuple[FieldChangeView, ...] = ()
-    slots: tuple[SlotPlanView, ...] = ()
-
-
 class TaskDetail(TaskView, frozen=True, kw_only=True):
     """`GET /task/{id}`: the task with its recent events, newest last."""
 
@@ -272,7 +173,7 @@ class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
 
 class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of `GET /task/{id}/logs` (newline-delimited JSON). `warning` is set instead of `text` where a
-    part of the log cannot be had."""
+    part of the log cannot be had; `lost` where it cannot be had any more."""
 
     name: str  # "web.2"
     node: str
@@ -280,21 +181,10 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stream: str = "stdout"
     text: str = ""
     partial: bool = False
+    generation: int = 1
     restart: int = 0
     warning: str = ""
-
-
-class MoveView(msgspec.Struct, frozen=True, kw_only=True):
-    """One replica that would be placed elsewhere today. `code` names what gets better, `gain` by how much."""
-
-    name: str  # "web.2"
-    task_id: str
-    slot: int
-    origin: str  # the nodes' names
-    target: str
-    code: str
-    gain: float
-    reason: str
+    lost: bool = False
 
 
 class NodeState(StrEnum):
@@ -318,6 +208,24 @@ class StatusView(msgspec.Struct, frozen=True):
     """`/healthz` and `/readyz`: one word."""
 
     status: str
+
+
+class AllocationUsageView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What the container of one slot uses now; a limit of 0 is none."""
+
+    id: str
+    name: str  # "web.2"
+    cpu_millis: int
+    memory_bytes: int
+    memory_limit_bytes: int
+
+
+class UsageView(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /usage`: what runs uses. `silent`: nodes that did not tell."""
+
+    at: datetime
+    allocations: tuple[AllocationUsageView, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):

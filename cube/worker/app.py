@@ -17,7 +17,7 @@ from cube.log import about
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
-from cube.wire.messages import PROTOCOL, Hello, OpenStream, Welcome
+from cube.wire.messages import PROTOCOL, Errand, Hello, OpenTunnel, Sample, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
 from cube.worker.executor import Executor
@@ -29,6 +29,8 @@ from cube.worker.probes import Prober
 from cube.worker.secrets import Secrets
 from cube.worker.session import Session, session_url
 from cube.worker.streams import Streams
+from cube.worker.tunnels import Tunnels
+from cube.worker.usage import Sampler
 from cube.worker.watch import EngineWatch
 
 log = logging.getLogger(__name__)
@@ -88,15 +90,14 @@ class Worker:
         )
         self._images = ImageWatch(runtime, settings.timing.full_comparison)
         self._session = self._dialler()
-        self._streams = Streams(
-            manager_url=self._manager_url,
-            node=self._node,
+        self._streams = self._log_streams()
+        self._sampler = Sampler(
             core=self._core,
             runtime=runtime,
             supervisor=self._supervisor,
-            limit=settings.streams,
             send=self._session.send,
         )
+        self._tunnels = self._dialled_tunnels()
         self._api = self._own_api(metrics) if metrics and settings.own_api else None
 
     @property
@@ -152,9 +153,32 @@ class Worker:
             runtime_error=lambda: self._watch.error,
             welcomed=self._welcomed,
             tell=self._loop.tell,
-            open_stream=self._open_stream,
+            asked=self._asked,
             told_secret=self._secrets.told,
             report_every=settings.report_every,
+        )
+
+    def _log_streams(self) -> Streams:
+        return Streams(
+            manager_url=self._manager_url,
+            node=self._node,
+            core=self._core,
+            runtime=self._runtime,
+            clock=self._clock,
+            supervisor=self._supervisor,
+            limit=self._settings.streams,
+            send=self._session.send,
+        )
+
+    def _dialled_tunnels(self) -> Tunnels:
+        return Tunnels(
+            manager_url=self._manager_url,
+            node=self._node,
+            core=self._core,
+            runtime=self._runtime,
+            supervisor=self._supervisor,
+            limit=self._settings.tunnels,
+            send=self._session.send,
         )
 
     def _own_api(self, metrics: WorkerMetrics) -> LocalApi:
@@ -242,8 +266,13 @@ class Worker:
             return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
-    def _open_stream(self, wanted: OpenStream) -> None:
-        self._streams.open(wanted)
+    def _asked(self, wanted: Errand) -> None:
+        if isinstance(wanted, Sample):
+            self._sampler.sample(wanted)
+        elif isinstance(wanted, OpenTunnel):
+            self._tunnels.open(wanted)
+        else:
+            self._streams.open(wanted)
 
     def _trouble(self) -> str:
         if self._watch.error:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import aiohttp
-from yarl import URL
 
 from cube.aio.backoff import Backoff
 from cube.aio.clock import Clock
@@ -32,6 +31,7 @@ from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     Acknowledge,
     Described,
+    Errand,
     FromManager,
     FromWorker,
     Hello,
@@ -40,11 +40,14 @@ from cube.wire.messages import (
     LeaseHeld,
     Observe,
     OpenStream,
+    OpenTunnel,
     Refuse,
     Report,
+    Sample,
     TellSecret,
     Welcome,
 )
+from cube.worker.knock import knock
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,6 @@ DOUBT_LEASES = 0.4
 
 More than one heartbeat, so that an idle session is not doubted; less than half, so that a new one comes in time.
 """
-KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
 USAGE_EVERY = 5.0
 REPORTS_PER_MESSAGE = 500  # about 0.2 MB
 DESCRIPTIONS_PER_MESSAGE = 32  # a spec is 64 kB at most
@@ -92,7 +94,7 @@ class Session:
         runtime_error: Callable[[], str],
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
-        open_stream: Callable[[OpenStream], None],
+        asked: Callable[[Errand], None],
         told_secret: Callable[[TellSecret], None],
         report_every: float,
     ) -> None:
@@ -105,7 +107,7 @@ class Session:
         self._runtime_error = runtime_error
         self._welcomed = welcomed
         self._tell = tell
-        self._open_stream = open_stream
+        self._asked = asked
         self._told_secret = told_secret
         self._report_every = report_every
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -262,21 +264,8 @@ class Session:
             heard_at, quiet = self._heard_at, self._lease * DOUBT_LEASES + self._confirmed_in
             await asyncio.sleep(heard_at + quiet - self._clock.now().monotonic)
             while self._heard_at == heard_at:
-                if await self._knock(http) and self._heard_at == heard_at:
+                if await knock(http, self._url) and self._heard_at == heard_at:
                     raise SessionEnded("the manager answers, but not on this connection")
-
-    async def _knock(self, http: aiohttp.ClientSession) -> bool:
-        """Whether the manager answers on a connection of its own. Takes a while when it does not."""
-        door = URL(self._url).with_scheme("http").with_path(routes.HEALTHZ)
-        try:
-            async with asyncio.timeout(KNOCK_SECONDS):
-                async with http.get(door, headers={"Connection": "close"}):
-                    return True
-        except TimeoutError:
-            return False
-        except (aiohttp.ClientError, OSError):
-            await asyncio.sleep(KNOCK_SECONDS)  # nobody there: the session will find out
-            return False
 
     async def _report_loop(self) -> NoReturn:
         number = 0
@@ -320,8 +309,8 @@ class Session:
                         f"orders number {message.number} came where {self._orders_seen} was due"
                     )
                 self._tell(Ordered(message.orders))
-            case OpenStream():
-                self._open_stream(message)
+            case OpenStream() | OpenTunnel() | Sample():
+                self._asked(message)
             case TellSecret():
                 self._told_secret(message)
             case Refuse(reason=reason):

@@ -8,18 +8,15 @@ from contextlib import aclosing, suppress
 
 import aiohttp
 
+from cube.aio.clock import Clock
 from cube.aio.supervise import Supervisor
-from cube.aio.wakeup import Wakeup
-from cube.core.restart import Over
 from cube.core.worker.core import WorkerCore
 from cube.core.worker.workload import Workload
-from cube.model.container import ContainerSeen, ContainerState
-from cube.model.ids import AllocationId, slot_name, split_allocation_id
-from cube.runtime.contract import LogLine, LogOptions, Runtime, RuntimeFailure
+from cube.model.ids import AllocationId
+from cube.runtime.contract import Runtime
 from cube.wire import routes
-from cube.wire.codec import encode_view
 from cube.wire.messages import FromWorker, OpenStream, StreamRefused
-from cube.wire.views import LogRecord
+from cube.worker.logs import AllocationLog, Followers
 from cube.worker.session import SessionEnded
 
 log = logging.getLogger(__name__)
@@ -37,6 +34,7 @@ class Streams:
         node: str,
         core: WorkerCore,
         runtime: Runtime,
+        clock: Clock,
         supervisor: Supervisor,
         limit: int,
         send: Callable[[FromWorker], Awaitable[None]],
@@ -45,45 +43,43 @@ class Streams:
         self._node = node
         self._core = core
         self._runtime = runtime
+        self._clock = clock
         self._supervisor = supervisor
         self._limit = limit
         self._send = send
         self._open = 0
-        self._followers: dict[AllocationId, set[Wakeup]] = {}
+        self._followers = Followers()
 
     def open(self, wanted: OpenStream) -> None:
         """Carry the stream, or tell the manager why not."""
-        reason = self._why_not(wanted)
-        if reason:
-            self._supervisor.spawn(self._refuse(wanted, reason), f"refusal {wanted.stream_id}")
+        workload = self._core.get(wanted.id)
+        if self._open >= self._limit:
+            self._refuse(wanted, f"{self._limit} streams are open already on {self._node}")
+        elif workload is None or workload.spec is None:
+            self._refuse(wanted, f"nothing of it is on {self._node}")
         else:
             self._open += 1
-            self._supervisor.spawn(self._carry(wanted), f"stream {wanted.stream_id}")
+            carrying = self._carry(wanted, self._frames(wanted, workload))
+            self._supervisor.spawn(carrying, f"stream {wanted.stream_id}")
 
     def changed(self, id: AllocationId) -> None:
         """Let those who follow this allocation look whether it has another container now."""
-        for wakeup in self._followers.get(id, ()):
-            wakeup.set()
+        self._followers.changed(id)
 
-    def _why_not(self, wanted: OpenStream) -> str:
-        if self._open >= self._limit:
-            return f"{self._limit} streams are open already on {self._node}"
-        workload = self._core.get(wanted.id)
-        if workload is None or workload.spec is None:
-            return f"nothing of it is on {self._node}"
-        return ""
+    def _refuse(self, wanted: OpenStream, reason: str) -> None:
+        refusal = StreamRefused(stream_id=wanted.stream_id, reason=reason)
+        self._supervisor.spawn(self._say(refusal), f"refusal {wanted.stream_id}")
 
-    async def _refuse(self, wanted: OpenStream, reason: str) -> None:
+    async def _say(self, refusal: StreamRefused) -> None:
         try:
-            await self._send(StreamRefused(stream_id=wanted.stream_id, reason=reason))
+            await self._send(refusal)
         except SessionEnded:
-            log.debug("stream %s: the session ended before the refusal", wanted.stream_id)
+            log.debug("stream %s: the session ended before the refusal", refusal.stream_id)
 
-    async def _carry(self, wanted: OpenStream) -> None:
+    async def _carry(self, wanted: OpenStream, body: AsyncGenerator[bytes]) -> None:
         url = self._manager_url + routes.STREAM.format(stream_id=wanted.stream_id)
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-        headers = {"Content-Type": "application/x-ndjson"}
-        body = self._bytes(wanted)
+        headers = {"Content-Type": "application/octet-stream"}
         try:
             async with (
                 aiohttp.ClientSession(timeout=limits) as http,
@@ -101,107 +97,14 @@ class Streams:
             with suppress(RuntimeError):
                 await body.aclose()
 
-    async def _bytes(self, wanted: OpenStream) -> AsyncGenerator[bytes]:
-        async with aclosing(self._records(wanted)) as records:
-            async for record in records:
-                yield encode_view(record) + b"\n"
-
-    async def _records(self, wanted: OpenStream) -> AsyncGenerator[LogRecord]:
-        """The log of all runs still kept here, oldest first, then, to follow, of those to come."""
-        workload = self._core.get(wanted.id)
-        if workload is None:
-            return
-        tails = await self._tails(wanted, workload)
-        told: set[str] = set()
-        wakeup = Wakeup()
-        self._followers.setdefault(wanted.id, set()).add(wakeup)
-        try:
-            while True:
-                for seen in _untold(workload, told):
-                    told.add(seen.id)
-                    follow = wanted.follow and _is_current(workload, seen)
-                    options = _options(wanted, tails.get(seen.id), follow=follow)
-                    async with aclosing(self._of_run(workload, seen, options)) as records:
-                        async for record in records:
-                            yield record
-                if not wanted.follow or _is_over(workload):
-                    return
-                await wakeup.wait()
-        finally:
-            self._unfollow(wanted.id, wakeup)
-
-    async def _tails(self, wanted: OpenStream, workload: Workload) -> dict[str, int]:
-        """How many of the last lines each run contributes, so that all together are the tail asked for."""
-        tails: dict[str, int] = {}
-        left = wanted.tail
-        if left is None:
-            return tails
-        for seen in reversed(_untold(workload, set())):
-            tails[seen.id] = left
-            options = _options(wanted, left, follow=False)
-            async with aclosing(self._of_run(workload, seen, options)) as records:
-                left -= len([record async for record in records]) if left else 0
-            left = max(left, 0)
-        return tails
-
-    async def _of_run(
-        self, workload: Workload, seen: ContainerSeen, options: LogOptions
-    ) -> AsyncGenerator[LogRecord]:
-        name = _name(workload)
-        try:
-            async with aclosing(self._runtime.logs(seen.id, options)) as lines:
-                async for line in lines:
-                    yield self._record(name, seen, line)
-        except RuntimeFailure as failure:
-            yield LogRecord(name=name, node=self._node, warning=failure.message)
-
-    def _record(self, name: str, seen: ContainerSeen, line: LogLine) -> LogRecord:
-        return LogRecord(
-            name=name,
-            node=self._node,
-            at_ns=line.at_ns,
-            stream=line.stream,
-            text=line.text,
-            partial=line.partial,
-            restart=seen.label.restart,
+    async def _frames(self, wanted: OpenStream, workload: Workload) -> AsyncGenerator[bytes]:
+        reading = AllocationLog(
+            wanted, workload, node=self._node, runtime=self._runtime, clock=self._clock
         )
-
-    def _unfollow(self, id: AllocationId, wakeup: Wakeup) -> None:
-        followers = self._followers.get(id, set())
-        followers.discard(wakeup)
-        if not followers:
-            self._followers.pop(id, None)
-
-
-def _options(wanted: OpenStream, tail: int | None, *, follow: bool) -> LogOptions:
-    return LogOptions(
-        follow=follow,
-        tail=tail,
-        since_ns=wanted.since_ns,
-        until_ns=wanted.until_ns,
-        stdout=wanted.stdout,
-        stderr=wanted.stderr,
-    )
-
-
-def _untold(workload: Workload, told: set[str]) -> list[ContainerSeen]:
-    """The containers that have run and were not told yet, the oldest first."""
-    return [
-        seen
-        for seen in reversed(workload.containers)
-        if seen.id not in told and seen.state is not ContainerState.CREATED
-    ]
-
-
-def _is_current(workload: Workload, seen: ContainerSeen) -> bool:
-    # By id: a newer view of the same container may have come meanwhile.
-    return workload.current is not None and workload.current.id == seen.id
-
-
-def _is_over(workload: Workload) -> bool:
-    return workload.removed or isinstance(workload.verdict, Over)
-
-
-def _name(workload: Workload) -> str:
-    assert workload.spec is not None
-    return slot_name(workload.spec.name, split_allocation_id(workload.id)[1])
+        changed = self._followers.enter(wanted.id)
+        try:
+            async with aclosing(reading.frames(changed)) as frames:
+                async for frame in frames:
+                    yield frame
+        finally:
+            self._followers.leave(wanted.id, changed)

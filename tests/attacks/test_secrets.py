@@ -28,6 +28,7 @@ ASKED = (
     "/event",
     "/node",
     "/attention",
+    "/audit",
     "/metrics",
     "/openapi.json",
 )

@@ -9,9 +9,12 @@ from pathlib import Path
 
 from tests.bench import (
     deaf,
+    exec,
     followers,
     hundred,
     listing,
+    logs,
+    page,
     placement,
     restart,
     scale,
@@ -38,6 +41,9 @@ def main() -> None:
         ("restart", restart, "--allocations", 100_000),
         ("list", listing, "--tasks", 10_000),
         ("followers", followers, "--followers", 100),
+        ("logs", logs, "--megabytes", 1000),
+        ("exec", exec, "--rounds", 500),
+        ("page", page, "--tasks", 1_000),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")
@@ -45,9 +51,13 @@ def main() -> None:
             kind.add_argument("--count", type=int, default=100, dest="more")
         if name in ("restart", "list", "followers"):
             kind.add_argument("--rounds", type=int, default=3, dest="more")
+        if name == "page":
+            kind.add_argument("--rounds", type=int, default=100, dest="more")
         if name == "followers":
             help_idle = "measure so many followers that never read instead"
             kind.add_argument("--idle", type=int, help=help_idle)
+        if name == "logs":
+            kind.add_argument("--slots", type=int, default=4, dest="more")
         kind.set_defaults(measure=module.measure)
     kind = kinds.add_parser("placement", help=(placement.__doc__ or "").splitlines()[0])
     kind.add_argument("--quick", action="store_true", dest="length", help="one seed, few slices")

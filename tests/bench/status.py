@@ -1,8 +1,9 @@
-"""How long `cube status` takes a person to see, against a bare Python, and what its imports cost."""
+"""How long `cube status`, `cube --help` and a Tab take a person to see, against a bare Python and its imports."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 
@@ -12,7 +13,7 @@ from tests.bench.figures import LATENCY_COLUMNS, latency_rows, table
 TASKS = 20
 
 
-async def timed(*words: str) -> float:
+async def timed(*words: str, manager: str = "") -> float:
     """Return the seconds from the start of the command to its end."""
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
@@ -20,6 +21,7 @@ async def timed(*words: str) -> float:
         *words,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "CUBE_MANAGER": manager},
     )
     async with asyncio.timeout(60):
         code = await process.wait()
@@ -29,8 +31,8 @@ async def timed(*words: str) -> float:
 
 
 async def measure(rounds: int) -> str:
-    """Take turns between a bare Python, the command's imports alone, and the whole command."""
-    samples: dict[str, list[float]] = {"python -c pass": [], "imports only": [], "cube status": []}
+    """Take turns between a bare Python, the command's imports alone, and the whole commands."""
+    samples: dict[str, list[float]] = {}
     async with Cluster(workers=0) as cluster:
         for number in range(TASKS):
             await cluster.submit(spec(f"bench-status-{number}"))
@@ -39,9 +41,13 @@ async def measure(rounds: int) -> str:
             taken = {
                 "python -c pass": await timed("-c", "pass"),
                 "imports only": await timed("-c", "import cube.cli.app, cube.cli.status"),
-                "cube status": await timed("-m", "cube", "status", "-m", target),
+                "cube status": await timed("-m", "cube", "status", manager=target),
+                "cube --help": await timed("-m", "cube", "--help"),
+                "Tab on a task's name": await timed(
+                    "-m", "cube", "__complete", "task", "bench", manager=target
+                ),
             }
             if number:  # the first of each reads the files from the disk
                 for name, seconds in taken.items():
-                    samples[name].append(seconds)
+                    samples.setdefault(name, []).append(seconds)
     return table(LATENCY_COLUMNS, latency_rows(samples, over="python -c pass"))

@@ -36,6 +36,7 @@ def cube(
     """Run a command in this process against the fake manager, as in a pipe."""
     monkeypatch.setenv("CUBE_MANAGER", str(manager.address))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("CUBE_CONTEXT", "")
     monkeypatch.delenv("CUBE_DEBUG", raising=False)
 
     def run(*args: str) -> Result:

@@ -29,6 +29,7 @@ SLOW_TO_IMPORT = {
 }
 GROUPS = {
     "node": ("ls", "show", "drain", "cordon", "uncordon", "rm"),
+    "context": ("ls", "use", "add", "rm", "show"),
     "manager": ("start",),
     "worker": ("start",),
 }
@@ -78,7 +79,7 @@ def test_every_command_explains_itself(cube: Cube, command: tuple[str, ...]) -> 
     [
         (errors.InvalidInput((errors.Objection("name", "is taken"),)), 2),
         (errors.NotFound("there is no task web"), 3),
-        (errors.Ambiguous("2 tasks fit"), 2),
+        (errors.Ambiguous("2 tasks fit"), 1),
         (errors.Conflict("moved on"), 6),
         (errors.NotAllowed("no"), 8),
         (errors.Unauthenticated("who?"), 8),

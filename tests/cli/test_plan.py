@@ -10,7 +10,7 @@ import pytest
 
 from cube.errors import InvalidInput, Objection
 from cube.model.spec import TaskSpec
-from cube.wire.views import FieldChangeView, PlanView, SlotPlanView
+from cube.wire.placement_views import FieldChangeView, PlanView, SlotPlanView
 from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json, refusal
 

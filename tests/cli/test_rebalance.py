@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cube.wire.views import MoveView
+from cube.wire.placement_views import MoveView
 from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json
 

@@ -27,7 +27,10 @@ def test_status_keeps_the_table_and_the_rest_apart(manager: FakeManager, cube: C
     assert [line.split()[:5] for line in out.splitlines()[1:]] == [
         ["web", "running", "1/1", "0", "w1"]
     ]
-    assert err == f"manager {manager.address} | nodes 1/1 ready | 1 task: 1 running\n"
+    assert (
+        err
+        == f"manager {manager.address} | nodes 1/1 ready | 1 task: 1 running | replicas 1/1 ready\n"
+    )
 
 
 def test_status_asks_for_page_after_page(manager: FakeManager, cube: Cube) -> None:

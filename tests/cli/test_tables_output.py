@@ -90,7 +90,7 @@ def test_the_cluster_in_one_line() -> None:
     nodes = [node("w1"), node("w2", condition=Condition.SUSPECT)]
 
     assert overview(tasks, nodes, "127.0.0.1:5555") == (
-        "manager 127.0.0.1:5555 | nodes 1/2 ready | 2 tasks: 1 failed, 1 running"
+        "manager 127.0.0.1:5555 | nodes 1/2 ready | 2 tasks: 1 failed, 1 running | replicas 1/2 ready"
     )
 
 

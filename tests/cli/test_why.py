@@ -9,7 +9,7 @@ from cube.cli.placement_tables import why_table
 from cube.errors import NotFound
 from cube.model.resources import Resources
 from cube.model.task import TaskState
-from cube.wire.views import NodeVerdictView, PictureView, RemedyView, SlotWhyView, WhyView
+from cube.wire.placement_views import NodeVerdictView, PictureView, RemedyView, SlotWhyView, WhyView
 from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json, refusal
 from tests.cli.views import NOW

@@ -23,7 +23,7 @@ from cube.model.event import EventKind
 from cube.model.node import Availability
 from cube.model.resources import Resources
 from cube.model.spec import HealthCheck, Port, Preference, ProbeKind, Spread
-from cube.wire.views import WhyView
+from cube.wire.placement_views import WhyView
 from tests.builders import GIB, MIB, node_id
 from tests.world import World
 

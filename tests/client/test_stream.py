@@ -1,4 +1,4 @@
-"""Following events and logs across broken connections."""
+"""Following events across broken connections."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from cube.client import stream
 from cube.client.manager import ManagerClient
 from cube.client.stream import parse_events
 from cube.errors import ManagerAway, NotFound
-from cube.wire.views import EventView, LogRecord
+from cube.wire.views import EventView
 from tests.cli.fake_manager import Answer, FakeManager, refusal
 from tests.cli.views import event
 
@@ -93,56 +92,3 @@ def test_patience_with_a_manager_that_is_gone_has_an_end(client: ManagerClient) 
 )
 def test_server_sent_events_are_read_as_the_standard_says(text: bytes, data: list[bytes]) -> None:
     assert list(parse_events(text.splitlines())) == data
-
-
-def line(name: str, at_ns: int) -> LogRecord:
-    return LogRecord(name=name, node="w1", at_ns=at_ns, text=f"{name} at {at_ns}")
-
-
-def log(*records: LogRecord, cut: bool = False) -> Answer:
-    return Answer(body=b"".join(msgspec.json.encode(one) + b"\n" for one in records), cut=cut)
-
-
-def test_a_broken_log_goes_on_without_gap_or_repetition(
-    manager: FakeManager, client: ManagerClient
-) -> None:
-    manager.answer(
-        "GET",
-        "/task/web/logs",
-        log(line("web.1", 10), line("web.2", 11), line("web.1", 12), cut=True),
-        log(line("web.2", 11), line("web.1", 12), line("web.2", 13)),
-    )
-
-    told = list(client.logs("web", follow=True, tail=3))
-
-    assert [(one.name, one.at_ns) for one in told] == [
-        ("web.1", 10), ("web.2", 11), ("web.1", 12), ("web.2", 13)
-    ]  # fmt: skip
-    again = manager.asked[1].query
-    assert (again["since_ns"], again.get("tail"), again["follow"]) == ("11", None, "1")
-
-
-def test_lines_are_put_together_from_what_comes(
-    manager: FakeManager, client: ManagerClient
-) -> None:
-    long = LogRecord(name="web.1", node="w1", at_ns=1, text="x" * 300_000)
-    manager.answer("GET", "/task/web/logs", log(long, line("web.1", 2)))
-
-    assert [len(one.text) for one in client.logs("web")] == [300_000, len("web.1 at 2")]
-
-
-def test_a_log_that_never_began_is_an_error(manager: FakeManager, client: ManagerClient) -> None:
-    manager.answer("GET", "/task/web/logs", *[Answer(cut=True)] * 2)
-
-    with pytest.raises(ManagerAway):
-        list(client.logs("web"))
-
-
-def test_following_a_log_is_given_up_after_many_breaks(
-    manager: FakeManager, client: ManagerClient
-) -> None:
-    cuts = [log(line("web.1", 1), cut=True)] * (stream.BREAKS_LIMIT + 5)
-    manager.answer("GET", "/task/web/logs", *cuts)
-
-    with pytest.raises(ManagerAway):
-        list(client.logs("web", follow=True))

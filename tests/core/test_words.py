@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cube.core.words import plural, seconds
+from cube.core.words import near, plural, seconds
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,27 @@ def test_one_is_not_many() -> None:
         "2 slots",
         "0 slots",
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "found"),
+    [
+        ("wbe", ["web", "db", "website"], ["web"]),
+        ("w9", ["w1", "w2", "x3"], ["w2", "w1"]),
+        ("wroker", ["worker", "walker"], ["worker", "walker"]),
+        ("nothing", ["web"], []),
+        ("web", [], []),
+        ("", ["web"], []),
+    ],
+)
+def test_what_differs_by_little_may_have_been_meant(
+    word: str, known: list[str], found: list[str]
+) -> None:
+    assert near(word, known) == found
+
+
+def test_of_very_many_names_only_some_are_compared() -> None:
+    alike = (f"web-{number:05}" for number in range(100_000))
+
+    assert len(near("web-00001", alike)) == 3
+    assert next(alike) < "web-99999", "the rest was not looked at"

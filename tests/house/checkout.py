@@ -14,6 +14,14 @@ EXAMPLES = sorted(path for path in (ROOT / "task-examples").iterdir() if path.su
 DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "task-examples").glob("*.md")]
 )
+# Those whose commands are run: tests/docs.
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        *(ROOT / "docs/tutorial").glob("*.md"),
+        *(ROOT / "docs/how-to").glob("*.md"),
+    ]
+)
 
 
 def name_of(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cube.aio.clock import HandClock
 from cube.core.cluster import Cluster
@@ -12,6 +12,7 @@ from cube.core.inputs import Input, Rebalance, Stop, Tick
 from cube.core.moves import Move
 from cube.errors import LedgerFull
 from cube.manager.decider import Decider
+from cube.model.audit import AuditEntry
 from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import AllocationId, NodeId, TaskId
 from cube.model.node import Usage
@@ -69,7 +70,12 @@ class HandLedger:
                 return record
         return None
 
-    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
+    def commit(
+        self,
+        writes: Writes,
+        request: RequestRecord | None = None,
+        audit: Iterable[AuditEntry] = (),
+    ) -> asyncio.Future[None]:
         self.commits.append(asyncio.get_running_loop().create_future())
         self.requests.append(request)
         return self.commits[-1]

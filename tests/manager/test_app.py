@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from cube.manager import app as app_module
 from cube.manager import decider as decider_module
 from cube.manager.app import Manager
 from cube.model.allocation import Phase
+from cube.model.audit import AuditEntry
 from cube.model.orders import Holding
 from cube.settings import ManagerSettings
 from cube.store.ledger import Ledger, RequestRecord
@@ -79,10 +80,13 @@ class FullDisk:
         commit = Ledger.commit
 
         def maybe(
-            ledger: Ledger, writes: Writes, request: RequestRecord | None = None
+            ledger: Ledger,
+            writes: Writes,
+            request: RequestRecord | None = None,
+            audit: Iterable[AuditEntry] = (),
         ) -> asyncio.Future[None]:
             if not self.full:
-                return commit(ledger, writes, request)
+                return commit(ledger, writes, request, audit)
             failed = asyncio.get_running_loop().create_future()
             failed.set_exception(LedgerFull("no room"))
             return failed

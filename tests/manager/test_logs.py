@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 import pytest
 
-from cube.manager import streams as streams_module
+from cube.manager import log_gathering, log_sources
 from cube.manager.api import logs as logs_module
 from cube.model.allocation import Phase
+from cube.model.logs import Mark
 from cube.model.orders import Holding, Order
-from cube.wire.codec import encode_view
+from cube.wire.codec import encode_views
+from cube.wire.log_frames import FrameKind, encode_frame
 from cube.wire.messages import Acknowledge, OpenStream, StreamRefused
 from cube.wire.views import LogRecord
 from tests.manager.conftest import Api, until
@@ -30,15 +33,32 @@ async def start(api: Api, worker: FakeWorker, replicas: int = 1) -> list[Order]:
     return orders
 
 
-async def carry(api: Api, wanted: OpenStream, *texts: str) -> int:
-    """Bring these lines as a worker does."""
-    body = b"".join(
-        encode_view(LogRecord(name="web.1", node="w1", text=text)) + b"\n" for text in texts
-    )
+def frame(*texts: str, at_ns: int = 1) -> bytes:
+    """These lines, all of that moment."""
+    records = [LogRecord(name="web.1", node="w1", at_ns=at_ns, text=text) for text in texts]
+    mark = Mark(out_ns=at_ns, out_lines=len(texts))
+    return encode_frame(FrameKind.LINES, mark, [at_ns] * len(texts), encode_views(records))
+
+
+END = encode_frame(FrameKind.END, Mark())
+
+
+async def bring(api: Api, wanted: OpenStream, body: Any) -> int:
+    """Bring this as a worker does."""
     async with api.session.post(
         f"{api.base}/worker/stream/{wanted.stream_id}", data=body
     ) as answer:
         return answer.status
+
+
+async def carry(api: Api, wanted: OpenStream, *texts: str) -> int:
+    """Bring these lines, and no more."""
+    return await bring(api, wanted, frame(*texts) + END)
+
+
+def ask_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (log_sources, logs_module):
+        monkeypatch.setattr(module, "ASK_AGAIN", 0.02)
 
 
 async def records(answer: aiohttp.ClientResponse, count: int) -> list[dict[str, Any]]:
@@ -90,7 +110,7 @@ async def test_what_a_worker_cannot_bring_is_told(api: Api) -> None:
 async def test_a_worker_that_does_not_come_is_told(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams_module, "ARRIVAL_SECONDS", 0.02)
+    monkeypatch.setattr(log_gathering, "ARRIVAL_SECONDS", 0.02)
     async with api.worker() as worker:
         await start(api, worker)
         async with api.session.get(api.base + "/task/web/logs") as answer:
@@ -109,7 +129,7 @@ async def test_a_node_without_a_session_is_told(api: Api) -> None:
 async def test_a_node_that_comes_back_is_asked_by_those_who_follow(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs_module, "ASK_AGAIN", 0.02)
+    ask_again_soon(monkeypatch)
     async with api.worker() as worker:
         [order] = await start(api, worker)
     async with api.session.get(api.base + "/task/web/logs?follow=1&tail=5") as answer:
@@ -120,6 +140,114 @@ async def test_a_node_that_comes_back_is_asked_by_those_who_follow(
             assert (wanted.tail, wanted.follow) == (5, True)
             assert await carry(api, wanted, "x") == 204
             assert [record["text"] for record in await records(answer, 1)] == ["x"]
+
+
+async def test_a_log_that_breaks_off_is_gone_on_with_behind_its_last_line(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_again_soon(monkeypatch)
+    async with api.worker() as worker:
+        await start(api, worker)
+        async with api.session.get(api.base + "/task/web/logs?follow=1&tail=5") as answer:
+            wanted = await worker.expect(OpenStream)
+            assert await bring(api, wanted, frame("one", "two", at_ns=7) + frame("three")[:-1])
+            assert [one["text"] for one in await records(answer, 2)] == ["one", "two"]
+            again = await worker.expect(OpenStream)
+            assert again.stream_id != wanted.stream_id
+            assert (again.id, again.tail) == (wanted.id, None)
+            assert again.after == Mark(out_ns=7, out_lines=2)
+            assert await carry(api, again, "three") == 204
+            assert [one["text"] for one in await records(answer, 1)] == ["three"]
+
+
+async def test_a_new_process_of_the_worker_goes_on_with_the_log(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_again_soon(monkeypatch)
+    async with AsyncExitStack() as exits:
+        worker = await exits.enter_async_context(api.worker())
+        [order] = await start(api, worker)
+        answer = await exits.enter_async_context(
+            api.session.get(api.base + "/task/web/logs?follow=1")
+        )
+        wanted = await worker.expect(OpenStream)
+        hangs = asyncio.create_task(bring(api, wanted, _hangs(frame("one"))))
+        assert [one["text"] for one in await records(answer, 1)] == ["one"]
+        # Its connection stays open, as that of a machine without power does.
+        back = await exits.enter_async_context(api.worker(holding=(Holding(id=order.id),)))
+        again = await back.expect(OpenStream)
+        assert again.after == Mark(out_ns=1, out_lines=1)
+        assert await carry(api, again, "two") == 204
+        assert [one["text"] for one in await records(answer, 1)] == ["two"]
+        hangs.cancel()
+        await asyncio.gather(hangs, return_exceptions=True)
+
+
+async def test_a_reader_that_lost_its_connection_goes_on_by_its_marks(api: Api) -> None:
+    async with api.worker() as worker:
+        await start(api, worker, replicas=2)
+        path = "/task/web/logs?tail=5&after=1.1.3.7.2.0.0"
+        reading = asyncio.create_task(api.session.get(api.base + path))
+        wishes = [await worker.expect(OpenStream) for _ in range(2)]
+        asked = {one.id.partition(".")[2]: (one.tail, one.after) for one in wishes}
+        assert asked == {"1.1": (None, Mark(restart=3, out_ns=7, out_lines=2)), "2.1": (None, None)}
+        for wanted in wishes:
+            assert await bring(api, wanted, END) == 204
+        (await reading).close()
+
+
+async def test_marks_that_are_none_are_refused(api: Api) -> None:
+    async with api.worker() as worker:
+        await start(api, worker)
+        async with api.session.get(api.base + "/task/web/logs?after=1.2") as answer:
+            assert answer.status == 400
+            assert (await answer.json())["errors"][0]["path"] == "?after"
+
+
+async def test_a_worker_that_does_not_come_back_is_told_at_the_end(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_again_soon(monkeypatch)
+    monkeypatch.setattr(log_sources, "AWAY_SECONDS", 0)
+    monkeypatch.setattr(log_sources, "RETURN_SECONDS", 0.05)
+    async with AsyncExitStack() as exits:
+        worker = await exits.enter_async_context(api.worker())
+        await start(api, worker)
+        reading = asyncio.create_task(api.session.get(api.base + "/task/web/logs"))
+        wanted = await worker.expect(OpenStream)
+        hangs = asyncio.create_task(bring(api, wanted, _hangs(frame("one"))))
+        answer = await exits.enter_async_context(await reading)
+        assert [one["text"] for one in await records(answer, 1)] == ["one"]
+        await worker.socket.close()
+        [told] = await records(answer, 1)
+        assert told["warning"] == "node w1 is not connected"
+        assert (await answer.read()).strip() == b""
+        hangs.cancel()
+        await asyncio.gather(hangs, return_exceptions=True)
+
+
+async def test_a_follower_beyond_the_limit_is_told_and_asked_for_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_again_soon(monkeypatch)
+    async with api.worker() as worker:
+        await start(api, worker)
+        async with api.session.get(api.base + "/task/web/logs?follow=1") as answer:
+            wanted = await worker.expect(OpenStream)
+            await worker.say(StreamRefused(stream_id=wanted.stream_id, reason="too many"))
+            [record] = await records(answer, 1)
+            assert record["warning"] == "too many"
+            again = await worker.expect(OpenStream)
+            await worker.say(StreamRefused(stream_id=again.stream_id, reason="too many"))
+            again = await worker.expect(OpenStream)
+            assert await carry(api, again, "x") == 204
+            assert [one["text"] for one in await records(answer, 1)] == ["x"], "told once"
+
+
+async def _hangs(*parts: bytes) -> Any:
+    for part in parts:
+        yield part
+    await asyncio.Event().wait()
 
 
 async def test_following_ends_with_the_task(api: Api) -> None:
@@ -165,7 +293,7 @@ async def test_a_reader_that_leaves_stops_the_worker(api: Api) -> None:
 async def _endlessly(api: Api, wanted: OpenStream) -> None:
     async def lines() -> Any:
         while True:
-            yield b'{"name":"web.1","node":"w1","text":"' + b"x" * 10_000 + b'"}\n'
+            yield frame("x" * 10_000)
             await asyncio.sleep(0)
 
     try:

@@ -37,9 +37,9 @@ async def test_the_manager_serves_what_the_table_says(
     apps: list[web.Application] = []
 
     class Telling(Listener):
-        def __init__(self, app: web.Application, *, connections: int) -> None:
+        def __init__(self, app: web.Application, **options: Any) -> None:
             apps.append(app)
-            super().__init__(app, connections=connections)
+            super().__init__(app, **options)
 
     monkeypatch.setattr(module, "Listener", Telling)
     async with running(settings):
@@ -73,7 +73,7 @@ def described() -> list[Operation]:
 async def test_who_accepts_none_of_its_types_is_told_which_there_are(
     api: Api, operation: Operation
 ) -> None:
-    path = operation.path.replace("{ref}", "web")
+    path = operation.path.replace("{ref}", "web").replace("{name}", "app.js")
     headers = {"Accept": "application/xml"}
     status, problem, _ = await api.ask(operation.method, path, headers=headers)
     assert (status, problem["code"]) == (406, "not_acceptable")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
 from cube.core.effects import Snapshot, Writes
 from cube.errors import LedgerFull
 from cube.manager.recording import Recording
+from cube.model.audit import AuditEntry
 from cube.store.ledger import RequestRecord
 from tests.builders import a_task
 
@@ -19,7 +21,12 @@ class Disk:
     def __init__(self) -> None:
         self.commits: list[asyncio.Future[None]] = []
 
-    def commit(self, writes: Writes, request: RequestRecord | None = None) -> asyncio.Future[None]:
+    def commit(
+        self,
+        writes: Writes,
+        request: RequestRecord | None = None,
+        audit: Iterable[AuditEntry] = (),
+    ) -> asyncio.Future[None]:
         self.commits.append(asyncio.get_running_loop().create_future())
         return self.commits[-1]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,28 @@ async def test_a_secret_has_a_size(api: Api) -> None:
     assert await put(api, "db", b"") == 400
     assert await put(api, "db", b"x" * (500 * 1024)) == 200
     assert await put(api, "db", b"x" * (500 * 1024 + 1)) == 413
+
+
+async def test_versions_that_are_set_at_the_same_time_stand_one_after_the_other(api: Api) -> None:
+    assert await asyncio.gather(*(put(api, "db", b"x") for _ in range(5))) == [200] * 5
+    assert [one["version"] for one in await api.get("/secret")] == [5]
+    assert (await api.ask("GET", "/readyz"))[0] == 200
+
+
+async def test_the_audit_tells_who_set_and_removed_a_secret_and_not_what_it_is(api: Api) -> None:
+    await put(api, "db", b"CANARY")
+    await put(api, "db", b"CANARY-2")
+    assert (await api.ask("DELETE", "/secret/db"))[0] == 204
+    assert (await api.ask("DELETE", "/secret/db"))[0] == 404
+
+    entries = await api.get("/audit")
+    assert [(one["action"], one["object"], one["outcome"]) for one in entries] == [
+        ("setSecret", "db (version 1)", 200),
+        ("setSecret", "db (version 2)", 200),
+        ("removeSecret", "db", 204),
+    ]
+    assert {one["principal"] for one in entries} == {f"unix:{os.geteuid()}"}
+    assert "CANARY" not in str(entries)
 
 
 async def test_a_secret_that_a_task_names_is_not_forgotten(api: Api) -> None:

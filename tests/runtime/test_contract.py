@@ -12,7 +12,7 @@ from cube.model.allocation import Exit, FailureKind
 from cube.model.container import ContainerState
 from cube.model.ids import NodeId
 from cube.model.spec import Port
-from cube.runtime.contract import ContainerEvent, LogOptions, Resync, RuntimeFailure
+from cube.runtime.contract import ContainerEvent, LogLine, LogOptions, Resync, RuntimeFailure
 from cube.runtime.labels import container_names
 from tests.runtime.worlds import Machine, a_label, started, until_exited
 
@@ -318,6 +318,23 @@ async def test_a_command_that_takes_too_long_is_given_up(machine: Machine) -> No
     assert raised.value.kind is FailureKind.ENGINE_SLOW
 
 
+async def test_what_runs_has_counters_that_grow_and_what_has_ended_has_none(
+    machine: Machine,
+) -> None:
+    running = await started(machine, machine.runs())
+    ended = await started(machine, machine.exits(3), slot=2)
+    await until_exited(machine.runtime, ended.id)
+
+    first = await machine.runtime.consumption(running.id)
+    then = await machine.runtime.consumption(running.id)
+
+    assert first is not None
+    assert then is not None
+    assert then.cpu_ns >= first.cpu_ns
+    assert then.at_ns >= first.at_ns
+    assert await machine.runtime.consumption(ended.id) is None
+
+
 async def test_a_command_needs_a_container_that_runs(machine: Machine) -> None:
     created = await machine.runtime.create(a_label(machine, machine.runs()))
 
@@ -366,8 +383,12 @@ async def test_leaving_the_events_leaves_nothing_behind(machine: Machine) -> Non
 
 
 async def lines_of(machine: Machine, container_id: str, **options: Any) -> list[str]:
-    lines = machine.runtime.logs(container_id, LogOptions(**options))
-    return [line.text async for line in lines]
+    return [line.text for line in await all_lines(machine, container_id, **options)]
+
+
+async def all_lines(machine: Machine, container_id: str, **options: Any) -> list[LogLine]:
+    batches = machine.runtime.logs(container_id, LogOptions(**options))
+    return [line async for lines in batches for line in lines]
 
 
 async def test_a_followed_log_ends_with_its_container(machine: Machine) -> None:
@@ -381,7 +402,7 @@ async def test_lines_come_with_their_time_and_stream(machine: Machine) -> None:
     seen = await started(machine, machine.writes())
     await until_exited(machine.runtime, seen.id)
 
-    lines = [line async for line in machine.runtime.logs(seen.id, LogOptions())]
+    lines = await all_lines(machine, seen.id)
 
     assert [line.stream for line in lines] == ["stdout"] * 3
     assert all(not line.partial for line in lines)
@@ -393,7 +414,7 @@ async def test_lines_come_with_their_time_and_stream(machine: Machine) -> None:
 async def test_only_the_lines_asked_for_are_told(machine: Machine) -> None:
     seen = await started(machine, machine.writes())
     await until_exited(machine.runtime, seen.id)
-    times = [line.at_ns async for line in machine.runtime.logs(seen.id, LogOptions())]
+    times = [line.at_ns for line in await all_lines(machine, seen.id)]
 
     assert await lines_of(machine, seen.id, tail=1) == ["three"]
     assert await lines_of(machine, seen.id, tail=0) == []

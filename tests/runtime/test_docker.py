@@ -21,6 +21,7 @@ from tests.runtime.fake_engine import FakeEngine
 from tests.runtime.worlds import DockerMachine, a_label, docker, started, until_exited
 
 NODE = NodeId("w1")
+STEPS = ("docker.STEP_SECONDS", "ending.STEP_SECONDS", "ending.STOP_EXTRA_SECONDS")
 LABEL = RunLabel(
     cluster_id="c1",
     node_id=NODE,
@@ -178,10 +179,8 @@ async def test_names_all_taken_are_told(runtime: DockerRuntime, fake_engine: Fak
 async def test_a_hung_engine_hangs_nobody(
     runtime: DockerRuntime, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("FACTS_SECONDS", "LIST_SECONDS", "STEP_SECONDS"):
-        monkeypatch.setattr(f"cube.runtime.docker.{name}", 0.05)
-    for name in ("STEP_SECONDS", "STOP_EXTRA_SECONDS"):
-        monkeypatch.setattr(f"cube.runtime.ending.{name}", 0.05)
+    for name in ("docker.FACTS_SECONDS", "docker.LIST_SECONDS", *STEPS):
+        monkeypatch.setattr(f"cube.runtime.{name}", 0.05)
     fake_engine.hang("GET", "info")
     fake_engine.hang("GET", "containers/json")
     fake_engine.hang("POST", "containers/create")
@@ -207,8 +206,8 @@ async def test_a_hung_engine_hangs_nobody(
 async def test_a_stop_without_end_is_a_stuck_container_or_a_slow_engine(
     runtime: DockerRuntime, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cube.runtime.docker.STEP_SECONDS", 0.05)
-    monkeypatch.setattr("cube.runtime.ending.STOP_EXTRA_SECONDS", 0.05)
+    for name in STEPS:
+        monkeypatch.setattr(f"cube.runtime.{name}", 0.05)
     fake_engine.hang("POST", "containers/abc/stop")
     fake_engine.answer("GET", "containers/abc/json", an_answer(LABEL))
     with pytest.raises(RuntimeFailure) as raised:

@@ -113,8 +113,8 @@ async def engine(fake_engine: FakeEngine) -> AsyncIterator[Engine]:
 
 
 async def read(engine: Engine, options: LogOptions, *, terminal: bool = False) -> list[LogLine]:
-    lines = read_log(engine, "abc", options, terminal=terminal)
-    return [line async for line in lines]
+    batches = read_log(engine, "abc", options, terminal=terminal)
+    return [line async for lines in batches for line in lines]
 
 
 async def test_both_streams_come_in_their_order(engine: Engine, fake_engine: FakeEngine) -> None:
@@ -178,7 +178,8 @@ async def test_a_real_long_line_comes_whole_in_pieces(docker_machine: DockerMach
     seen = await started(docker_machine, task)
     await until_exited(docker_machine.runtime, seen.id)
 
-    lines = [line async for line in docker_machine.runtime.logs(seen.id, LogOptions())]
+    batches = docker_machine.runtime.logs(seen.id, LogOptions())
+    lines = [line async for batch in batches for line in batch]
 
     out = [line for line in lines if line.stream == "stdout"]
     assert [(len(line.text), line.partial) for line in out] == [
@@ -200,7 +201,7 @@ async def test_leaving_a_followed_log_leaves_nothing_behind(docker_machine: Dock
     async with asyncio.timeout(20):
         for _ in range(40):
             lines = docker_machine.runtime.logs(seen.id, LogOptions(follow=True))
-            assert (await anext(lines)).text == "one"
+            assert [line.text for line in await anext(lines)] == ["one"]
             await lines.aclose()
 
     assert await docker_machine.runtime.inspect(seen.id) == seen

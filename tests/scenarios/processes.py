@@ -164,6 +164,17 @@ class Cluster:
             check=False,
         )
 
+    def shell(self, words: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run this in bash, where `python -m cube` finds this cluster."""
+        return subprocess.run(
+            ["bash", "-c", words],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
     def following(self, *arguments: str) -> Output:
         """Start a command that goes on by itself; enter it."""
         self._outputs += 1

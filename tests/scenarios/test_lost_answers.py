@@ -39,8 +39,8 @@ async def test_what_was_done_without_an_answer_is_found_and_not_done_twice(
     loss: Loss,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cube.runtime.docker.STEP_SECONDS", 1.5)
-    monkeypatch.setattr("cube.runtime.ending.STEP_SECONDS", 1.5)
+    for module in ("docker", "ending"):
+        monkeypatch.setattr(f"cube.runtime.{module}.STEP_SECONDS", 1.5)
     proxy.lose(request_line, loss)
     id = await worker.run()
     await worker.until(id, "RUNNING")

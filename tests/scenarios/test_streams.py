@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,89 @@ def test_logs_are_followed_over_a_restart_in_place_and_a_restart_of_the_manager(
             for run in found:  # each line once, none left out
                 assert run == list(range(1, len(run) + 1))
         assert all(re.fullmatch(r"count\.[123] \| \d+", line) for line in log.lines())
+
+
+def counted(lines: list[str]) -> dict[tuple[str, int, int], list[int]]:
+    """What each run of each allocation wrote, of a log in JSON. Warnings are left out."""
+    found: dict[tuple[str, int, int], list[int]] = {}
+    for record in map(json.loads, lines):
+        if "warning" not in record:
+            run = record["name"], record.get("generation", 1), record.get("restart", 0)
+            found.setdefault(run, []).append(int(record["text"]))
+    return found
+
+
+def told(lines: list[str], name: str) -> int:
+    """How many lines of a slot have come, of all its runs."""
+    return sum(len(numbers) for run, numbers in counted(lines).items() if run[0] == name)
+
+
+def test_every_number_comes_once_whichever_process_restarts_meanwhile(cluster: Cluster) -> None:
+    done = cluster.cube("run", "-q", "busybox", "--name", "tally", "--replicas", "2", *COUNT)
+    assert done.returncode == 0, done.stderr
+    with cluster.following("logs", "-f", "-o", "json", "tally") as log:
+
+        def goes_on() -> None:
+            before = [told(log.lines(), f"tally.{slot}") for slot in (1, 2)]
+            eventually(
+                lambda: [told(log.lines(), f"tally.{slot}") for slot in (1, 2)],
+                lambda now: all(a > b + 5 for a, b in zip(now, before, strict=True)),
+                25,
+            )
+
+        goes_on()
+        for name in ("w1", "w2"):
+            cluster.stop(name)
+            cluster.start_worker(name)
+        goes_on()
+        cluster.kill("w1")
+        cluster.kill("w2")
+        for name in ("w1", "w2"):
+            cluster.start_worker(name)
+        goes_on()
+        cluster.kill("manager")
+        cluster.start_manager()
+        goes_on()
+        assert cluster.cube("stop", "-q", "tally").returncode == 0
+        assert log.wait(15) == 0, log.complaints()
+
+        runs = counted(log.lines())
+        assert {name for name, _, _ in runs} == {"tally.1", "tally.2"}
+        for numbers in runs.values():
+            assert numbers == list(range(1, len(numbers) + 1))
+        assert "task tally has ended: stopped" in log.complaints()
+
+
+def test_the_lines_of_several_nodes_come_in_the_order_of_time(cluster: Cluster) -> None:
+    talk = ("sh", "-c", "for n in 1 2 3 4 5 6; do echo $n; echo $n >&2; sleep 0.05; done")
+    done = cluster.cube(
+        "run", "-q", "busybox", "--name", "talk", "--replicas", "4", "--strategy", "spread", *talk
+    )
+    assert done.returncode == 0, done.stderr
+    eventually(
+        lambda: cluster.client.task("talk").state.value, lambda state: state == "completed", 15
+    )
+    records = [
+        json.loads(line) for line in cluster.cube("logs", "-o", "json", "talk").stdout.splitlines()
+    ]
+    times = [record["at_ns"] for record in records]
+
+    assert len(records) == 4 * 12
+    assert times == sorted(times)
+    tail = cluster.cube("logs", "--stderr", "-n", "2", "--no-prefix", "talk").stdout.split()
+    assert sorted(tail) == ["5"] * 4 + ["6"] * 4
+    assert cluster.cube("stop", "-q", "talk").returncode == 0
+
+
+def test_a_log_that_is_cut_off_by_its_reader_ends_in_silence(cluster: Cluster) -> None:
+    command = ("sh", "-c", "yes x | head -n 20000; sleep 600")
+    done = cluster.cube("run", "-q", "busybox", "--name", "long", "--stop-timeout", "0s", *command)
+    assert done.returncode == 0, done.stderr
+    for flags in ("", "-f"):
+        words = f"set -o pipefail; {sys.executable} -m cube logs {flags} long | head -n 1"
+        cut = cluster.shell(words)
+        assert (cut.stdout, cut.stderr, cut.returncode) == ("long.1 | x\n", "", 0)
+    assert cluster.cube("stop", "-q", "long").returncode == 0
 
 
 def revisions(lines: list[str]) -> list[int]:

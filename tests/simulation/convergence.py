@@ -12,7 +12,7 @@ from cube.core.roster import Slot, Standing
 from cube.core.scheduler.place import demand_of, place
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.trial import without
-from cube.model.allocation import Allocation, Phase
+from cube.model.allocation import Allocation, Health, Phase
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Condition
 from cube.model.spec import RestartPolicy
@@ -114,6 +114,8 @@ def _slot(
         return ""
     if latest.observed.phase is not Phase.RUNNING:
         return f"{latest.id} is {latest.observed.phase.name}"
+    if latest.observed.health is Health.STARTING:
+        return f"{latest.id} has not been asked for its health yet"
     containers = running.get((latest.node_id, latest.id), [])
     if len(containers) != 1:
         return f"{latest.id} is said to run, and does not"

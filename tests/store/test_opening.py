@@ -14,6 +14,7 @@ import pytest
 from cube.core.effects import Writes
 from cube.errors import CubeError, LedgerBroken, LedgerHeld
 from cube.store.directory import DataDirectory
+from cube.store.schema import STEPS
 from tests.builders import a_node, an_allocation
 from tests.house.checkout import ROOT
 from tests.store.ledger_builders import a_commit, contents, edit, opened
@@ -157,7 +158,7 @@ async def test_a_crashed_ledger_that_an_older_cube_refused_opens_in_the_right_on
     assert "newer cube" in (await refusal(ledger.parent)).message
     assert digests(ledger.parent) == before
 
-    edit(ledger, lambda connection: connection.execute("PRAGMA user_version = 1"))
+    edit(ledger, lambda connection: connection.execute(f"PRAGMA user_version = {len(STEPS)}"))
     ledger.with_name("manager.pid").unlink()  # which misses the log that the edit has folded
     async with opened(ledger.parent) as opened_ledger:
         assert (await opened_ledger.load()).revision == 10

@@ -11,11 +11,12 @@ from cube.store.schema import STEPS, migrate
 from tests.store.ledger_builders import a_commit, edit, opened
 
 SECOND = ("ALTER TABLE nodes ADD COLUMN zone TEXT", "UPDATE nodes SET zone = 'eu-1'")
+NEWEST = len(STEPS)
 BROKEN = ("ALTER TABLE nodes ADD COLUMN zone TEXT", "UPDATE nothing SET zone = 'eu-1'")
 
 
-async def of_version_1(directory: Path) -> Path:
-    """Make a ledger as the first schema left it, and return its file."""
+async def of_this_version(directory: Path) -> Path:
+    """Make a ledger of the newest schema, and return its file."""
     async with opened(directory) as ledger:
         await ledger.commit(a_commit(1))
     return directory / "ledger.db"
@@ -34,14 +35,14 @@ def tables_of(ledger: Path) -> list[tuple[str]]:
 
 def migrated(ledger: Path, *more: tuple[str, ...]) -> None:
     with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as connection:
-        migrate(connection, ledger, mint_cluster_id=lambda: "other", steps=[*STEPS[:1], *more])
+        migrate(connection, ledger, mint_cluster_id=lambda: "other", steps=[*STEPS, *more])
 
 
 async def test_an_older_ledger_is_brought_up_step_by_step(tmp_path: Path) -> None:
-    ledger = await of_version_1(tmp_path)
+    ledger = await of_this_version(tmp_path)
     migrated(ledger, SECOND, ("CREATE TABLE third (a)",))
 
-    assert version_of(ledger) == 3
+    assert version_of(ledger) == NEWEST + 2
     with contextlib.closing(sqlite3.connect(ledger)) as connection:
         assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (1,)
         cluster_id = connection.execute("SELECT value FROM meta").fetchone()
@@ -49,28 +50,28 @@ async def test_an_older_ledger_is_brought_up_step_by_step(tmp_path: Path) -> Non
 
 
 async def test_a_copy_of_the_older_ledger_is_kept(tmp_path: Path) -> None:
-    ledger = await of_version_1(tmp_path)
-    copy = tmp_path / "ledger.db.schema-1"
+    ledger = await of_this_version(tmp_path)
+    copy = tmp_path / f"ledger.db.schema-{NEWEST}"
     copy.write_bytes(b"of an attempt that was interrupted")
     migrated(ledger, SECOND)
 
-    assert version_of(copy) == 1
+    assert version_of(copy) == NEWEST
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_step_that_fails_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:
-    ledger = await of_version_1(tmp_path)
+    ledger = await of_this_version(tmp_path)
     before = tables_of(ledger)
     with pytest.raises(sqlite3.OperationalError):
         migrated(ledger, BROKEN)
 
-    assert (version_of(ledger), tables_of(ledger)) == (1, before)
+    assert (version_of(ledger), tables_of(ledger)) == (NEWEST, before)
     async with opened(tmp_path) as opened_ledger:
         assert (await opened_ledger.load()).revision == 1
 
 
 async def test_a_ledger_of_the_newest_schema_is_not_copied(tmp_path: Path) -> None:
-    copy = (await of_version_1(tmp_path)).with_name("ledger.db.schema-1")
+    copy = (await of_this_version(tmp_path)).with_name(f"ledger.db.schema-{NEWEST}")
     async with opened(tmp_path):
         pass
 
@@ -78,7 +79,7 @@ async def test_a_ledger_of_the_newest_schema_is_not_copied(tmp_path: Path) -> No
 
 
 async def test_a_ledger_of_a_newer_cube_is_refused_and_not_changed(tmp_path: Path) -> None:
-    ledger = await of_version_1(tmp_path)
+    ledger = await of_this_version(tmp_path)
     edit(ledger, lambda connection: connection.execute("PRAGMA user_version = 99"))
     with pytest.raises(LedgerBroken, match=f"newer cube .schema 99; this one knows {len(STEPS)}"):
         async with opened(tmp_path):

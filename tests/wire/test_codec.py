@@ -13,6 +13,7 @@ from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Facts
 from cube.model.orders import Holding, Remove, Run
+from cube.model.usage import AllocationUsage
 from cube.wire.codec import (
     decode_event,
     decode_from_manager,
@@ -35,6 +36,8 @@ from cube.wire.messages import (
     OpenStream,
     Refuse,
     Report,
+    Sample,
+    Sampled,
     StreamRefused,
     Welcome,
 )
@@ -55,6 +58,9 @@ FROM_WORKER: list[FromWorker] = [
     Lease(number=1, runtime_error="away"),
     Observe(number=7, reports=(Report(WEB1, Observed(phase=Phase.RUNNING, epoch=3)),)),
     StreamRefused(stream_id="s", reason="no such allocation"),
+    Sampled(
+        number=1, allocations=(AllocationUsage(id=WEB1, cpu_millis=500, memory_bytes=1 << 20),)
+    ),
 ]
 FROM_MANAGER: list[FromManager] = [
     Welcome(cluster_id="c", epoch=1, heartbeat=1.0, lease=4.0),
@@ -69,6 +75,7 @@ FROM_MANAGER: list[FromManager] = [
         ),
     ),
     OpenStream(stream_id="s", id=WEB1, follow=True, tail=10),
+    Sample(number=1),
 ]
 EVENT = TaskEvent(revision=5, at_ms=1, kind=EventKind.TASK_CREATED, node_id=NodeId("n"), slot=3)
 

@@ -34,7 +34,10 @@ def test_reading_is_for_viewers_and_changing_is_not() -> None:
     low = (None, Role.VIEWER)
     assert {one.id for one in MANAGER if one.method not in READS and one.role in low} == set()
     above = {one.id for one in MANAGER if one.method in READS and one.role not in low}
-    assert above == {"listBackups", "listSecrets", "openSession"}
+    assert above == {
+        *("listBackups", "openSession", "carryTunnel", "execInTask", "copyFiles"),
+        *("listTokens", "listAudit", "checkAudit", "listSecrets"),
+    }
 
 
 def test_only_what_probes_and_strangers_need_is_open() -> None:
@@ -43,6 +46,8 @@ def test_only_what_probes_and_strangers_need_is_open() -> None:
         routes.READYZ,
         routes.VERSION,
         routes.OPENAPI,
+        routes.PAGE,
+        routes.ASSETS,
     }
 
 

@@ -12,11 +12,13 @@ from cube.model.allocation import Exit, Failure, FailureKind
 from cube.model.container import ContainerSeen, ContainerState, RunLabel
 from cube.model.resources import Resources
 from cube.model.secret import NO_SECRETS, GivenSecrets
+from cube.model.usage import Consumption
 from cube.runtime.contract import (
     CommandResult,
     ContainerEvent,
     EngineFacts,
     Fence,
+    Inside,
     LogLine,
     LogOptions,
     PullProgress,
@@ -39,6 +41,7 @@ class SmallEngine:
         self.starting = self.most_starting = 0
         self.closed = False
         self.fenced: Fence | None = None
+        self.consumptions: list[Consumption] = []
         self.command_result = CommandResult(0, "")
         self._ids = itertools.count(1)
         self._events: asyncio.Queue[ContainerEvent] = asyncio.Queue(maxsize=1000)
@@ -97,6 +100,10 @@ class SmallEngine:
         await self._answer(f"remove {container_id}")
         self.seen.pop(container_id, None)
 
+    async def consumption(self, container_id: str) -> Consumption | None:
+        await self._answer("consumption")
+        return self.consumptions.pop(0) if self.consumptions else None
+
     async def run_command(
         self, container_id: str, command: tuple[str, ...], timeout_ms: int
     ) -> CommandResult:
@@ -110,17 +117,24 @@ class SmallEngine:
         self.calls.append(f"fence {' '.join(fence.container_ids)}")
         self.fenced = fence
 
+    async def inside(self, container_id: str) -> Inside:
+        message = f"{container_id} has no inside"
+        raise RuntimeFailure(Failure(FailureKind.ENGINE_ERROR, message))
+
     async def events(self) -> AsyncGenerator[ContainerEvent | Resync]:
         yield Resync()
         while True:
             yield await self._events.get()
 
-    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[LogLine]:
+    async def logs(self, container_id: str, options: LogOptions) -> AsyncGenerator[list[LogLine]]:
         lines = self.lines[container_id]
         if options.tail is not None:
             lines = lines[len(lines) - min(options.tail, len(lines)) :]
-        for number, text in enumerate(lines):
-            yield LogLine(at_ns=number, stream="stdout", text=text)
+        yield [
+            LogLine(at_ns=number, stream="stdout", text=text)
+            for number, text in enumerate(lines, start=1)
+            if number >= options.since_ns
+        ]
         if options.follow:
             await self._ended[container_id].wait()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from cube.model.ids import AllocationId
 from cube.model.orders import Order
 from cube.model.secret import SecretValue
 from cube.wire.codec import decode_from_worker, decode_view, encode_message
+from cube.wire.log_frames import Frame, FrameReader
 from cube.wire.messages import (
     Acknowledge,
     AskSecret,
@@ -24,6 +26,8 @@ from cube.wire.messages import (
     Observe,
     OpenStream,
     Refuse,
+    Sample,
+    Sampled,
     StreamRefused,
     TellSecret,
     Welcome,
@@ -40,6 +44,8 @@ class SmallManager:
         self.leases: list[Lease] = []
         self.reports: list[tuple[AllocationId, Observed]] = []
         self.refusals: list[StreamRefused] = []
+        self.frames: list[Frame] = []
+        self.sampled: list[Sampled] = []
         self.records: list[LogRecord] = []
         self.asked: list[AskSecret] = []
         self.secrets: dict[str, bytes] = {}
@@ -72,10 +78,11 @@ class SmallManager:
         assert self._socket is not None
         await self._socket.send_bytes(data)
 
-    async def open_stream(
-        self, id: AllocationId, *, follow: bool = False, tail: int | None = None
-    ) -> None:
-        await self.say(OpenStream(stream_id="s1", id=id, follow=follow, tail=tail))
+    async def open_stream(self, id: AllocationId, **wanted: Any) -> None:
+        await self.say(OpenStream(stream_id="s1", id=id, **wanted))
+
+    async def sample(self, number: int) -> None:
+        await self.say(Sample(number=number))
 
     async def hang_up(self) -> None:
         assert self._socket is not None
@@ -123,6 +130,8 @@ class SmallManager:
                 await socket.send_bytes(encode_message(told))
             case StreamRefused() as refusal:
                 self.refusals.append(refusal)
+            case Sampled() as sampled:
+                self.sampled.append(sampled)
 
     async def _welcome(self, socket: web.WebSocketResponse, hello: Hello) -> None:
         self.hellos.append(hello)
@@ -145,8 +154,12 @@ class SmallManager:
         return web.Response()
 
     async def _stream(self, request: web.Request) -> web.Response:
-        async for line in request.content:
-            self.records.append(decode_view(line, LogRecord))
+        reader = FrameReader()
+        async for chunk in request.content.iter_any():
+            for frame in reader.feed(chunk):
+                self.frames.append(frame)
+                lines = frame.batch.body.splitlines()
+                self.records += [decode_view(line, LogRecord) for line in lines]
             await self.nudge()
         self.streams_ended += 1
         await self.nudge()

@@ -116,7 +116,8 @@ def due_at(workload: Workload, now: float, lease: Lease, withheld: float | None)
         times.append(workload.not_before)
     if workload.vitals is not None and _is_probed(workload):
         times.append(workload.probe_at)
-    if workload.runs and not workload.halted and not workload.removing and bound(workload):
+    ends = workload.halted or workload.removing or workload.unhealthy is not None
+    if workload.runs and not ends and bound(workload):
         times.append(lease.halt_at)
     return min((at for at in times if at is not None), default=None)
 
@@ -125,7 +126,10 @@ def _rests(workload: Workload) -> bool:
     """Whether no step would follow even if its pause were over."""
     if workload.removing:
         return workload.removed
-    return isinstance(workload.verdict, Over) or _waits_for_order(workload)
+    halted = (
+        _waits_for_order(workload) and not workload.runs
+    )  # one that runs is still to be stopped
+    return isinstance(workload.verdict, Over) or halted
 
 
 def _waits_for_order(workload: Workload) -> bool:

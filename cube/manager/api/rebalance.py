@@ -16,8 +16,8 @@ from cube.manager.idempotency import Changes, key_of
 from cube.manager.intake import Query
 from cube.manager.replies import Reply, error_of, json_response, refused, shown
 from cube.manager.views import move_view
+from cube.wire.placement_views import MoveView
 from cube.wire.routes import REBALANCE
-from cube.wire.views import MoveView
 
 MOVES_BY_DEFAULT = 10
 MOVES_AT_MOST = 100

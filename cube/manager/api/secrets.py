@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from cube.manager.auditor import Auditor
+from cube.manager.callers import known_caller
 from cube.manager.intake import Query, read_body, reference
 from cube.manager.replies import json_response, shown
 from cube.manager.secrets import Secrets
-from cube.model.secret import MAX_SECRET_BYTES
+from cube.model.audit import AuditEntry
+from cube.model.secret import MAX_SECRET_BYTES, SealedSecret
 from cube.wire.routes import SECRETS
 
 
 class SecretApi:
     """The secrets by name."""
 
-    def __init__(self, secrets: Secrets, *, body_seconds: float) -> None:
+    def __init__(self, secrets: Secrets, auditor: Auditor, *, body_seconds: float) -> None:
         self._secrets = secrets
+        self._auditor = auditor
         self._body_seconds = body_seconds
 
     def routes(self) -> list[web.RouteDef]:
@@ -40,10 +44,19 @@ class SecretApi:
         Query(request).end()
         name = reference(request)
         value = await read_body(request, limit=MAX_SECRET_BYTES, seconds=self._body_seconds)
-        return shown(await self._secrets.set(name, value)).response()
+        who = known_caller()
+
+        def audit(secret: SealedSecret) -> tuple[AuditEntry, ...]:
+            return (self._auditor.entry(who, 200, f"{secret.name} (version {secret.version})"),)
+
+        view = await self._secrets.set(name, value, audit)
+        who.audited = True
+        return shown(view).response()
 
     async def remove(self, request: web.Request) -> web.Response:
         """Forget a secret that no task names."""
         Query(request).end()
-        await self._secrets.remove(reference(request))
+        who = known_caller()
+        await self._secrets.remove(reference(request), (self._auditor.entry(who, 204),))
+        who.audited = True
         return web.Response(status=204)

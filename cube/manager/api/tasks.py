@@ -71,7 +71,7 @@ class TaskChanges:
         """Create one task, or each of a list in one transaction; with `?dry_run=1` say what one would change."""
         settings, dry_run = self._settings, _dry_run(request)
         body = await read_body(
-            request, limit=settings.bulk_body_limit, seconds=settings.body_seconds
+            request, limit=settings.bulk_body_limit, seconds=settings.limits.body_seconds
         )
         key = _key(request, body)
         if body.lstrip()[:1] == b"[":
@@ -148,7 +148,9 @@ class TaskChanges:
 
     async def _body(self, request: web.Request) -> bytes:
         settings = self._settings
-        return await read_body(request, limit=settings.body_limit, seconds=settings.body_seconds)
+        return await read_body(
+            request, limit=settings.body_limit, seconds=settings.limits.body_seconds
+        )
 
     async def _create_many(self, body: bytes, key: Key | None) -> web.Response:
         bulk = Bulk(read_list(body), self._view)

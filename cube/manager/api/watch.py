@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
-from cube.core.attention import about_manager, about_node, about_task
+from cube.manager.concerns import all_concerns
 from cube.manager.decider import Decider
-from cube.manager.doors import Core
+from cube.manager.disclosure import sees_values, veiled_events
 from cube.manager.intake import Query
 from cube.manager.journal import CHUNK_BYTES, Journal, Overtaken
 from cube.manager.replies import json_response
-from cube.manager.watch_views import attention_view, framed
+from cube.manager.watch_views import framed
 from cube.manager.watching import Watching
-from cube.model.concern import Concern
-from cube.model.ids import TaskId
 from cube.wire.codec import encode_view
 from cube.wire.routes import ATTENTION, WATCH
 from cube.wire.watch import Resync, WatchKind
@@ -30,7 +29,6 @@ SEND_BUFFER = (
     64 * 1024
 )  # in the kernel, for one who does not read; its own choice would be megabytes
 COMES_BACK_MS = 1000  # a browser's own choice is three seconds
-TASKS_AT_ONCE = 1000  # judged in one go: a few ms
 LAST_EVENT_ID = "Last-Event-ID"
 
 
@@ -51,17 +49,13 @@ class WatchApi:
     async def attention(self, request: web.Request) -> web.Response:
         """Show what is wrong now, the worst first."""
         Query(request).end()
-        tasks, concerns = await self._decider.read(self._wide)
-        for start in range(0, len(tasks), TASKS_AT_ONCE):
-            some = tasks[start : start + TASKS_AT_ONCE]
-            concerns += await self._decider.read(lambda core, some=some: self._of(core, some))  # type: ignore[misc]
-            await asyncio.sleep(0)
-        return json_response(attention_view(concerns))
+        return json_response(await all_concerns(self._decider))
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         """Send a snapshot, or what came behind `Last-Event-ID`, and then everything that changes."""
         Query(request).end()
         last = request.headers.get(LAST_EVENT_ID, "")
+        shown = bytes if sees_values() else veiled_events
         with self._watching.follow() as journal:
             number = self._watching.resumed(last) if last else None
             response = web.StreamResponse(
@@ -79,36 +73,20 @@ class WatchApi:
                     await _send(response, _resync("what came behind the last id is not kept"))
                 everything = await self._watching.everything()
                 for message in everything.messages:
-                    await _send(response, message)
+                    await _send(response, shown(message))
                 number = everything.number
-            await _go_on(response, journal, number)
+            await _go_on(response, journal, number, shown)
         return response
 
-    def _wide(self, core: Core) -> tuple[list[TaskId], list[Concern]]:
-        """Return the tasks to look at, and what is wrong beside them."""
-        doubt = self._decider.doubt
-        concerns = about_manager(recovering=core.recovering, trouble=doubt.message if doubt else "")
-        for node in core.cluster.nodes.values():
-            if concern := about_node(node, core.cluster):
-                concerns.append(concern)
-        return list(core.cluster.tasks), concerns
 
-    def _of(self, core: Core, task_ids: list[TaskId]) -> list[Concern]:
-        now_ms, tasks = self._decider.now().wall_ms, core.cluster.tasks
-        found = [
-            about_task(task, core.cluster, now_ms)
-            for key in task_ids
-            if (task := tasks.get(key)) is not None
-        ]
-        return [concern for concern in found if concern is not None]
-
-
-async def _go_on(response: web.StreamResponse, journal: Journal, number: int) -> None:
+async def _go_on(
+    response: web.StreamResponse, journal: Journal, number: int, shown: Callable[[bytes], bytes]
+) -> None:
     """Send what is in the journal from that number on, until it is closed."""
     try:
         while await journal.news(number):
             data, number = journal.read(number)
-            await _send(response, data)
+            await _send(response, shown(data))
     except Overtaken as error:
         await _send(response, _resync(error.message))
 

@@ -211,3 +211,28 @@ def test_a_run_whose_former_one_is_over_on_record_begins_although_nothing_of_bot
     machine.order(msgspec.structs.replace(order, runs_over=1))
 
     assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
+
+
+@pytest.mark.parametrize("ill", [True, False])
+def test_a_stop_that_failed_is_asked_for_again_after_the_lease_and_keeps_nobody_busy(
+    machine: Machine, ill: bool
+) -> None:
+    opens_session(machine)
+    machine.order(run(on_disconnect="stop", health={"kind": "tcp", "port": 80, "failures": 1}))
+    machine.answer_probes(True)
+    if ill:
+        machine.seconds += 1.9
+        machine.tell(inputs.Tick())
+        machine.failing = [NO_ANSWER] * 3
+        machine.answer_probes(False, "connection refused")
+    machine.failing = [NO_ANSWER] * 3
+    machine.seconds += 3  # its lease is over
+    machine.tell(inputs.Tick())
+    machine.seconds += 0.001
+    machine.tell(inputs.Tick())
+
+    assert len(machine.running()) == 1
+    assert machine.look_again_at is not None
+    assert machine.look_again_at > machine.seconds
+    machine.wait(20)
+    assert machine.running() == []

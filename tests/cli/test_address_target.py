@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cube.cli.target import parse_address, resolve
+from cube.cli.address import parse_address, resolve
 from cube.errors import InvalidInput
 
 
