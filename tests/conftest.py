@@ -65,11 +65,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands out whole files, and of folders that take turns the whole folder."""
+    """Hands out whole files, of folders that take turns the whole folder, and each page that is run by itself."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder = _folder(Path(file))
+        if folder == "docs":
+            return nodeid  # each test of a page makes all that it needs
         return folder if folder in _TAKE_TURNS else file
 
 

@@ -57,10 +57,8 @@ COMMANDS = {
         "login",
         "Try a token and keep it for the commands to come.",
     ),
-    "token": Entry(
-        "token", "Make, list and revoke the tokens by which people and programs are let in."
-    ),
-    "audit": Entry("audit", "Show who did what, and who was turned away, the newest last."),
+    "token": Entry("token", "Make, list and revoke the tokens that let people in."),
+    "audit": Entry("audit", "Show who did what, the newest last."),
     "manager": Entry("manager", "Start a manager."),
     "worker": Entry("worker", "Start a worker on this machine."),
     "dev": Entry("dev", "Start a manager and workers in one process, to try things out."),

@@ -26,7 +26,7 @@ def audit(
     manager: ManagerOption = "",
     format: FormatOption = Format.TABLE,
 ) -> int:
-    """Show who did what, and who was turned away, the newest last."""
+    """Show who did what, the newest last. Who was turned away is there, too."""
     ctx.obj = manager
     if ctx.invoked_subcommand is not None:
         return Exit.DONE

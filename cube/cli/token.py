@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 @app.callback()
 def group() -> None:
-    """Make, list and revoke the tokens by which people and programs are let in."""
+    """Make, list and revoke the tokens that let people in."""
 
 
 @app.command("create")

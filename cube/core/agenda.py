@@ -138,6 +138,8 @@ class Agenda:
         if allocation.ended:
             self.mark(allocation.task_id, (allocation.slot,))
             self._note_emptied(allocation)
+            # A relief that was lost with its node: what it was to relieve needs another.
+            self._note_moves(allocation.task_id, self._cluster)
         self._retry_stuck()
 
     def _retry_stuck(self) -> None:

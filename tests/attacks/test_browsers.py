@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cube.wire.operation import Operation
 from cube.wire.operations import MANAGER
 from tests.attacks.conftest import Target
 
@@ -55,15 +56,11 @@ async def test_a7_a_url_in_the_request_line_and_http_1_0_are_refused(
     ids=str,
 )
 async def test_a8_no_page_of_another_site_gets_through_by_any_method(
-    known: Target, operation: object, page: dict[str, str]
+    known: Target, operation: Operation, page: dict[str, str]
 ) -> None:
-    path = (
-        operation.path.replace("{ref}", "web")
-        .replace("{stream_id}", "x")
-        .replace("{tunnel_id}", "x")
-    )  # type: ignore[attr-defined]
-    method = operation.method  # type: ignore[attr-defined]
-    assert (await known.ask(method, path, headers=page))[0] == 403
+    path = operation.path.replace("{ref}", "web")
+    path = path.replace("{stream_id}", "x").replace("{tunnel_id}", "x")
+    assert (await known.ask(operation.method, path, headers=page))[0] == 403
 
 
 async def test_a8_a_form_of_another_site_changes_nothing(known: Target) -> None:

@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from cube.core.effects import Welcomed
-from cube.core.inputs import Apply, Connect, Disconnect, RemoveNode
+from cube.core.inputs import Apply, Connect, Disconnect, RemoveNode, SetAvailability
 from cube.core.lifecycle import observe
 from cube.model.allocation import Exit, Failure, FailureKind, Observed, Phase
-from cube.model.node import Facts
+from cube.model.node import Availability, Facts
 from cube.model.orders import Remove
 from cube.model.spec import Port
 from cube.model.task import TaskState
@@ -149,3 +149,22 @@ def test_a_forgotten_node_that_returns_reserves_nothing_for_what_is_over() -> No
     world.join("w1", holding=(world.latest().id,))
     assert world.core.cluster.reserved(node_id("w1")).cpu_millis == 0
     assert world.summary().state is TaskState.COMPLETED
+
+
+def test_what_loses_its_relief_with_its_node_leaves_the_draining_node_all_the_same(
+    world: World,
+) -> None:
+    world.join("w1")
+    world.submit()
+    world.run_all()
+    world.join("w2")
+    world.tell(SetAvailability(node_id("w1"), Availability.DRAINING))
+    relief = world.core.cluster.slots(task_id("web"))[1].relief
+    assert relief is not None
+    assert relief.node_id == node_id("w2")
+    world.join("w3")
+
+    world.pass_time(5, silent=("w2",))
+    world.run_all("w3")
+
+    assert world.where() == {1: "w3"}

@@ -1,7 +1,7 @@
 """Whether what a command printed is what the page shows of it.
 
-Line by line and in order, where numbers, ids, times and runs of blanks stand for any other, and `...` for anything;
-on a line of its own for any number of lines. A digit that belongs to a name (`w1`) is held to.
+Line by line and in order, where numbers, ids, times, durations and runs of blanks stand for any other, and `...` for
+anything; on a line of its own for any number of lines. A digit that belongs to a name (`w1`) is held to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ _LOOSE = {
     "uuid": (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", r"[0-9a-f-]{36}"),
     # Eight letters of which some are digits: an id, or the beginning of one.
     "id": (r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b", r"[0-9a-f]{8,}"),
+    "duration": (
+        r"(?<![A-Za-z])\d+(?:\.\d+)? ?(?:ms|s|m|h)\b",
+        r"(?:\d+(?:\.\d+)? ?(?:ms|[smhd]) ?)+",
+    ),
     "number": (r"(?<![A-Za-z])\d+(?:\.\d+)?", r"\d+(?:\.\d+)?"),
     "blanks": (r"\s+", r"\s+"),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,15 +26,15 @@ Objection = Callable[[Done], str]
 
 
 class Ports:
-    """Other ports in place of cube's own where those are taken; the page goes on speaking of its own."""
+    """Free ports in place of cube's own, of which other pages speak at the same time; the page speaks of its own."""
 
     def __init__(self, others: Mapping[int, int]) -> None:
         self.others = others
 
     @classmethod
     def for_now(cls) -> Ports:
-        """Free ones in place of those that somebody listens on at present."""
-        return cls({port: free_port() for port in _SETTINGS if _taken(port)})
+        """Ones that nobody listens on at present."""
+        return cls({port: free_port() for port in _SETTINGS})
 
     def environment(self) -> dict[str, str]:
         """The settings by which commands that name no port find theirs."""
@@ -50,7 +49,8 @@ class Ports:
         return text
 
     def told(self, text: str) -> str:
-        """Return the output as it would be with cube's own ports."""
+        """Return the output as with the own ports of cube, where no hint has to name the manager."""
+        text = text.replace(f" -m 127.0.0.1:{self.others.get(5555)} ", " ")
         for port, other in self.others.items():
             text = re.sub(rf"\b{other}\b", str(port), text)
         return text
@@ -183,13 +183,3 @@ def _ready(done: Done) -> int:
     return sum(
         node["condition"] == "ready" and node["connected"] for node in json.loads(done.output)
     )
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False

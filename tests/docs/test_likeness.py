@@ -11,6 +11,8 @@ from tests.docs.likeness import difference
     ("shown", "printed"),
     [
         ("restart 5 in 12 s", "restart 1 in 0.5 s"),
+        ("heard: 579 ms ago", "heard: 1m 5s ago"),
+        ("web  12s  w1", "web  1.5 s  w1"),
         ("NAME  STATE", "NAME     STATE   "),
         ("id: 5574d66d-bb3d-4ed8-a821-800401c0c6a4", "id: 00000000-1111-4ed8-a821-ffffffffffff"),
         ("container 658fcdf7e116 ended", "container 1111111111 ended"),
@@ -19,7 +21,9 @@ from tests.docs.likeness import difference
         ("state in ...", "state in a directory"),
     ],
 )
-def test_numbers_ids_times_and_blanks_stand_for_any_other(shown: str, printed: str) -> None:
+def test_numbers_ids_times_durations_and_blanks_stand_for_any_other(
+    shown: str, printed: str
+) -> None:
     assert difference([shown], f"{printed}\n") == ""
 
 

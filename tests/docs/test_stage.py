@@ -30,10 +30,11 @@ def test_a_page_speaks_of_cubes_own_ports_whatever_they_are_here() -> None:
     assert ports.real("curl localhost:5555/task") == "curl localhost:7001/task"
     assert ports.real("cube dev --workers 3 &") == "cube dev --port 7001 --workers 3 &"
     assert ports.told("ready on 127.0.0.1:7001 and 7002") == "ready on 127.0.0.1:5555 and 5556"
+    assert ports.told("cube logs -m 127.0.0.1:7001 hello") == "cube logs hello"
     assert ports.environment() == {"CUBE_MANAGER_PORT": "7001", "CUBE_WORKER_PORT": "7002"}
 
 
-def test_ports_that_are_free_are_left_as_they_are() -> None:
+def test_without_other_ports_a_command_is_left_as_it_is() -> None:
     assert Ports({}).real("cube dev; curl localhost:5555") == "cube dev; curl localhost:5555"
 
 

@@ -66,8 +66,9 @@ async def test_a_layer_that_is_not_what_it_should_be_is_refused(
 async def test_a_slow_pull_with_progress_is_left_alone(
     docker_machine: DockerMachine, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cube.runtime.images.SILENCE_SECONDS", 1.0)
-    registry.layer, registry.piece_seconds = Layer.SLOW, 0.25
+    # In all it takes longer than a silence may; each pause takes a small part of that.
+    monkeypatch.setattr("cube.runtime.images.SILENCE_SECONDS", 2.0)
+    registry.layer, registry.piece_seconds = Layer.SLOW, 0.35
     progress: list[PullProgress] = []
     try:
         await docker_machine.runtime.pull(registry.image, progress.append)
@@ -81,9 +82,10 @@ async def test_a_slow_pull_with_progress_is_left_alone(
 async def test_a_pull_that_stands_still_is_given_up_and_the_next_one_works(
     docker_machine: DockerMachine, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cube.runtime.images.SILENCE_SECONDS", 0.5)
     registry.layer = Layer.STALLS
-    kind, message = await failure_of(docker_machine, registry)
+    with monkeypatch.context() as brief:  # for this pull only: a busy engine is silent for longer
+        brief.setattr("cube.runtime.images.SILENCE_SECONDS", 0.5)
+        kind, message = await failure_of(docker_machine, registry)
     assert kind is FailureKind.ENGINE_SLOW
     assert message == "the pull of IMAGE stood still for 0.5 s and was given up"
 

@@ -27,6 +27,9 @@ LEFTOVERS_GONE = 10.0
 NEWS_TOLD = 1.0
 """So long after its hello a worker has told what became of all that it held, and the manager has decided on it."""
 
+_GETS_READY = ("app", "new")
+"""Images of which a relief gets ready and takes over, if after a pull: until then the cluster is not quiet."""
+
 
 def unfinished(world: World) -> list[str]:
     """Return what is not yet as it is wanted, one sentence each."""
@@ -132,7 +135,7 @@ def _staying(task: Task, slot: Slot, core: ManagerCore, now: float) -> str:
     """Return what is wrong with a working replica that should have left a draining node."""
     if _comes_and_goes(task) or slot.standing is not Standing.READY or slot.latest is None:
         return ""
-    if slot.relief is not None and task.spec.image == "app":
+    if slot.relief is not None and task.spec.image in _GETS_READY:
         return f"{slot.relief.id} stands by still"
     cluster = core.cluster
     roster = cluster.rosters[task.id]
