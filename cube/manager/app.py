@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -150,8 +151,7 @@ class Manager:
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
-        secrets = Secrets(ledger, decider, self._clock, settings.data)
-        door, doorkeeping = await self._door(ledger, recorder, decider, supervisor, secrets)
+        door = await self._door(ledger, recorder, decider, supervisor)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -161,18 +161,7 @@ class Manager:
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider,
-            ledger,
-            sessions,
-            feed,
-            watching,
-            streams,
-            tunnels,
-            aside,
-            lag,
-            metrics,
-            door,
-            secrets,
+            decider, ledger, sessions, feed, watching, streams, tunnels, aside, lag, metrics, door
         )
         gauges = Gauges(
             decider=decider,
@@ -184,7 +173,6 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        app.add_routes(doorkeeping)
         listener = Listener(
             app,
             connections=settings.connections,
@@ -202,14 +190,9 @@ class Manager:
         return decider
 
     async def _door(
-        self,
-        ledger: Ledger,
-        recorder: Recording,
-        decider: Decider,
-        supervisor: Supervisor,
-        secrets: Secrets,
-    ) -> tuple[Access, list[web.RouteDef]]:
-        """Make what lets callers in and remembers who did what; and the routes of tokens, the audit and secrets."""
+        self, ledger: Ledger, recorder: Recording, decider: Decider, supervisor: Supervisor
+    ) -> _Door:
+        """Make what lets callers in and remembers who did what, and what is kept from most of them."""
         limits, presence = self._settings.limits, Presence()
         book = TokenBook(ledger, presence, self._now_ms)
         await book.load()
@@ -222,9 +205,11 @@ class Manager:
         supervisor.keep(book.run, "tokens")
         supervisor.keep(auditor.run, "audit")
         tokens = TokenApi(book, auditor, self._settings, self._now_ms)
+        secrets = Secrets(ledger, decider, self._clock, self._settings.data)
         named = SecretApi(secrets, auditor, body_seconds=limits.body_seconds)
         routes = [*tokens.routes(), *AuditApi(ledger).routes(), *named.routes()]
-        return Access(MANAGER, book, presence, auditor, limits, monotonic), routes
+        access = Access(MANAGER, book, presence, auditor, limits, monotonic)
+        return _Door(access, secrets, routes)
 
     def _application(
         self,
@@ -238,15 +223,14 @@ class Manager:
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
-        door: Access,
-        secrets: Secrets,
+        door: _Door,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host}
         app = web.Application(
             middlewares=[
                 guard(HostGuard(names), Offers(MANAGER), metrics.answered),
-                door.middleware(),
+                door.access.middleware(),
             ],
             client_max_size=settings.bulk_body_limit,
         )
@@ -270,8 +254,10 @@ class Manager:
             PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
+        app.add_routes(door.routes)
+        cluster_id, tell_secret = decider.core.cluster.id, door.secrets.tell
         conversation = Conversation(
-            decider, sessions, streams, tunnels, samples, decider.core.cluster.id, secrets.tell
+            decider, sessions, streams, tunnels, samples, cluster_id, tell_secret
         )
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
@@ -314,6 +300,14 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+class _Door(NamedTuple):
+    """What stands before the handlers, what tells workers their secrets, and the routes of both."""
+
+    access: Access
+    secrets: Secrets
+    routes: list[web.RouteDef]
 
 
 class _Hearers:
