@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import msgspec
 
 from cube.model.allocation import Failure, FailureKind
-from cube.runtime.contract import CommandResult, RuntimeFailure
+from cube.runtime.contract import CommandResult, ContainerPaused, RuntimeFailure
 from cube.runtime.engine import Engine
 from cube.runtime.execs import ASK_SECONDS, create_exec, exit_code
 from cube.runtime.failures import Asked, Verb, slow
 from cube.runtime.streams import BrokenStream, Frames
 
 OUTPUT_LONGEST = 4 * 1024
+_PAUSED = re.compile(r"[Cc]ontainer \S+ is paused")
 
 
 async def run_command(
@@ -21,12 +23,17 @@ async def run_command(
 ) -> CommandResult:
     """Run the command and return its exit code and the first 4 KiB of what it wrote.
 
-    ENGINE_SLOW after `timeout_ms`. The engine knows no way to end the command then; it ends with its container.
+    ContainerPaused where it is. ENGINE_SLOW after `timeout_ms`: the engine knows no way to end the command then; it
+    ends with its container.
     """
     asked = Asked(Verb.COMMAND, container_id)
     try:
         async with asyncio.timeout(timeout_ms / 1000):
             return await _run(engine, asked, command)
+    except RuntimeFailure as error:
+        if _PAUSED.search(error.message):
+            raise ContainerPaused(error.failure) from error
+        raise
     except TimeoutError as error:
         raise RuntimeFailure(slow(asked, timeout_ms / 1000)) from error
     except (BrokenStream, msgspec.DecodeError) as error:

@@ -36,6 +36,10 @@ class RuntimeFailure(CubeError):
         return self.failure.kind
 
 
+class ContainerPaused(RuntimeFailure):
+    """Nothing can run in the container: somebody has paused it."""
+
+
 class ContainerEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Something happened to one of this worker's containers. A reason to look, never a fact to rely on."""
 
@@ -140,7 +144,10 @@ class Runtime(Protocol):
     async def run_command(
         self, container_id: str, command: tuple[str, ...], timeout_ms: int
     ) -> CommandResult:
-        """Run a command inside it and wait. ENGINE_SLOW when it takes longer than `timeout_ms`."""
+        """Run a command inside it and wait. ENGINE_SLOW when it takes longer than `timeout_ms`.
+
+        ContainerPaused where it was paused before the command began.
+        """
 
     async def consumption(self, container_id: str) -> Consumption | None:
         """What it has used so far; None when it does not run. Costs the engine a few milliseconds."""

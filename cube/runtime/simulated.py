@@ -17,6 +17,7 @@ from cube.model.usage import Consumption
 from cube.runtime.contract import (
     CommandResult,
     ContainerEvent,
+    ContainerPaused,
     EngineFacts,
     Fence,
     Inside,
@@ -124,7 +125,9 @@ class SimulatedRuntime:
         await self._engine.reached(Verb.COMMAND, container.label.spec.image)
         if container.state is not ContainerState.RUNNING:
             message = f"the container is not running, so {' '.join(command)} cannot run in it"
-            raise RuntimeFailure(Failure(FailureKind.ENGINE_ERROR, message))
+            failure = Failure(FailureKind.ENGINE_ERROR, message)
+            paused = container.state is ContainerState.PAUSED
+            raise ContainerPaused(failure) if paused else RuntimeFailure(failure)
         behaviour = container.behaviour
         await self._engine.spend(min(behaviour.command_seconds, timeout_ms / 1000))
         if behaviour.command_seconds > timeout_ms / 1000:

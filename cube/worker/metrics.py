@@ -54,7 +54,7 @@ class WorkerMetrics:
                 self._steps.labels(_name(step)).observe(took_ms / 1000)
             case StepFailed(step=step, failure=failure):
                 self._step_failures.labels(_name(step), failure.kind.value).inc()
-            case Probed(passed=passed):
+            case Probed(passed=passed, paused=False):
                 self._probes.labels("passed" if passed else "failed").inc()
             case LeaseConfirmed(sent_at=sent_at):
                 self.lease_from = sent_at

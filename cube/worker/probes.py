@@ -13,7 +13,7 @@ from cube.aio.supervise import Supervisor
 from cube.core.worker.inputs import Probed
 from cube.core.worker.steps import Probe
 from cube.model.spec import ProbeKind
-from cube.runtime.contract import Runtime, RuntimeFailure
+from cube.runtime.contract import ContainerPaused, Runtime, RuntimeFailure
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Prober:
 
     async def _answer(self, probe: Probe) -> None:
         timeout_ms = probe.check.timeout_ms
-        passed, output = False, "the probe itself failed"
+        passed, output, paused = False, "the probe itself failed", False
         try:
             async with asyncio.timeout(timeout_ms / 1000):
                 passed, output = await self._ask(probe)
@@ -53,9 +53,9 @@ class Prober:
         except (OSError, aiohttp.ClientError, ValueError) as error:
             output = _reason(error)
         except RuntimeFailure as error:
-            output = error.message
+            output, paused = error.message, isinstance(error, ContainerPaused)
         finally:
-            self._tell(Probed(probe.id, probe.container_id, passed, output))
+            self._tell(Probed(probe.id, probe.container_id, passed, output, paused))
 
     async def _ask(self, probe: Probe) -> tuple[bool, str]:
         match probe.check.kind:

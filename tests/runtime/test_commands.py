@@ -11,7 +11,7 @@ from aiohttp import web
 
 from cube.model.allocation import FailureKind
 from cube.runtime.commands import OUTPUT_LONGEST, run_command
-from cube.runtime.contract import CommandResult, RuntimeFailure
+from cube.runtime.contract import CommandResult, ContainerPaused, RuntimeFailure
 from cube.runtime.engine import Engine
 from tests.runtime.fake_engine import FakeEngine
 from tests.runtime.worlds import DockerMachine, started
@@ -88,6 +88,16 @@ async def test_an_output_without_end_is_cut_and_given_up(
         await run(engine, timeout_ms=200)
 
     assert raised.value.kind is FailureKind.ENGINE_SLOW
+
+
+@pytest.mark.parametrize("asked", ["containers/abc/exec", "exec/e1/start"])
+async def test_a_container_that_is_paused_says_so(
+    engine: Engine, fake_engine: FakeEngine, asked: str
+) -> None:
+    words = "Container abc is paused, unpause the container before exec"
+    fake_engine.answer("POST", asked, {"message": words}, 409)
+    with pytest.raises(ContainerPaused):
+        await run(engine)
 
 
 async def test_an_answer_that_is_not_readable_is_the_engines_fault(

@@ -85,19 +85,30 @@ class Cluster:
             *own_port, *flags, environment=environment,
         )  # fmt: skip
 
+    def start_patient_manager(self) -> None:
+        """Start a manager that gives no worker up while it restarts, however busy the machine is."""
+        manager = ("--port", str(self.port), "--data", str(self.home / "manager"))
+        self._start("manager", *manager, module="tests.scenarios.patient_manager")
+        eventually(self.client.version, lambda _: True, 15)
+
     def start_ready(self, *names: str) -> None:
-        """Start a manager and these workers, and wait until they are ready."""
-        self.start_manager()
+        """Start a manager, unless one runs, and these workers, and wait until they are ready."""
+        if "manager" not in self.processes:
+            self.start_manager()
         for name in names:
             self.start_worker(name)
         eventually(self.nodes_ready, lambda ready: ready == sorted(names), 15)
 
     def _start(
-        self, key: str, *arguments: str, environment: Mapping[str, str] | None = None
+        self,
+        key: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        module: str = "cube",
     ) -> None:
         with (self.home / f"{key}.log").open("ab") as log:
             self.processes[key] = subprocess.Popen(
-                [sys.executable, "-m", "cube", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 env={**self._environment, **(environment or {})},
                 stdout=log,
                 stderr=log,

@@ -37,6 +37,7 @@ def settled(cluster: Cluster) -> list[tuple[str, int, int, list[int]]]:
 
 
 def test_containers_run_on_without_worker_and_manager_and_are_adopted(cluster: Cluster) -> None:
+    cluster.start_patient_manager()
     cluster.start_ready("w1", "w2")
     done = cluster.cube("run", "busybox", "--name", "web", "--replicas", "4", *SERVE)
     assert done.returncode == 0, done.stderr
@@ -53,7 +54,7 @@ def test_containers_run_on_without_worker_and_manager_and_are_adopted(cluster: C
 
     assert cluster.stop("manager") == 0
     assert runs(cluster) == before
-    cluster.start_manager()
+    cluster.start_patient_manager()
     eventually(cluster.nodes_ready, lambda names: names == ["w1", "w2"], 15)
     assert (settled(cluster), runs(cluster)) == (well, before)
 
@@ -61,7 +62,7 @@ def test_containers_run_on_without_worker_and_manager_and_are_adopted(cluster: C
     assert runs(cluster) == before
     for name in ("w1", "w2"):  # before their manager: they wait for it
         cluster.start_worker(name)
-    cluster.start_manager()
+    cluster.start_patient_manager()
     eventually(cluster.nodes_ready, lambda names: names == ["w1", "w2"], 15)
     assert (settled(cluster), runs(cluster)) == (well, before)
     assert cluster.containers().keys() == before.keys()

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from cube.aio.supervise import Supervisor
 from cube.core.worker.inputs import Probed
 from cube.core.worker.steps import Probe
+from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import AllocationId
 from cube.model.spec import HealthCheck, ProbeKind
-from cube.runtime.contract import CommandResult
+from cube.runtime.contract import CommandResult, ContainerPaused
 from cube.worker.probes import Prober
 from tests.worker.small_engine import SmallEngine
 
@@ -152,6 +153,17 @@ async def test_an_engine_that_is_away_fails_the_probe_with_its_reason(
     engine.away = "the engine does not answer"
     answer = await ask(HealthCheck(kind=ProbeKind.COMMAND, command=("true",)))
     assert (answer.passed, answer.output) == (False, "the engine does not answer")
+
+
+async def test_a_container_that_is_found_paused_was_not_asked(
+    ask: Ask, engine: SmallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object) -> CommandResult:
+        raise ContainerPaused(Failure(FailureKind.ENGINE_ERROR, "it is paused"))
+
+    monkeypatch.setattr(engine, "run_command", refused)
+    answer = await ask(HealthCheck(kind=ProbeKind.COMMAND, command=("true",)))
+    assert (answer.passed, answer.paused) == (False, True)
 
 
 @pytest.fixture

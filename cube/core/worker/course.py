@@ -83,7 +83,7 @@ def note_answer(workload: Workload, probed: Probed, now: float) -> bool:
     if check is None or vitals is None or current is None or current.id != probed.container_id:
         return False
     workload.probing = False
-    if current.state is ContainerState.PAUSED:
+    if probed.paused or current.state is ContainerState.PAUSED:
         return True  # asked before it was paused: that it cannot answer says nothing of its health
     workload.vitals = vitals = hear(
         vitals, check, passed=probed.passed, age_ms=workload.age_ms(now)

@@ -64,12 +64,16 @@ class Pulled(msgspec.Struct, frozen=True):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """The answer of one probe; `output` is one line for people."""
+    """The answer of one probe; `output` is one line for people.
+
+    `paused`: the container was, before it could be asked. That is not seen of it yet, and says nothing of its health.
+    """
 
     id: AllocationId
     container_id: str
     passed: bool
     output: str = ""
+    paused: bool = False
 
 
 class SessionOpened(msgspec.Struct, frozen=True):

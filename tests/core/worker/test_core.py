@@ -418,6 +418,16 @@ class TestHealth:
         machine.wait(60)
         assert machine.probes == []
 
+    def test_a_pause_that_a_probe_finds_first_is_no_illness(self, machine: Machine) -> None:
+        machine.order(run(health=CHECK | {"failures": 1}))
+        machine.answer_probes(True)
+        machine.wait(5)
+        (probe,) = machine.probes
+        machine.tell(inputs.Probed(probe.id, probe.container_id, False, "it is paused", True))
+        assert machine.newest.health is Health.HEALTHY
+        machine.wait(5)
+        assert len(machine.probes) == 2  # it is asked again
+
     def test_a_pause_is_told_and_stops_the_clock_of_the_probes(self, machine: Machine) -> None:
         machine.order(run(health=CHECK | {"failures": 1}))
         machine.answer_probes(True)
