@@ -20,7 +20,6 @@ from cube.wire.secret_views import SecretView
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name.")]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of secrets.")]
-ValueArgument = Annotated[list[str] | None, typer.Argument(hidden=True)]
 FileOption = Annotated[
     Path | None,
     typer.Option("-f", "--file", metavar="FILE", help="Its value; - is standard input."),
@@ -41,11 +40,10 @@ def secret(
     return _list(manager, format, quiet) if ctx.invoked_subcommand is None else Exit.DONE
 
 
-@app.command("set")
+@app.command("set", context_settings={"allow_extra_args": True})
 def set_value(
     ctx: typer.Context,
     name: NameArgument,
-    value: ValueArgument = None,
     file: FileOption = None,
     manager: ManagerOption = "",
 ) -> int:
@@ -53,7 +51,7 @@ def set_value(
 
     A value that was there stays with the containers that have it, until they are replaced: cube restart TASK.
     """
-    if value:
+    if ctx.args:
         # Everybody on this machine reads arguments, and shells write them down: it is known now.
         words = "is not taken as an argument, which others can read: choose another value"
         hint = f"cube secret set {name} --file FILE, or from standard input"
