@@ -32,6 +32,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     failed_logins: int = (
         10  # wrong tokens at once, and again so many a minute; a right one is always let in
     )
+    joins_per_minute: int = 5  # of one address; a person who tries again needs no more
     requests_per_second: float = 100.0  # of one token; a dashboard asks once a second
     requests_at_once: float = 200.0  # a script's burst: 200 tasks applied one after the other
     streams_per_caller: int = 32  # open requests of one token: as many tabs as anybody reads
@@ -46,9 +47,14 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"  # closed by default: only this machine reaches it
     port: int = 5555
+    advertise: tuple[str, ...] = ()  # names and addresses by which others reach it, beside `host`
     data: Path = DEFAULT_DATA / "manager"
     strategy: str = "fit"  # needs the fewest machines: docs/decisions/0009-default-strategy.md
     timing: Timing = DEFAULT_TIMING
+
+    certificate_life: float = (
+        30 * 24 * 3600.0  # renewed from a third of it: a machine may be off for 20 days
+    )
 
     body_limit: int = 64 * 1024  # a task file is a few kB
     bulk_body_limit: int = 8 * 1024 * 1024  # 10,000 tasks in one request
@@ -71,6 +77,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     manager_host: str = "127.0.0.1"
     manager_port: int = 5555
+    tls: bool = False  # with the certificate in `data`
     host: str = "127.0.0.1"  # its own API, for people and probes on this machine
     port: int = 5556  # 0: any free one
     own_api: bool = True  # not of thousands of simulated workers in one process

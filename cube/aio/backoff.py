@@ -6,6 +6,11 @@ import random
 from collections.abc import Callable
 
 
+def spread(seconds: float, share: float, draw: Callable[[], float] = random.random) -> float:
+    """Return a time that lies up to this share before or after: what began together does not go on together."""
+    return seconds * (1 + share * (2 * draw() - 1))
+
+
 class Backoff:
     """A growing pause. Each `next()` lies between half of the current step and the whole of it."""
 

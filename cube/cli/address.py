@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from cube.cli.contexts import Contexts, context_path
 from cube.client.transport import Address
@@ -25,7 +26,8 @@ def located(flag: str, environ: Mapping[str, str]) -> tuple[Address, str]:
         ("CUBE_MANAGER_HOST", _from_parts(environ)),
     ):
         if text:
-            return _address(text, source, environ.get("CUBE_TOKEN", "")), source
+            token, ca = environ.get("CUBE_TOKEN", ""), environ.get("CUBE_CA", "")
+            return _address(text, source, token, ca), source
     return _of_context(environ)
 
 
@@ -36,13 +38,14 @@ def _of_context(environ: Mapping[str, str]) -> tuple[Address, str]:
     # A token goes only to the manager that it stands beside.
     token = environ.get("CUBE_TOKEN") or found.get("token", "")
     if manager := found.get("manager", ""):
-        return _address(manager, str(contexts.path), token), f"context {name}"
+        ca = environ.get("CUBE_CA") or found.get("ca", "")
+        return _address(manager, str(contexts.path), token, ca), f"context {name}"
     return Address(DEFAULT_HOST, DEFAULT_MANAGER_PORT, token), "default"
 
 
 def parse_address(text: str, source: str) -> tuple[str, int]:
-    """Read HOST, HOST:PORT, :PORT or [V6]:PORT; a leading `http://` is taken for what was meant."""
-    bare = text.strip().removeprefix("http://").rstrip("/")
+    """Read HOST, HOST:PORT, :PORT or [V6]:PORT; a leading `http://` is taken for what was meant, `https://` is TLS."""
+    bare = text.strip().removeprefix("http://").removeprefix("https://").rstrip("/")
     if bare.startswith("["):
         host, _, rest = bare[1:].partition("]")
         port = rest.removeprefix(":")
@@ -56,9 +59,26 @@ def parse_address(text: str, source: str) -> tuple[str, int]:
     return host or DEFAULT_HOST, int(port) if port else DEFAULT_MANAGER_PORT
 
 
-def _address(text: str, source: str, token: str) -> Address:
+def _address(text: str, source: str, token: str, ca: str) -> Address:
     host, port = parse_address(text, source)
-    return Address(host, port, token)
+    tls = text.strip().startswith("https://")
+    return Address(host, port, token, tls, _read_ca(ca) if tls else "")
+
+
+def kept_ca(given: str) -> str:
+    """Return a root as it is kept for later: a file by its whole path, a pin as it is."""
+    file = Path(given).expanduser()
+    return str(file.resolve()) if given and file.is_file() else given
+
+
+def _read_ca(given: str) -> str:
+    """Return the root of the cluster in PEM, or its pin: as it stands, or from the file that is named."""
+    if not given or given.startswith("-----BEGIN") or "/" not in given:
+        return given
+    try:
+        return Path(given).expanduser().read_text(encoding="ascii")
+    except (OSError, ValueError) as err:
+        raise InvalidInput((Objection("CUBE_CA", f"{given} cannot be read: {err}"),)) from err
 
 
 def _from_parts(environ: Mapping[str, str]) -> str:

@@ -51,6 +51,8 @@ COMMANDS = {
     "rebalance": Entry("rebalance", "Move replicas to where they would be placed today."),
     "wait": Entry("wait", "Wait until a task is running, healthy, completed or stopped."),
     "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
+    "join-token": Entry("join_token", "Make, list and remove the tokens that machines join with."),
+    "ca": Entry("ca", "Show or rotate the root of the cluster's certificates."),
     "secret": Entry("secret", "Set, list or remove secrets, which tasks name."),
     "context": Entry("context", "List contexts; use, add, remove or show one."),
     "login": Entry(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cube.cli.address import DEFAULT_HOST, located, parse_address
+from cube.cli.address import DEFAULT_HOST, kept_ca, located, parse_address
 from cube.cli.contexts import Contexts, context_path
 from cube.cli.exits import Exit
 from cube.cli.output import Format, FormatOption, lines, note, show_data, show_table
@@ -47,14 +47,22 @@ def use(name: NameArgument) -> int:
 @app.command("add")
 def add(
     name: NameArgument,
-    manager: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Its manager.")],
+    manager: Annotated[
+        str, typer.Argument(metavar="HOST:PORT", help="Its manager; https://HOST:PORT over TLS.")
+    ],
+    ca: Annotated[
+        str,
+        typer.Option(
+            "--ca", metavar="PIN|FILE", help="Its root: the pin of `cube ca show`, or a file."
+        ),
+    ] = "",
     use_it: Annotated[bool, typer.Option("--use", help="And use it from now on.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Also when there is one.")] = False,
 ) -> int:
     """Put a cluster on record."""
     parse_address(manager, "HOST:PORT")
     contexts = _contexts()
-    contexts.add(name, manager, replace=replace)
+    contexts.add(name, manager, ca=kept_ca(ca), replace=replace)
     if use_it:
         contexts.use(name)
     contexts.save()

@@ -56,7 +56,7 @@ class Contexts:
             found = self._data
         return {key: value for key, value in found.items() if isinstance(value, str)}
 
-    def add(self, name: str, manager: str, *, replace: bool = False) -> None:
+    def add(self, name: str, manager: str, *, ca: str = "", replace: bool = False) -> None:
         """Put a context on record; what else one of that name holds stays. Conflict unless it may be replaced."""
         if not _NAME.fullmatch(name):
             message = f"{name!r} is no name: small letters, digits, `.`, `_` and `-` make one"
@@ -64,7 +64,7 @@ class Contexts:
         tables = self._tables()
         if name in tables and not replace:
             raise Conflict(f"there is a context {name} already", hint="--replace changes it")
-        tables[name] = {**tables.get(name, {}), "manager": manager}
+        tables[name] = {**tables.get(name, {}), "manager": manager} | ({"ca": ca} if ca else {})
         self._data["context"] = tables
 
     def use(self, name: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from cube.cli.address import resolve
 from cube.cli.contexts import context_path
@@ -15,7 +16,6 @@ from cube.cli.keeping import keep_token
 from cube.cli.output import note, on_terminal
 from cube.cli.target import ManagerOption
 from cube.client.manager import ManagerClient
-from cube.client.transport import Address
 from cube.errors import InvalidInput, Objection
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -34,7 +34,7 @@ def login(
         return Exit.DONE
     address = resolve(manager, os.environ)
     token = _read()
-    with ManagerClient(Address(address.host, address.port, token)) as client:
+    with ManagerClient(replace(address, token=token)) as client:
         client.check_rights()
     keep_token(path, token, os.environ)
     note(f"{address} lets you in; the token is kept in {path}")

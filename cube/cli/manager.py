@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,8 +46,20 @@ def group() -> None:
 @app.command()
 def start(
     host: Annotated[
-        str, typer.Option("-H", "--host", envvar="CUBE_MANAGER_HOST", help="Address to listen on.")
+        str,
+        typer.Option(
+            "-H",
+            "--host",
+            envvar="CUBE_MANAGER_HOST",
+            help="Address to listen on; with TLS when others reach it.",
+        ),
     ] = DEFAULTS.host,
+    advertise: Annotated[
+        list[str],
+        typer.Option(
+            "--advertise", metavar="NAME", help="Name or address that others dial; repeatable."
+        ),
+    ] = [],  # noqa: B006 - typer never changes a default
     port: Annotated[
         int,
         typer.Option(
@@ -57,6 +70,15 @@ def start(
     strategy: Annotated[
         str, typer.Option("-s", "--strategy", envvar="CUBE_STRATEGY", help="How nodes are picked.")
     ] = DEFAULTS.strategy,
+    join_line: Annotated[
+        bool,
+        typer.Option(
+            "--join-line", help="Print the line by which a worker joins; done on a terminal anyway."
+        ),
+    ] = False,
+    certificate_life: Annotated[
+        float, typer.Option(envvar="CUBE_CERTIFICATE_SECONDS", hidden=True)
+    ] = DEFAULTS.certificate_life,
     log_level: LogLevelOption = LogLevel.INFO,
     log_format: LogFormatOption = LogFormat.AUTO,
 ) -> int:
@@ -67,14 +89,21 @@ def start(
 
     log.configure(log_level, format=log_format)
     settings = ManagerSettings(
-        host=host, port=port, data=data or data_directory("manager"), strategy=strategy
+        host=host,
+        port=port,
+        advertise=tuple(advertise),
+        data=data or data_directory("manager"),
+        strategy=strategy,
+        certificate_life=certificate_life,
     )
     manager = Manager(settings)
-    return serve(
-        [manager],
-        ready=lambda: announce(f"cube manager on {host}:{manager.port}, data in {settings.data}"),
-        broken=manager.run,
-    )
+
+    def ready() -> None:
+        announce(f"cube manager on {host}:{manager.port}, data in {settings.data}")
+        if manager.secure is not None and (join_line or sys.stdout.isatty()):
+            _print_join_line(manager.port)
+
+    return serve([manager], ready=ready, broken=manager.run)
 
 
 @app.command()
@@ -129,6 +158,22 @@ def recover(
         note("the ledger is whole: there is nothing to recover")
         return Exit.DONE
     return _tell(restored)
+
+
+def _print_join_line(port: int) -> None:
+    """Print, from a thread, how a worker joins: the manager is asked for a token as anybody on its machine is."""
+    import threading
+
+    from cube.cli.join_token import TTL, print_token
+
+    def ask() -> None:
+        try:
+            with connect(f"127.0.0.1:{port}") as client:
+                print_token(client.make_join_token(ttl=TTL, uses=1))
+        except CubeError as error:
+            note(f"no join line: {error.message}")
+
+    threading.Thread(target=ask, name="join line", daemon=True).start()
 
 
 def _backup(manager: str, data: Path | None) -> BackupView:

@@ -36,6 +36,8 @@ from cube.cli.watch import watch_drain
 from cube.client.manager import ManagerClient
 from cube.model.node import Availability
 
+LOST_SECONDS = 30.0  # a lease is 4 s, and longer in a large cluster
+
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A node's name or id.")]
 NodesArgument = Annotated[list[str], typer.Argument(metavar="NODE...", help="Names or ids.")]
 
@@ -171,13 +173,36 @@ def rm(
     force: Annotated[
         bool, typer.Option("--force", help="Give up the volumes that replicas wait for.")
     ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Deny their certificates first: they are cut off.")
+    ] = False,
 ) -> int:
     """Forget nodes whose workers are not connected."""
     with connect(manager or ctx.obj) as client:
         for ref in refs:
+            if revoke:
+                client.revoke_node(ref)
+                _until_gone(client, ref)
             client.remove_node(ref, force=force)
             lines([ref])
     return Exit.DONE
+
+
+@app.command("revoke")
+def revoke(ctx: typer.Context, refs: NodesArgument, manager: ManagerOption = "") -> int:
+    """Deny the certificates of nodes and cut them off at once. A token lets them join again."""
+    with connect(manager or ctx.obj) as client:
+        for ref in refs:
+            client.revoke_node(ref)
+            lines([ref])
+    return Exit.DONE
+
+
+def _until_gone(client: ManagerClient, ref: str) -> None:
+    """Wait until a node that was cut off counts as lost: before that it cannot be forgotten."""
+    deadline = time.monotonic() + LOST_SECONDS
+    while client.node(ref).condition != "lost" and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def follow_drain(

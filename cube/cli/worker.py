@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from cube.cli.address import resolve
+from cube.cli.address import parse_address, resolve
 from cube.cli.amounts import between_option, extras_option, pairs_option, share_option
 from cube.cli.daemon import (
     LogFormatOption,
@@ -71,6 +71,18 @@ Port = Annotated[
         "-p", "--port", envvar="CUBE_WORKER_PORT", min=0, max=65535, help="Port of it; 0: any."
     ),
 ]
+Join = Annotated[
+    str,
+    typer.Option(
+        "--join",
+        metavar="HOST:PORT",
+        help="A manager on another machine; the first time with --token. Remembered.",
+    ),
+]
+Token = Annotated[
+    str,
+    typer.Option("--token", envvar="CUBE_JOIN_TOKEN", help="To join with; - reads it from stdin."),
+]
 Docker = Annotated[
     str, typer.Option("--docker", metavar="URL", help="The engine; DOCKER_HOST by default.")
 ]
@@ -122,6 +134,8 @@ Seed = Annotated[
 @app.command()
 def start(
     manager: ManagerOption = "",
+    join: Join = "",
+    token: Token = "",
     name: Name = "",
     label: Label = [],  # noqa: B006 - typer never changes a default
     extra: Extra = [],  # noqa: B006 - typer never changes a default
@@ -144,13 +158,15 @@ def start(
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
     from cube.worker.policy_file import load
 
-    address = resolve(manager, os.environ)
+    data = data or data_directory("worker")
+    address = _manager(manager, join, token, data)
     settings = WorkerSettings(
         manager_host=address.host,
         manager_port=address.port,
+        tls=address.tls,
         host=host,
         port=port,
-        data=data or data_directory("worker"),
+        data=data,
         name=name,
         labels=pairs_option("--label", label),
         extras=extras_option("--extra", extra),
@@ -174,6 +190,23 @@ def start(
         [worker],
         ready=lambda: announce(f"cube worker for {address}, own API on {host}:{worker.port}"),
     )
+
+
+def _manager(manager: str, join: str, token: str, data: Path) -> Address:
+    """Return where the worker dials: by TLS as it joined, or the manager of this machine. Joins first where asked."""
+    if join:
+        from cube.cli.joining import joined_manager
+
+        if manager:
+            raise InvalidInput((Objection("--join", "names the manager already: leave out -m"),))
+        return joined_manager(*parse_address(join, "--join"), token, data)
+    if token:
+        raise InvalidInput((Objection("--token", "needs --join HOST:PORT"),))
+    address = resolve(manager, os.environ)
+    from cube.worker.credentials import Credentials
+
+    before = None if manager else Credentials(data).joined()
+    return address if before is None else Address(before.host, before.port, tls=True)
 
 
 SIMULATED_NAME = "simulated"

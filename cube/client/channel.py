@@ -6,6 +6,7 @@ Used by those who ask (`cube.client.tunnel`) and by workers, which dial their en
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Generic, Protocol, TypeVar
@@ -106,15 +107,19 @@ async def receive(socket: Socket, decode: Callable[[bytes], F]) -> F | None:
 
 @asynccontextmanager
 async def dial(
-    url: str, headers: Mapping[str, str] | None = None
+    url: str, headers: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | bool = True
 ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """Open a tunnel's end; leaving the block closes it. Frames are bounded and not compressed: a tar may be already."""
+    """Open a tunnel's end; leaving the block closes it. Frames are bounded and not compressed: a tar may be already.
+
+    `tls` verifies the other side where the address is one of TLS.
+    """
     limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=limits) as http,
         http.ws_connect(
             url,
             headers=headers,
+            ssl=tls,
             max_msg_size=FRAME_LONGEST,
             compress=0,
             heartbeat=HEARTBEAT,

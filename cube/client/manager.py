@@ -8,20 +8,17 @@ from typing import Any, Self
 
 import msgspec
 
+from cube.client.access import AccessCalls
 from cube.client.logs import follow_log
 from cube.client.stream import Feed
 from cube.client.transport import Address, Query, Transport, segment, target
 from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
-from cube.model.role import Role
-from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenView
 from cube.wire.codec import decode_view
 from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.routes import (
     ATTENTION,
-    AUDIT,
-    AUDIT_CHECK,
     BACKUPS,
     END_RECOVERY,
     EVENTS,
@@ -32,7 +29,6 @@ from cube.wire.routes import (
     SECRETS,
     STATS,
     TASKS,
-    TOKENS,
     USAGE,
     VERSION,
 )
@@ -55,7 +51,7 @@ PAGE = 1000  # tasks per answer: about a megabyte
 CURSOR_HEADER = "x-next-cursor"
 
 
-class ManagerClient:
+class ManagerClient(AccessCalls):
     """One manager. Names and unique id prefixes stand for tasks and nodes everywhere."""
 
     def __init__(self, address: Address, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -263,31 +259,6 @@ class ManagerClient:
     def end_recovery(self) -> None:
         """Have a recovery wait for no more workers."""
         self._transport.change("POST", END_RECOVERY)
-
-    def check_rights(self) -> None:
-        """Return when the manager lets this client look at the cluster. Unauthenticated, NotAllowed."""
-        self._transport.read(STATS)
-
-    def tokens(self) -> list[TokenView]:
-        """What is on record of all tokens, oldest first."""
-        return decode_view(self._transport.read(TOKENS).body, list[TokenView])
-
-    def create_token(self, name: str, role: Role, ttl_ms: int) -> NewToken:
-        """Make a token. Sent once only: a second try would make a second one."""
-        body = msgspec.json.encode({"name": name, "role": role, "ttl_ms": ttl_ms})
-        return decode_view(self._transport.change_once("POST", TOKENS, body).body, NewToken)
-
-    def remove_token(self, ref: str) -> None:
-        """Revoke a token, by its id or its name."""
-        self._transport.change_once("DELETE", f"{TOKENS}/{segment(ref)}")
-
-    def audit(self, *, limit: int) -> list[AuditView]:
-        """The newest entries of the audit, oldest first."""
-        return decode_view(self._transport.read(AUDIT, {"limit": limit}).body, list[AuditView])
-
-    def check_audit(self) -> AuditCheck:
-        """Whether the chain of the audit is whole."""
-        return decode_view(self._transport.read(AUDIT_CHECK).body, AuditCheck)
 
     def version(self) -> VersionView:
         """Who answers there."""

@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import os
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Self
@@ -18,7 +19,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from cube.aio.backoff import Backoff
-from cube.errors import CubeError, ManagerAway, Overloaded, PeerFault
+from cube.errors import CubeError, ManagerAway, NotAllowed, Overloaded, PeerFault
+from cube.security.hosts import is_loopback
 from cube.wire.problems import error_of
 from cube.wire.views import Problem
 
@@ -36,11 +38,20 @@ Query = Mapping[str, str | int | None]
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where a manager listens, and the token that opens it (empty: none)."""
+    """Where a manager listens, and the token that opens it (empty: none).
+
+    `tls` needs `ca`: the cluster's root in PEM, or the pin of it (its join tokens begin with it). There is no way to
+    speak to a manager whose root is not known.
+    """
 
     host: str
     port: int
     token: str = ""
+    tls: bool = False
+    ca: str = ""
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r}, tls={self.tls})"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -61,6 +72,7 @@ class Transport:
         self.address = address
         self._sleep = sleep
         self._connection: http.client.HTTPConnection | None = None
+        self._context: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -154,19 +166,28 @@ class Transport:
         return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, answer)
 
     def _connect(self, read_seconds: float) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(
-            self.address.host, self.address.port, timeout=CONNECT_SECONDS
-        )
+        host, port = self.address.host, self.address.port
+        connection: http.client.HTTPConnection
+        if self.address.tls:
+            self._context = self._context or trust_of(self.address)
+            connection = http.client.HTTPSConnection(
+                host, port, timeout=CONNECT_SECONDS, context=self._context
+            )
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
         try:
             connection.connect()
+        except ssl.SSLError as err:
+            from cube.security.tls import in_words
+
+            raise NotAllowed(f"{self.address}: {in_words(err, host)}") from err
         except OSError as err:
             raise self._away(err) from err
         connection.sock.settimeout(read_seconds)
         return connection
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        token = self.address.token
-        return {**headers, "Authorization": f"Bearer {token}"} if token else dict(headers)
+        return {**headers, **bearer(self.address)}
 
     def _away(self, err: Exception) -> ManagerAway:
         reason = getattr(err, "strerror", None) or str(err) or type(err).__name__
@@ -174,6 +195,35 @@ class Transport:
             f"no manager answers at {self.address} ({reason.lower()})",
             hint="start one with `cube manager start`, or name another with -m HOST:PORT",
         )
+
+
+def bearer(address: Address) -> dict[str, str]:
+    """Return the header that shows the token, if there is one. NotAllowed where others could read it on its way."""
+    if not address.token:
+        return {}
+    if not (address.tls or is_loopback(address.host)):
+        raise NotAllowed(
+            f"a token is not sent to {address} without TLS",
+            hint=f"name it https://{address}, with its root: `cube context add --ca`, or CUBE_CA",
+        )
+    return {"Authorization": f"Bearer {address.token}"}
+
+
+def trust_of(address: Address) -> ssl.SSLContext:
+    """Return what verifies the manager at an address of TLS. NotAllowed where its root is not known."""
+    from cube.security.tls import client_context
+
+    ca = address.ca
+    if not ca:
+        raise NotAllowed(
+            f"the root of the cluster at {address} is not known here",
+            hint="CUBE_CA, or `cube context add --ca`: the file of the root, or its pin from `cube ca show`",
+        )
+    if not ca.startswith("-----BEGIN"):
+        from cube.client.trust import pinned_root
+
+        ca, _ = pinned_root(address.host, address.port, ca)
+    return client_context(ca)
 
 
 class Stream:

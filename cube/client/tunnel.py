@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
 
 from cube.client.channel import Channel, dial
-from cube.client.transport import Address, segment
-from cube.errors import CubeError, ManagerAway, PeerFault
+from cube.client.transport import Address, bearer, segment, trust_of
+from cube.errors import CubeError, ManagerAway, NotAllowed, PeerFault
+from cube.security.tls import in_words
 from cube.wire.problems import error_of
 from cube.wire.routes import TASKS
 from cube.wire.tunnels import (
@@ -58,10 +61,10 @@ async def open_tunnel(address: Address, ref: str, wish: Wish) -> AsyncIterator[T
     Leaving the block ends what it was opened for.
     """
     verb = "exec" if isinstance(wish, Exec) else "copy"
-    url = f"ws://{address}{TASKS[0]}/{segment(ref)}/{verb}"
-    headers = {"Authorization": f"Bearer {address.token}"} if address.token else None
+    url = f"{'wss' if address.tls else 'ws'}://{address}{TASKS[0]}/{segment(ref)}/{verb}"
+    tls = await asyncio.to_thread(trust_of, address) if address.tls else True
     try:
-        async with dial(url, headers) as socket:
+        async with dial(url, bearer(address), tls=tls) as socket:
             await socket.send_str(encode_wish(wish))
             yield Tunnel(Channel(socket, decode_to_user))
     except aiohttp.WSServerHandshakeError as error:
@@ -69,6 +72,8 @@ async def open_tunnel(address: Address, ref: str, wish: Wish) -> AsyncIterator[T
             f"the manager at {address} opened no tunnel ({error.status})",
             hint="`cube version` shows who answers there",
         ) from error
+    except aiohttp.ClientSSLError as error:
+        raise NotAllowed(f"{address}: {in_words(_failure(error), address.host)}") from error
     except aiohttp.ClientConnectorError as error:
         raise ManagerAway(
             f"no manager answers at {address} ({_reason(error.os_error)})",
@@ -84,6 +89,11 @@ def _error(failed: Failed) -> CubeError:
             type="", title="", status=0, detail=failed.message, code=failed.code, hint=failed.hint
         )
     )
+
+
+def _failure(error: aiohttp.ClientSSLError) -> ssl.SSLError:
+    cause: object = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+    return cause if isinstance(cause, ssl.SSLError) else ssl.SSLError(str(error))
 
 
 def _reason(error: OSError) -> str:

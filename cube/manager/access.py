@@ -145,7 +145,8 @@ class Access:
     @contextmanager
     def _present(self, request: web.Request, principal: Principal) -> Iterator[None]:
         transport = request.transport
-        if principal.proof is Proof.UNIX or transport is None:  # nobody revokes root
+        # Nobody revokes root; and who is known by a certificate is present with the connection itself.
+        if principal.proof is not Proof.TOKEN or transport is None:
             yield
             return
         with self._presence.enter(principal, transport.abort):

@@ -7,7 +7,6 @@ import gc
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from typing import NamedTuple
 
 from aiohttp import web
 
@@ -17,9 +16,6 @@ from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
-from cube.errors import CubeError
-from cube.manager.access import Access
-from cube.manager.api.audit import AuditApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
@@ -30,18 +26,16 @@ from cube.manager.api.nodes import NodeApi
 from cube.manager.api.page import PageApi
 from cube.manager.api.placement import PlacementApi
 from cube.manager.api.rebalance import RebalanceApi
-from cube.manager.api.secrets import SecretApi
 from cube.manager.api.status import StatusApi
 from cube.manager.api.tasks import TaskChanges
-from cube.manager.api.tokens import TokenApi
 from cube.manager.api.tunnels import TunnelApi
 from cube.manager.api.upkeep import UpkeepApi
 from cube.manager.api.usage import UsageApi
 from cube.manager.api.watch import WatchApi
-from cube.manager.auditor import Auditor
 from cube.manager.backups import Backups
 from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
+from cube.manager.entrance import Entrance
 from cube.manager.feed import Feed
 from cube.manager.idempotency import Changes
 from cube.manager.listener import Listener
@@ -54,11 +48,10 @@ from cube.manager.readings import Gauges
 from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.recording import Recording
 from cube.manager.samples import Samples
-from cube.manager.secrets import Secrets
+from cube.manager.secure import WILDCARDS, Secure, names_of
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
-from cube.manager.token_book import TokenBook
 from cube.manager.tunnels import Tunnels
 from cube.manager.watching import Watching
 from cube.model.event import TaskEvent
@@ -73,6 +66,7 @@ from cube.wire.routes import SESSION
 
 log = logging.getLogger(__name__)
 
+LOOPBACK = "127.0.0.1"
 PRUNE_EVERY = 600.0  # history is bounded, not exact
 PRUNE_PAUSE = 0.1  # changes by users go first
 # Python's own (700, 10, 10) took a tenth of each POST; the middle generation holds the loop for 0.6 us an object.
@@ -94,6 +88,8 @@ class Manager:
         self._recognise = recognise
         self._resources = AsyncExitStack()
         self._decider: Decider | None = None
+        self.secure: Secure | None = None
+        """What it has for others than its own machine, after `start`; None when it listens on loopback only."""
         self.port = 0
         """Where it listens, after `start`."""
 
@@ -101,10 +97,7 @@ class Manager:
         """Open the ledger, know everything again, and listen. After an error nothing is left open."""
         settings = self._settings
         if not is_loopback(settings.host):
-            raise CubeError(
-                f"cube listens on this machine only in this version, not on {settings.host}",
-                hint="leave out --host, and reach it from elsewhere through `ssh -L 5555:localhost:5555`",
-            )
+            names_of(settings)  # before anything is opened
         check(settings.strategy)
         with _no_collection():
             async with AsyncExitStack() as opening:
@@ -151,7 +144,9 @@ class Manager:
         supervisor.keep(watching.run, "watching")
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
-        door = await self._door(ledger, recorder, decider, supervisor)
+        entrance = Entrance(settings, ledger, recorder, decider, self._now_ms)
+        await entrance.load()
+        entrance.keep(supervisor)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
         aside = Aside("placement")
@@ -161,7 +156,17 @@ class Manager:
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, tunnels, aside, lag, metrics, door
+            decider,
+            ledger,
+            sessions,
+            feed,
+            watching,
+            streams,
+            tunnels,
+            aside,
+            lag,
+            metrics,
+            entrance,
         )
         gauges = Gauges(
             decider=decider,
@@ -173,43 +178,42 @@ class Manager:
         )
         app.add_routes(MetricsApi(metrics.instruments, gauges, scrapes).routes())
         app.add_routes(UpkeepApi(decider, backups).routes())
-        listener = Listener(
-            app,
-            connections=settings.connections,
-            limits=settings.limits,
-            recognise=self._recognise,
-        )
+        listener = self._listener(app, entrance.presence)
         opening.push_async_callback(listener.close)
+        if not is_loopback(settings.host):
+            self.secure = await Secure.open(
+                settings, ledger, decider, sessions, entrance.presence, self._clock, listener
+            )
+            self.secure.keep(supervisor)
+        app.add_routes(entrance.routes(self.secure))
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
         opening.callback(watching.close)
         opening.callback(tunnels.close, "the manager is stopping")
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
-        self.port = await listener.open(settings.host, settings.port)
+        self.port = await self._listen(listener)
         return decider
 
-    async def _door(
-        self, ledger: Ledger, recorder: Recording, decider: Decider, supervisor: Supervisor
-    ) -> _Door:
-        """Make what lets callers in and remembers who did what, and what is kept from most of them."""
-        limits, presence = self._settings.limits, Presence()
-        book = TokenBook(ledger, presence, self._now_ms)
-        await book.load()
-        auditor = Auditor(
-            recorder,
-            now_ms=self._now_ms,
-            revision=lambda: decider.core.cluster.revision,
-            denials_at_once=limits.denials_at_once,
+    def _listener(self, app: web.Application, presence: Presence) -> Listener:
+        settings = self._settings
+        return Listener(
+            app,
+            connections=settings.connections,
+            limits=settings.limits,
+            recognise=self._recognise,
+            presence=presence,
         )
-        supervisor.keep(book.run, "tokens")
-        supervisor.keep(auditor.run, "audit")
-        tokens = TokenApi(book, auditor, self._settings, self._now_ms)
-        secrets = Secrets(ledger, decider, self._clock, self._settings.data)
-        named = SecretApi(secrets, auditor, body_seconds=limits.body_seconds)
-        routes = [*tokens.routes(), *AuditApi(ledger).routes(), *named.routes()]
-        access = Access(MANAGER, book, presence, auditor, limits, monotonic)
-        return _Door(access, secrets, routes)
+
+    async def _listen(self, listener: Listener) -> int:
+        """Listen on this machine's loopback address and, with TLS, where others reach it; return the port of both."""
+        settings = self._settings
+        if self.secure is None:
+            return await listener.open(settings.host, settings.port)
+        shared = settings.host in WILDCARDS
+        port = await listener.open(LOOPBACK, settings.port, shared=shared)
+        await self.secure.listen(port)
+        return port
 
     def _application(
         self,
@@ -223,14 +227,14 @@ class Manager:
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
-        door: _Door,
+        entrance: Entrance,
     ) -> web.Application:
         settings = self._settings
-        names = LOOPBACK_NAMES | {settings.host}
+        names = LOOPBACK_NAMES | {settings.host, *settings.advertise}
         app = web.Application(
             middlewares=[
                 guard(HostGuard(names), Offers(MANAGER), metrics.answered),
-                door.access.middleware(),
+                entrance.access.middleware(),
             ],
             client_max_size=settings.bulk_body_limit,
         )
@@ -254,8 +258,7 @@ class Manager:
             PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
-        app.add_routes(door.routes)
-        cluster_id, tell_secret = decider.core.cluster.id, door.secrets.tell
+        cluster_id, tell_secret = decider.core.cluster.id, entrance.secrets.tell
         conversation = Conversation(
             decider, sessions, streams, tunnels, samples, cluster_id, tell_secret
         )
@@ -300,14 +303,6 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-class _Door(NamedTuple):
-    """What stands before the handlers, what tells workers their secrets, and the routes of both."""
-
-    access: Access
-    secrets: Secrets
-    routes: list[web.RouteDef]
 
 
 class _Hearers:

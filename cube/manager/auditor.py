@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from cube.aio.wakeup import Wakeup
 from cube.core.effects import Writes
 from cube.errors import CubeError
-from cube.manager.callers import Caller
+from cube.manager.callers import Caller, caller
 from cube.manager.doors import Recorder
 from cube.model.audit import AuditEntry
 
@@ -55,6 +55,19 @@ class Auditor:
     def entry(self, who: Caller, outcome: int, object: str = "") -> AuditEntry:
         """Return what is to be recorded of an act now."""
         return who.entry(outcome, at_ms=self._now_ms(), revision=self._revision(), object=object)
+
+    def beside(self, outcome: int) -> Callable[[str], tuple[AuditEntry, ...]]:
+        """Return what makes, from the words for what was changed, the entry of whoever is asking now: for those who
+        record a change and who made it in one transaction."""
+        who = caller()
+
+        def entries(object: str) -> tuple[AuditEntry, ...]:
+            if who is None:
+                return ()
+            who.audited = True
+            return (self.entry(who, outcome, object),)
+
+        return entries
 
     def denied(self, who: Caller, outcome: int) -> None:
         """Remember that somebody was turned away."""

@@ -21,6 +21,7 @@ from cube.core.inputs import Described as DescribedInput
 from cube.core.inputs import Observe as ObserveInput
 from cube.errors import CubeError, PeerFault
 from cube.log import also_about
+from cube.manager.callers import caller
 from cube.manager.decider import Decider
 from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
@@ -95,7 +96,7 @@ class Conversation:
         )
         await socket.prepare(request)
         try:
-            await self._converse(socket)
+            await self._converse(socket, _certified())
         except _Refused as refused:
             log.info("a worker was turned away: %s", refused)
             await _say_no(socket, refused.message)
@@ -105,7 +106,7 @@ class Conversation:
             await _close(socket, request)
         return socket
 
-    async def _converse(self, socket: web.WebSocketResponse) -> None:
+    async def _converse(self, socket: web.WebSocketResponse, certified: NodeId | None) -> None:
         async with asyncio.timeout(HELLO_SECONDS):
             hello = await _receive(socket)
         if not isinstance(hello, Hello):
@@ -114,6 +115,12 @@ class Conversation:
             raise _Refused(
                 f"the manager speaks protocol {PROTOCOL}, the worker {hello.protocol}; "
                 "install the same version of cube on both",
+                final=True,
+            )
+        if certified is not None and certified != hello.node_id:
+            raise _Refused(
+                f"the worker says that it is node {hello.node_id}, and its certificate is that of {certified}; "
+                "give it the data directory that it joined with",
                 final=True,
             )
         also_about(node=hello.facts.name)
@@ -256,6 +263,12 @@ class Conversation:
 
         reports = tuple((report.id, report.observed) for report in message.reports)
         return self._decider.post([ObserveInput(session.node_id, epoch, reports)], then=acknowledge)
+
+
+def _certified() -> NodeId | None:
+    """Return whose certificate the connection showed; None on this machine, where root may be any of its workers."""
+    who = caller()
+    return who.principal.node_id if who is not None and who.principal is not None else None
 
 
 async def _mind(session: Session) -> NoReturn:

@@ -6,7 +6,12 @@ Each connection is looked at once, when it is made: who can prove by it alone wh
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import socket
+import ssl
+from contextlib import ExitStack
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -14,11 +19,13 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from cube.errors import CubeError, Overloaded
+from cube.manager.handshake import Handshakes
 from cube.manager.middleware import unreadable
+from cube.manager.presence import Presence
 from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.replies import HttpRefusal, Reply, refused
 from cube.manager.strangers import Strangers
-from cube.security.principal import Principal
+from cube.security.principal import Principal, Proof
 from cube.settings import Limits
 
 log = logging.getLogger(__name__)
@@ -33,7 +40,7 @@ HEADERS = 64
 
 
 class Listener:
-    """Serves an application on one address."""
+    """Serves an application on one address of this machine and, with TLS, on one that others reach."""
 
     def __init__(
         self,
@@ -42,7 +49,10 @@ class Listener:
         connections: int,
         limits: Limits | None = None,
         recognise: Recognise = user_of_this_machine,
+        presence: Presence | None = None,
     ) -> None:
+        """`recognise` is asked about connections without TLS. In `presence` whoever is known by a certificate is
+        entered for as long as the connection."""
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -52,43 +62,84 @@ class Listener:
         self._connections = connections
         self._limits = limits or Limits()
         self._recognise = recognise
+        self._presence = presence or Presence()
         self._strangers = Strangers(self._limits.strangers, self._limits.strangers_per_address)
         self._server: asyncio.Server | None = None
+        self._handshakes: Handshakes | None = None
+        self._tls_server: asyncio.Server | None = None
 
-    async def open(self, host: str, port: int) -> int:
-        """Listen, and return the port. CubeError naming the address when it cannot be had."""
+    async def open(self, host: str, port: int, *, shared: bool = False) -> int:
+        """Listen without TLS, and return the port. CubeError naming the address when it cannot be had.
+
+        `shared`: leave the port to `open_tls` on all addresses; the kernel takes the one that is named more exactly.
+        """
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._accept, host, port, backlog=BACKLOG)
+            if shared and port:
+                socket.create_server((host, port)).close()  # sharing would not tell: it is taken
+            self._server = await asyncio.get_running_loop().create_server(
+                partial(self._accept, self._recognise),
+                host,
+                port,
+                backlog=BACKLOG,
+                reuse_port=shared,
+            )
         except OSError as error:
             await self._runner.cleanup()
-            raise CubeError(
-                f"port {port} on {host} is taken"
-                if error.errno is not None and "in use" in str(error)
-                else f"cannot listen on {host}:{port}: {error.strerror}",
-                hint="another manager may be running there; choose another port with --port",
-            ) from error
+            raise _not_had(host, port, error) from error
         return cast(int, self._server.sockets[0].getsockname()[1])
+
+    async def open_tls(
+        self,
+        host: str,
+        port: int,
+        context: ssl.SSLContext,
+        recognise: Recognise,
+        *,
+        shared: bool = False,
+    ) -> None:
+        """Listen with TLS, too, where `recognise` is asked. After `open`; CubeError when the address cannot be had."""
+        limits = self._limits
+        self._handshakes = Handshakes(
+            context,
+            strangers=Strangers(limits.strangers, limits.strangers_per_address),
+            seconds=limits.handshake_seconds,
+            then=partial(self._accept, recognise),
+        )
+        try:
+            self._tls_server = await asyncio.get_running_loop().create_server(
+                self._handshakes.begin, host, port, backlog=BACKLOG, reuse_port=shared
+            )
+        except OSError as error:
+            raise _not_had(host, port, error) from error
+
+    def renew_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands with this context from now on. Connections that are open stay. After `open_tls`."""
+        assert self._handshakes is not None
+        self._handshakes.context = context
 
     def stop_accepting(self) -> None:
         """Take no more connections; those that are there stay."""
-        if self._server is not None:
-            self._server.close()
+        for server in (self._server, self._tls_server):
+            if server is not None:
+                server.close()
 
     async def close(self) -> None:
         """Let answers under way end, for a short while, and close everything. Repeats safely."""
         self.stop_accepting()
+        if self._handshakes is not None:
+            await self._handshakes.close()
         await self._runner.cleanup()
 
-    def _accept(self) -> asyncio.Protocol:
+    def _accept(self, recognise: Recognise) -> asyncio.Protocol:
         server = self._runner.server
         assert server is not None
         if len(server.connections) >= self._connections:
             return _TurnAway(self._connections)
         return Connection(
             server,
-            recognise=self._recognise,
+            recognise=recognise,
+            presence=self._presence,
             strangers=self._strangers,
             head_seconds=self._limits.head_seconds,
             loop=asyncio.get_running_loop(),
@@ -101,22 +152,42 @@ class Listener:
         )
 
 
+def _not_had(host: str, port: int, error: OSError) -> CubeError:
+    return CubeError(
+        f"port {port} on {host} is taken"
+        if error.errno == errno.EADDRINUSE
+        else f"cannot listen on {host}:{port}: {error.strerror}",
+        hint="another manager may be running there; choose another port with --port",
+    )
+
+
 class Connection(RequestHandler):
     """aiohttp's, but that it knows who is there, waits for no head for ever, and tells of errors as problems."""
 
-    __slots__ = ("_head_seconds", "_late", "_recognise", "_strangers", "principal")
+    __slots__ = (
+        "_head_seconds",
+        "_here",
+        "_late",
+        "_presence",
+        "_recognise",
+        "_strangers",
+        "principal",
+    )
 
     def __init__(
         self,
         server: web.Server,
         *,
         recognise: Recognise,
+        presence: Presence,
         strangers: Strangers,
         head_seconds: float,
         **options: Any,
     ) -> None:
         super().__init__(server, **options)
         self._recognise = recognise
+        self._presence = presence
+        self._here = ExitStack()
         self._strangers = strangers
         self._head_seconds = head_seconds
         self._late: asyncio.TimerHandle | None = None
@@ -134,6 +205,8 @@ class Connection(RequestHandler):
         self.principal = self._recognise(transport)
         if self.principal is None:
             self._strangers.enter(self, str((transport.get_extra_info("peername") or ("",))[0]))
+        elif self.principal.proof is Proof.CERTIFICATE:  # revoked, it is cut while it is idle, too
+            self._here.enter_context(self._presence.enter(self.principal, self.drop))
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -147,6 +220,7 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget it."""
         self._head_came()
+        self._here.close()
         self._strangers.leave(self)
         super().connection_lost(exc)
 

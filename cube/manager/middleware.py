@@ -40,7 +40,9 @@ Answered = Callable[[web.Request, int, float | None], None]
 
 
 def guard(
-    hosts: HostGuard, offers: Offers | None = None, answered: Answered | None = None
+    hosts: HostGuard,
+    offers: Offers | None = None,
+    answered: Answered | None = None,
 ) -> Middleware:
     """Return the one middleware of the API. `offers`: what its operations can answer with."""
     knows = lru_cache(maxsize=64)(hosts.knows)
@@ -88,7 +90,7 @@ def _check(request: web.Request, hosts: HostGuard, knows: Callable[[str], bool])
         raise HttpRefusal(
             HTTPStatus.MISDIRECTED_REQUEST,
             "the Host header names another server",
-            hint="speak to this manager as localhost:PORT",
+            hint="speak to this manager as localhost:PORT, or by an address of its --host and --advertise",
         )
     origin, site = request.headers.get(hdrs.ORIGIN), request.headers.get(FETCH_SITE)
     if not hosts.admits(host, origin, site):

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from cube.aio.clock import Clock
 from cube.core.attachments import is_mount_name
 from cube.core.cluster import Cluster
 from cube.errors import Conflict, CubeError, InvalidInput, NotFound, Objection
@@ -44,10 +43,12 @@ class Vault(Protocol):
 class Secrets:
     """All secrets of one cluster. The key is read anew each time: a key that is put back counts at once."""
 
-    def __init__(self, vault: Vault, decider: Decider, clock: Clock, folder: Path) -> None:
+    def __init__(
+        self, vault: Vault, decider: Decider, now_ms: Callable[[], int], folder: Path
+    ) -> None:
         self._vault = vault
         self._decider = decider
-        self._clock = clock
+        self._now_ms = now_ms
         self._folder = folder
         self._changing = (
             asyncio.Lock()
@@ -74,7 +75,7 @@ class Secrets:
         kept = await self._vault.secret(name)
         version = kept[-1].version + 1 if kept else 1
         sealer = load_key(self._folder, make=first)
-        now_ms = self._clock.now().wall_ms
+        now_ms = self._now_ms()
         cluster = self._cluster
         # From here on without a pause: the revision must not be that of an allocation made before.
         secret = SealedSecret(

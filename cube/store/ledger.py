@@ -21,6 +21,7 @@ from cube.errors import CubeError, ManagerAway, Overloaded
 from cube.model.audit import AuditEntry
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
+from cube.model.membership import Credential, JoinToken
 from cube.model.secret import SealedSecret
 from cube.model.token import Token, TokenId
 from cube.store import audit as audit_table
@@ -30,7 +31,7 @@ from cube.store.backup import Backup, write_backup
 from cube.store.database import Database
 from cube.store.directory import LEDGER_FILE
 from cube.store.opening import open_ledger
-from cube.store.records import RequestRecord, rows_of, rows_of_tokens
+from cube.store.records import RequestRecord, membership_rows, rows_of, rows_of_tokens
 from cube.store.witness import WITNESS_FILE, Witness
 from cube.store.writer import Writer
 
@@ -129,6 +130,19 @@ class Ledger:
         return await self._database.call(
             lambda connection: self._writer.run(connection, work), within=READ_SECONDS
         )
+
+    async def membership(self) -> tuple[list[JoinToken], list[Credential]]:
+        """Return who may join, and what is known of those who have."""
+        return await self._database.call(tables.read_membership, within=READ_SECONDS)
+
+    def commit_membership(
+        self,
+        tokens: Mapping[str, JoinToken | None],
+        credentials: Mapping[NodeId, Credential | None],
+        audit: Iterable[AuditEntry] = (),
+    ) -> asyncio.Future[None]:
+        """Queue a change of those in one transaction, as `commit` does. None: deleted."""
+        return self._writer.commit(membership_rows(tokens, credentials, audit))
 
     async def recover(self) -> Snapshot:
         """Take commits again after LedgerFull or Overloaded, and return what is recorded.

@@ -16,7 +16,9 @@ from cube.core.effects import Writes
 from cube.model.allocation import Allocation
 from cube.model.audit import AuditEntry
 from cube.model.event import TaskEvent
+from cube.model.ids import NodeId
 from cube.model.lineage import Lineage
+from cube.model.membership import Credential, JoinToken
 from cube.model.node import Node
 from cube.model.task import Task
 from cube.model.token import Token, TokenId
@@ -49,6 +51,8 @@ class RequestRecord(msgspec.Struct, frozen=True):
 TASKS = msgspec.msgpack.Decoder(Task)
 ALLOCATIONS = msgspec.msgpack.Decoder(Allocation)
 NODES = msgspec.msgpack.Decoder(Node)
+JOIN_TOKENS = msgspec.msgpack.Decoder(JoinToken)
+CREDENTIALS = msgspec.msgpack.Decoder(Credential)
 EVENTS = msgspec.msgpack.Decoder(TaskEvent)
 REQUESTS = msgspec.msgpack.Decoder(RequestRecord)
 TOKENS = msgspec.msgpack.Decoder(Token)
@@ -94,6 +98,8 @@ class Rows(msgspec.Struct):
     tasks: dict[str, bytes | None] = {}
     allocations: dict[str, bytes | None] = {}
     nodes: dict[str, bytes | None] = {}
+    join_tokens: dict[str, bytes | None] = {}
+    credentials: dict[str, bytes | None] = {}
     requests: dict[str, RequestRow] = {}
     tokens: dict[str, bytes | None] = {}
     events: list[EventRow] = []
@@ -105,6 +111,8 @@ class Rows(msgspec.Struct):
             len(self.tasks)
             + len(self.allocations)
             + len(self.nodes)
+            + len(self.join_tokens)
+            + len(self.credentials)
             + len(self.requests)
             + len(self.tokens)
             + len(self.audit)
@@ -117,6 +125,8 @@ class Rows(msgspec.Struct):
         self.tasks.update(later.tasks)
         self.allocations.update(later.allocations)
         self.nodes.update(later.nodes)
+        self.join_tokens.update(later.join_tokens)
+        self.credentials.update(later.credentials)
         self.requests.update(later.requests)
         self.tokens.update(later.tokens)
         self.audit.extend(later.audit)
@@ -140,6 +150,19 @@ def rows_of(
     if request is not None:
         rows.requests[request.key] = (request.at_ms, seal(request.key, request))
     return rows
+
+
+def membership_rows(
+    tokens: Mapping[str, JoinToken | None],
+    credentials: Mapping[NodeId, Credential | None],
+    audit: Iterable[AuditEntry],
+) -> Rows:
+    """Return the rows of a change of who may join and who has."""
+    return Rows(
+        join_tokens=_seal_all(tokens),
+        credentials=_seal_all(credentials),
+        audit=[_encode_entry(entry) for entry in audit],
+    )
 
 
 def rows_of_tokens(tokens: Mapping[TokenId, Token | None], audit: Iterable[AuditEntry]) -> Rows:

@@ -17,11 +17,14 @@ import msgspec
 
 from cube.core.effects import Snapshot
 from cube.model.lineage import Lineage
+from cube.model.membership import Credential, JoinToken
 from cube.model.token import Token
 from cube.store import audit
 from cube.store.failures import Unusable
 from cube.store.records import (
     ALLOCATIONS,
+    CREDENTIALS,
+    JOIN_TOKENS,
     NODES,
     REQUESTS,
     TASKS,
@@ -69,6 +72,14 @@ def read_state(connection: sqlite3.Connection) -> Snapshot:
         tasks=_read_records(connection, "tasks", TASKS),
         allocations=_read_records(connection, "allocations", ALLOCATIONS),
         nodes=_read_records(connection, "nodes", NODES),
+    )
+
+
+def read_membership(connection: sqlite3.Connection) -> tuple[list[JoinToken], list[Credential]]:
+    """Return who may join, and what is known of those who have."""
+    return (
+        _read_records(connection, "join_tokens", JOIN_TOKENS),
+        _read_records(connection, "credentials", CREDENTIALS),
     )
 
 

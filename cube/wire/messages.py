@@ -7,6 +7,7 @@ The worker dials, says Hello and is answered Welcome or Refuse. Then, each at it
                                                            manager  Instruct     orders, numbered without gaps
     worker   Described what the order Describe asks for
                                                            manager  OpenStream   carry this stream to me
+                                                           manager  Renew        ask for a new certificate
     worker   Sampled   what its containers use             manager  Sample       tell me once what they use
                                                            manager  OpenTunnel   do this in a container
 
@@ -135,6 +136,10 @@ class Instruct(msgspec.Struct, frozen=True, tag="instruct", kw_only=True):
     orders: tuple[Order, ...]
 
 
+class Renew(msgspec.Struct, frozen=True, tag="renew", kw_only=True):
+    """Ask for a new certificate now (`routes.CERTIFICATE`): the cluster's roots are changing. Only over TLS."""
+
+
 class OpenStream(msgspec.Struct, frozen=True, tag="open_stream", kw_only=True):
     """Carry the log of this allocation to me over a connection of its own (`routes.STREAM`, `log_frames`).
 
@@ -187,7 +192,7 @@ class TellSecret(msgspec.Struct, frozen=True, tag="tell_secret", kw_only=True):
 
 
 FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled | AskSecret
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | TellSecret
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | Renew | TellSecret
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

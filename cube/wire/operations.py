@@ -16,6 +16,15 @@ from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
 from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenRequest, TokenView
+from cube.wire.membership import (
+    CertificateRequest,
+    Certified,
+    JoinRequest,
+    JoinTokenView,
+    JoinTokenWish,
+    RootsView,
+    RotationView,
+)
 from cube.wire.operation import (
     HTML,
     JSON,
@@ -58,6 +67,7 @@ _NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, o
 _TOKEN_REF = Parameter(
     "ref", Place.PATH, Name, "its id, or its name where no other has it", "7f3a90c2"
 )
+_JOIN_TOKEN_REF = Parameter("ref", Place.PATH, Name, "the token's id", "7f3a91c2")
 _SECRET_REF = Parameter("ref", Place.PATH, Name, "its name", "db-password")
 _KEY = Parameter(
     "Idempotency-Key",
@@ -260,7 +270,33 @@ MANAGER = (
         parameters=(_limit(1_000), _CURSOR)),
     _get(routes.AUDIT_CHECK, "checkAudit", "Whether an entry of the audit was changed or taken out",
         Answer(200, "what was found", AuditCheck), role=Role.ADMIN),
+    # -- who joins
+    _get(routes.ROOTS, "getRoots", "The roots of the cluster, to be compared with a pin",
+        Answer(200, "certificates in PEM", RootsView), role=None, problems=(409,)),
+    _change("POST", routes.JOIN, "join", "Let a worker in whose join token is good; the same key may ask again",
+        Answer(200, "its certificate", Certified), role=None, body=(JoinRequest,),
+        problems=(403, *_CHANGING, 429)),
+    _get(routes.JOIN_TOKENS, "listJoinTokens", "The join tokens, the oldest first",
+        Answer(200, "what is known of them; never their secrets", list[JoinTokenView]), role=Role.ADMIN,
+        problems=(409,)),
+    _change("POST", routes.JOIN_TOKENS, "makeJoinToken", "Make a join token: for an hour and one machine unless told",
+        Answer(201, "the token, told this once", JoinTokenView), role=Role.ADMIN, body=(JoinTokenWish,),
+        example={"ttl_ms": 3600000, "uses": 1}, problems=_CHANGING),
+    _change("DELETE", f"{routes.JOIN_TOKENS}/{{ref}}", "removeJoinToken", "Make a join token worthless",
+        Answer(204, "it lets nobody in"), role=Role.ADMIN,
+        parameters=(_JOIN_TOKEN_REF,), problems=(404, 409, 507)),
+    _change("POST", f"{_ONE_NODE}/revoke", "revokeNode", "Deny the certificates of a node and cut its connections",
+        Answer(204, "it is out"), role=Role.ADMIN, parameters=(_NODE_REF,), problems=(404, 409, 507)),
+    _get(routes.ROTATION, "getRotation", "The root, and how far a rotation of it is",
+        Answer(200, "the stage, and the nodes it waits for", RotationView), problems=(409,)),
+    _change("POST", routes.ROTATION, "rotateRoot", "Put a new root in the place of the old one, step by step",
+        Answer(200, "how far it is", RotationView), role=Role.ADMIN,
+        parameters=(_query("finish", bool, "end it without the nodes it waits for: they need a token to come back"),),
+        problems=(409, 507)),
     # -- workers
+    _change("POST", routes.CERTIFICATE, "renewCertificate", "Another certificate for the key of a worker",
+        Answer(200, "the certificate", Certified), role=Role.WORKER, body=(CertificateRequest,),
+        problems=(403, *_CHANGING)),
     _get(routes.SESSION, "openSession", "The session of a worker, a WebSocket", Answer(101, "it is open"),
         role=Role.WORKER, streams=True),
     _get(routes.TUNNEL, "carryTunnel", "The worker's end of what somebody does in a container",

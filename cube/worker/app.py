@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.supervise import Supervisor
@@ -20,6 +22,8 @@ from cube.settings import WorkerSettings
 from cube.wire.messages import PROTOCOL, Errand, Hello, OpenTunnel, Sample, Welcome
 from cube.worker import host
 from cube.worker.api import LocalApi
+from cube.worker.credentials import Credentials
+from cube.worker.dialling import session_url
 from cube.worker.executor import Executor
 from cube.worker.identity import Identified, Identity
 from cube.worker.images import ImageWatch
@@ -27,11 +31,14 @@ from cube.worker.loop import Loop
 from cube.worker.metrics import WorkerMetrics, readings
 from cube.worker.probes import Prober
 from cube.worker.secrets import Secrets
-from cube.worker.session import Session, session_url
+from cube.worker.session import Session
 from cube.worker.streams import Streams
 from cube.worker.tunnels import Tunnels
 from cube.worker.usage import Sampler
 from cube.worker.watch import EngineWatch
+
+if TYPE_CHECKING:
+    from cube.worker.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +96,8 @@ class Worker:
             changed=self._engine_changed,
         )
         self._images = ImageWatch(runtime, settings.timing.full_comparison)
+        self._credentials = Credentials(settings.data) if settings.tls else None
+        self._renewal = self._renewing()
         self._session = self._dialler()
         self._streams = self._log_streams()
         self._sampler = Sampler(
@@ -123,6 +132,8 @@ class Worker:
         self._supervisor.keep(self._watch.event_loop, "engine events")
         self._supervisor.keep(self._images.run, "images of the engine")
         self._supervisor.keep(self._session.run, "manager session")
+        if self._renewal is not None:
+            self._supervisor.keep(self._renewal.run, "renewal of the certificate")
 
     async def stop(self) -> None:
         """Let go of everything and leave the containers as they are. Repeats safely."""
@@ -145,7 +156,7 @@ class Worker:
     def _dialler(self) -> Session:
         settings = self._settings
         return Session(
-            url=session_url(settings.manager_host, settings.manager_port),
+            url=session_url(settings.manager_host, settings.manager_port, tls=settings.tls),
             clock=self._clock,
             hello=self._hello,
             usage=self._usage,
@@ -156,7 +167,20 @@ class Worker:
             asked=self._asked,
             told_secret=self._secrets.told,
             report_every=settings.report_every,
+            tls=self._tls,
+            renew=self._renewal.soon if self._renewal is not None else lambda: None,
         )
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        """Return what a new connection to the manager shows and trusts; on this machine's loopback nothing."""
+        return True if self._credentials is None else self._credentials.context()
+
+    def _renewing(self) -> Renewal | None:
+        if self._credentials is None:
+            return None
+        from cube.worker.renewal import Renewal  # cryptography, for those only who have a key
+
+        return Renewal(self._credentials, self._manager_url, self._clock)
 
     def _log_streams(self) -> Streams:
         return Streams(
@@ -168,6 +192,7 @@ class Worker:
             supervisor=self._supervisor,
             limit=self._settings.streams,
             send=self._session.send,
+            tls=self._tls,
         )
 
     def _dialled_tunnels(self) -> Tunnels:
@@ -179,6 +204,7 @@ class Worker:
             supervisor=self._supervisor,
             limit=self._settings.tunnels,
             send=self._session.send,
+            tls=self._tls,
         )
 
     def _own_api(self, metrics: WorkerMetrics) -> LocalApi:
@@ -206,7 +232,8 @@ class Worker:
     def _manager_url(self) -> str:
         address = self._settings.manager_host
         address = f"[{address}]" if ":" in address else address
-        return f"http://{address}:{self._settings.manager_port}"
+        scheme = "https" if self._settings.tls else "http"
+        return f"{scheme}://{address}:{self._settings.manager_port}"
 
     def _carry_out(self, effects: WorkerEffects) -> None:
         if effects.fence is not None:

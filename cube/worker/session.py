@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -25,7 +26,6 @@ from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
 from cube.model.node import Usage
 from cube.model.orders import Description
-from cube.wire import routes
 from cube.wire.codec import decode_from_manager, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
@@ -42,12 +42,13 @@ from cube.wire.messages import (
     OpenStream,
     OpenTunnel,
     Refuse,
+    Renew,
     Report,
     Sample,
     TellSecret,
     Welcome,
 )
-from cube.worker.knock import knock
+from cube.worker.dialling import in_words, knock
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,12 @@ class Session:
         asked: Callable[[Errand], None],
         told_secret: Callable[[TellSecret], None],
         report_every: float,
+        tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
+        renew: Callable[[], None] = lambda: None,
     ) -> None:
         self._url = url
+        self._tls = tls
+        self._renew = renew
         self._clock = clock
         self._hello = hello
         self._usage = usage
@@ -174,8 +179,7 @@ class Session:
             except CubeError as error:
                 log.warning("no session with %s: %s", self._url, error)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
-                log.warning("the manager at %s does not answer: %s", self._url, reason)
+                log.warning("no session with %s: %s", self._url, in_words(error))
             await asyncio.sleep(pause.next())
 
     async def _one_session(self, pause: Backoff) -> None:
@@ -186,6 +190,7 @@ class Session:
                 self._url,
                 max_msg_size=MAX_MESSAGE_BYTES,
                 compress=0,
+                ssl=self._tls(),
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
             ) as socket,
         ):
@@ -264,7 +269,7 @@ class Session:
             heard_at, quiet = self._heard_at, self._lease * DOUBT_LEASES + self._confirmed_in
             await asyncio.sleep(heard_at + quiet - self._clock.now().monotonic)
             while self._heard_at == heard_at:
-                if await knock(http, self._url) and self._heard_at == heard_at:
+                if await knock(http, self._url, self._tls()) and self._heard_at == heard_at:
                     raise SessionEnded("the manager answers, but not on this connection")
 
     async def _report_loop(self) -> NoReturn:
@@ -309,6 +314,8 @@ class Session:
                         f"orders number {message.number} came where {self._orders_seen} was due"
                     )
                 self._tell(Ordered(message.orders))
+            case Renew():
+                self._renew()
             case OpenStream() | OpenTunnel() | Sample():
                 self._asked(message)
             case TellSecret():
@@ -332,11 +339,6 @@ class Session:
         reports = tuple(pair for n in recorded for pair in self._unacknowledged.pop(n))
         self._tell(Acknowledged(reports))
         self._recorded.set()
-
-
-def session_url(host: str, port: int) -> str:
-    """Return where a manager takes workers in."""
-    return f"ws://{f'[{host}]' if ':' in host else host}:{port}{routes.SESSION}"
 
 
 async def _receive(socket: aiohttp.ClientWebSocketResponse) -> FromManager:

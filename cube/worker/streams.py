@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
@@ -38,8 +39,10 @@ class Streams:
         supervisor: Supervisor,
         limit: int,
         send: Callable[[FromWorker], Awaitable[None]],
+        tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
     ) -> None:
         self._manager_url = manager_url
+        self._tls = tls
         self._node = node
         self._core = core
         self._runtime = runtime
@@ -83,7 +86,7 @@ class Streams:
         try:
             async with (
                 aiohttp.ClientSession(timeout=limits) as http,
-                http.post(url, data=body, headers=headers) as answer,
+                http.post(url, data=body, headers=headers, ssl=self._tls()) as answer,
             ):
                 if answer.status >= 400:
                     log.warning("stream %s: the manager says %d", wanted.stream_id, answer.status)

@@ -6,6 +6,7 @@ The tunnel is the user: when it goes, what it started goes too.
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -48,8 +49,10 @@ class Tunnels:
         supervisor: Supervisor,
         limit: int,
         send: Callable[[FromWorker], Awaitable[None]],
+        tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
     ) -> None:
         self._manager_url = manager_url
+        self._tls = tls
         self._node = node
         self._core = core
         self._runtime = runtime
@@ -89,7 +92,7 @@ class Tunnels:
     async def _carry(self, wanted: OpenTunnel, container_id: str) -> None:
         url = self._manager_url + routes.TUNNEL.format(tunnel_id=wanted.tunnel_id)
         try:
-            async with dial(url) as socket:
+            async with dial(url, tls=self._tls()) as socket:
                 channel = Channel(socket, decode_from_user)
                 try:
                     await serve(channel, await self._runtime.inside(container_id), wanted.wish)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cube.cli.address import parse_address, resolve
+from cube.cli.address import kept_ca, parse_address, resolve
 from cube.errors import InvalidInput
 
 
@@ -63,3 +63,26 @@ def test_a_port_that_is_none_is_refused_by_the_name_of_its_setting(text: str) ->
 def test_a_context_that_does_not_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"config\.toml"):
         resolve("", context(tmp_path, "manager = \n"))
+
+
+def test_tls_takes_the_root_from_the_context_the_variable_and_files(tmp_path: Path) -> None:
+    file = tmp_path / "root.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----")
+    environ = context(tmp_path, 'manager = "https://10.0.0.1:5555"\nca = "pin"\n')
+    found = resolve("", environ)
+    assert (found.tls, found.ca, str(found)) == (True, "pin", "10.0.0.1:5555")
+    assert resolve("", environ | {"CUBE_CA": str(file)}).ca == file.read_text()
+    variable = resolve("", environ | {"CUBE_MANAGER": "https://m", "CUBE_CA": "other"})
+    assert (variable.tls, variable.ca) == (True, "other")
+    assert resolve("", environ | {"CUBE_MANAGER": "http://m", "CUBE_CA": "other"}).ca == ""
+    with pytest.raises(InvalidInput, match="CUBE_CA"):
+        resolve("", environ | {"CUBE_CA": "/nowhere/root.pem"})
+
+
+def test_a_root_is_kept_by_its_whole_path_or_as_the_pin_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "root.pem").touch()
+    monkeypatch.chdir(tmp_path)
+    assert kept_ca("root.pem") == str(tmp_path / "root.pem")
+    assert (kept_ca("abcdef234567"), kept_ca("")) == ("abcdef234567", "")

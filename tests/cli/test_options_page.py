@@ -12,7 +12,7 @@ from cube.cli.options_page import options_page
 
 
 def test_every_command_is_on_the_page_in_the_order_of_the_help() -> None:
-    headings = re.findall(r"^## `cube (\w+)`", options_page(app), re.MULTILINE)
+    headings = re.findall(r"^## `cube ([\w-]+)`", options_page(app), re.MULTILINE)
 
     assert headings == [*COMMANDS]
     assert "## `cube node drain`" in options_page(app)

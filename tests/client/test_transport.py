@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from cube.client.manager import ManagerClient
-from cube.client.transport import RETRIES, Address, Transport, target
-from cube.errors import Conflict, ManagerAway, Overloaded, PeerFault
+from cube.client.transport import RETRIES, Address, Transport, bearer, target
+from cube.errors import Conflict, ManagerAway, NotAllowed, Overloaded, PeerFault
 from tests.cli.fake_manager import Answer, FakeManager, json, refusal
 from tests.cli.views import task
 
@@ -123,3 +123,15 @@ def test_a_query_leaves_out_what_is_not_asked_for() -> None:
         "/task?label=a%3Db+c&limit=1"
     )
     assert target("/task", {"state": None}) == "/task"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "manager.example.org", "127.evil.org"])
+def test_a_token_is_not_sent_through_a_network_without_tls(host: str) -> None:
+    with pytest.raises(NotAllowed, match="not sent to .* without TLS"):
+        bearer(Address(host, 5555, "token"))
+
+
+def test_a_token_is_sent_on_this_machine_and_over_tls() -> None:
+    for address in (Address("localhost", 5555, "t"), Address("10.0.0.1", 5555, "t", tls=True)):
+        assert bearer(address) == {"Authorization": "Bearer t"}
+    assert bearer(Address("10.0.0.1", 5555)) == {}

@@ -9,8 +9,10 @@ from unittest.mock import MagicMock
 import pytest
 
 from cube.cli.exits import Exit
+from cube.manager.api.certificates import CertificateApi
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
+from cube.manager.api.join import JoinApi
 from cube.manager.api.listing import TaskListing
 from cube.manager.api.logs import LogApi
 from cube.manager.api.metrics import MetricsApi
@@ -70,6 +72,8 @@ def test_every_route_of_the_manager_is_in_the_reference() -> None:
         TaskListing(anything, anything),
         TunnelApi(anything, anything, anything),
         UpkeepApi(anything, anything),
+        JoinApi(anything, anything, anything, ManagerSettings(), anything),
+        CertificateApi(anything, anything, anything),
         WatchApi(anything, anything),
         UsageApi(anything, anything),
     )

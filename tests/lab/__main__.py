@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from cube.errors import CubeError
-from tests.lab import failovers, partitions, restarts, soak, swarm
+from tests.lab import certificates, failovers, partitions, restarts, soak, swarm
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.shell import CommandFailed
@@ -35,6 +35,7 @@ LAB_VERBS: dict[str, Callable[[Lab], object]] = {
     "restore": Lab.restore,
 }
 LONG_RUNS = {
+    "certificates": certificates.measure,
     "figures": failovers.measure,
     "kills": failovers.measure_kills,
     "partitions": partitions.measure,
@@ -66,7 +67,9 @@ def arguments() -> argparse.ArgumentParser:
         verb.add_argument("--direction", type=Direction, default=Direction.BOTH, choices=Direction)
     long = verbs.add_parser("run", help="a long run in a lab of its own; prints Markdown")
     long.add_argument("scenario", choices=LONG_RUNS)
-    long.add_argument("--rounds", type=int, help="how often, or for soak how many minutes")
+    long.add_argument(
+        "--rounds", type=int, help="how often, or for soak and certificates how many minutes"
+    )
     return parser
 
 

@@ -52,6 +52,11 @@ class Host:
         return self._wire.host_address
 
     @property
+    def manager_address(self) -> str:
+        """The manager's address at the other end of its wire."""
+        return self._wire.manager_address
+
+    @property
     def up(self) -> bool:
         """Whether the machine runs, with or without engine and worker."""
         return self._alive("init")
@@ -84,8 +89,9 @@ class Host:
         )  # fmt: skip
         self._keep("init", outer.child())
         _wait_until(ready.exists, 10, "its first process did not start")
-        self._launch("tunnel", sys.executable, "-m", "tests.lab.forward",
-                     f"127.0.0.1:{MANAGER_PORT}", f"{self._wire.manager_address}:{TUNNEL_PORT}")  # fmt: skip
+        if not self._record.certificate_seconds:
+            self._launch("tunnel", sys.executable, "-m", "tests.lab.forward",
+                         f"127.0.0.1:{MANAGER_PORT}", f"{self._wire.manager_address}:{TUNNEL_PORT}")  # fmt: skip
         self.start_engine()
         self.start_worker()
 
@@ -205,7 +211,15 @@ class Host:
             self._launch(
                 "worker", sys.executable, "-m", "cube", "worker", "start", "--name", self.name,
                 "--data", str(self._data / "worker"), "--port", "0", "--docker", f"unix://{self.socket}",
+                *self._joining(),
             )  # fmt: skip
+
+    def _joining(self) -> tuple[str, ...]:
+        """How a worker is told to join, each time it starts, where hosts join by TLS."""
+        if not self._record.certificate_seconds:
+            return ()
+        address = f"{self._wire.manager_address}:{MANAGER_PORT}"
+        return ("--join", address, "--token", self._record.token.read_text())
 
     def kill_worker(self) -> None:
         """kill -9 of the worker; engine and containers live on."""

@@ -38,9 +38,19 @@ class Lab:
         self.client = ManagerClient(Address("127.0.0.1", record.port))
 
     @classmethod
-    def up(cls, tag: str, hosts: int, *, owned: bool = False, live_restore: bool = True) -> Lab:
+    def up(
+        cls,
+        tag: str,
+        hosts: int,
+        *,
+        owned: bool = False,
+        live_restore: bool = True,
+        certificate_seconds: float = 0.0,
+    ) -> Lab:
         """Make a lab and return when all its nodes are ready.
 
+        With `certificate_seconds` the hosts join by TLS over their wires, with certificates that live so long; else
+        each has a tunnel to the manager's loopback address.
         Takes labs of dead owners away first. An owned one may be taken away once this process is dead.
         """
         check_tools()
@@ -51,6 +61,7 @@ class Lab:
             tag=tag,
             owner=mark(os.getpid()) if owned else None,
             live_restore=live_restore,
+            certificate_seconds=certificate_seconds,
             hosts=hosts,
             namespaces=names,
             cgroups=[f"cube-{tag}"],
@@ -97,8 +108,18 @@ class Lab:
         self._launch(
             "manager", sys.executable, "-m", "cube", "manager", "start",
             "--port", str(MANAGER_PORT), "--data", str(self._record.data / "manager"),
+            *self._reached(),
         )  # fmt: skip
         eventually(self.client.version, lambda _: True, 20)
+
+    def _reached(self) -> tuple[str, ...]:
+        """What a manager is told that hosts reach by TLS: the address of its end of each of their wires."""
+        if not self._record.certificate_seconds:
+            return ()
+        names = [host.manager_address for host in self.hosts.values()]
+        advertised = [word for name in names for word in ("--advertise", name)]
+        life = f"--certificate-life={self._record.certificate_seconds:g}"
+        return ("--host", "0.0.0.0", *advertised, life)
 
     def kill_manager(self) -> None:
         """kill -9."""
@@ -160,13 +181,17 @@ class Lab:
         make_router(manager)
         self._open_doors()
         self.start_manager()
+        if record.certificate_seconds:
+            made = self.client.make_join_token(ttl=3600, uses=record.hosts)
+            record.token.write_text(made.token)
         self.boot(list(self.hosts.values()))
 
     def _open_doors(self) -> None:
         """Let the hosts' tunnels, and this machine, reach the manager's loopback."""
         to = f"127.0.0.1:{MANAGER_PORT}"
         forward = (sys.executable, "-m", "tests.lab.forward")
-        self._launch("tunnels", *forward, f"0.0.0.0:{TUNNEL_PORT}", to)
+        if not self._record.certificate_seconds:
+            self._launch("tunnels", *forward, f"0.0.0.0:{TUNNEL_PORT}", to)
         with socket.create_server(("127.0.0.1", 0)) as door:
             # Bound out here and handed in: that process listens here and dials in there.
             door.set_inheritable(True)

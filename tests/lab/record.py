@@ -32,6 +32,7 @@ class Record(msgspec.Struct, kw_only=True):
     tag: str
     owner: Mark | None  # None: it stays until it is taken down
     live_restore: bool = True
+    certificate_seconds: float = 0.0  # over 0: no tunnels; hosts join by TLS, for so long at a time
     port: int = 0  # where the manager is reached from outside
     hosts: int = 0
     namespaces: list[str] = []  # names under /run/netns
@@ -42,6 +43,11 @@ class Record(msgspec.Struct, kw_only=True):
     def run(self) -> Path:
         """Sockets, logs and this record."""
         return RUN / self.tag
+
+    @property
+    def token(self) -> Path:
+        """The token that hosts join by, where they do."""
+        return self.run / "token"
 
     @property
     def data(self) -> Path:

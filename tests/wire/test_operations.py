@@ -32,11 +32,12 @@ def test_its_parameters_are_those_of_its_path(operation: Operation) -> None:
 
 def test_reading_is_for_viewers_and_changing_is_not() -> None:
     low = (None, Role.VIEWER)
-    assert {one.id for one in MANAGER if one.method not in READS and one.role in low} == set()
+    changing = {one.id for one in MANAGER if one.method not in READS and one.role in low}
+    assert changing == {"join"}  # which shows a token of its own
     above = {one.id for one in MANAGER if one.method in READS and one.role not in low}
     assert above == {
         *("listBackups", "openSession", "carryTunnel", "execInTask", "copyFiles"),
-        *("listTokens", "listAudit", "checkAudit", "listSecrets"),
+        *("listTokens", "listJoinTokens", "listAudit", "checkAudit", "listSecrets"),
     }
 
 
@@ -46,6 +47,8 @@ def test_only_what_probes_and_strangers_need_is_open() -> None:
         routes.READYZ,
         routes.VERSION,
         routes.OPENAPI,
+        routes.ROOTS,
+        routes.JOIN,
         routes.PAGE,
         routes.ASSETS,
     }

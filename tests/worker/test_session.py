@@ -10,7 +10,7 @@ from cube.model.orders import Holding
 from cube.settings import WorkerSettings
 from cube.wire.messages import Refuse, Welcome
 from cube.worker.app import Worker
-from cube.worker.session import session_url
+from cube.worker.dialling import session_url
 from tests.worker.orders import ID, run
 from tests.worker.small_engine import SmallEngine
 from tests.worker.small_manager import SmallManager

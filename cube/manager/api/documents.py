@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import msgspec
 from msgspec.structs import replace
 
 from cube.core.admission import admit
@@ -10,6 +13,8 @@ from cube.manager.strategies import installed
 from cube.model.spec import TaskSpec
 from cube.wire.strict import decode
 from cube.wire.taskfile import Incoming, decode_task
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
 def read_task(document: object) -> Incoming:
@@ -48,3 +53,13 @@ def read_replicas(body: bytes) -> int:
 def check_scaled(spec: TaskSpec, replicas: int) -> None:
     """Return when the spec may be run with so many replicas. InvalidInput otherwise."""
     check_spec(replace(spec, replicas=replicas))
+
+
+def read_as(body: bytes, kind: type[Kind]) -> Kind:
+    """Return a body of one fixed shape. InvalidInput names the field; its value is not repeated: it may be a secret."""
+    try:
+        return msgspec.convert(decode(body) if body.strip() else {}, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        where = path.rstrip("`").lstrip(".")
+        raise InvalidInput((Objection(where, message[:1].lower() + message[1:]),)) from None

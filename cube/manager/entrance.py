@@ -1,0 +1,78 @@
+"""The way in put together: who is known, what they may do, and the routes by which that is looked after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from cube.aio.supervise import Supervisor
+from cube.manager.access import Access
+from cube.manager.api.audit import AuditApi
+from cube.manager.api.certificates import CertificateApi
+from cube.manager.api.join import JoinApi
+from cube.manager.api.secrets import SecretApi
+from cube.manager.api.tokens import TokenApi
+from cube.manager.auditor import Auditor
+from cube.manager.decider import Decider
+from cube.manager.doors import Recorder
+from cube.manager.metrics import monotonic
+from cube.manager.presence import Presence
+from cube.manager.secrets import Secrets
+from cube.manager.secure import Secure
+from cube.manager.token_book import TokenBook
+from cube.settings import ManagerSettings
+from cube.store.ledger import Ledger
+from cube.wire.operations import MANAGER
+
+
+class Entrance:
+    """What stands between callers and handlers.
+
+    `presence` is who is here, by whichever listener they came; `secrets` what workers are told by name.
+    """
+
+    def __init__(
+        self,
+        settings: ManagerSettings,
+        ledger: Ledger,
+        recorder: Recorder,
+        decider: Decider,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._decider = decider
+        self._now_ms = now_ms
+        self.presence = Presence()
+        self._book = TokenBook(ledger, self.presence, now_ms)
+        self._auditor = Auditor(
+            recorder,
+            now_ms=now_ms,
+            revision=lambda: decider.core.cluster.revision,
+            denials_at_once=settings.limits.denials_at_once,
+        )
+        self.access = Access(
+            MANAGER, self._book, self.presence, self._auditor, settings.limits, monotonic
+        )
+        self.secrets = Secrets(ledger, decider, now_ms, settings.data)
+
+    async def load(self) -> None:
+        """Know the tokens that are on record. Before anybody is let in."""
+        await self._book.load()
+
+    def keep(self, supervisor: Supervisor) -> None:
+        """Start what goes on for as long as the manager runs."""
+        supervisor.keep(self._book.run, "tokens")
+        supervisor.keep(self._auditor.run, "audit")
+
+    def routes(self, secure: Secure | None) -> list[web.RouteDef]:
+        """Return what is served about it. `secure`: where there is TLS."""
+        auditor, settings = self._auditor, self._settings
+        return [
+            *TokenApi(self._book, auditor, settings, self._now_ms).routes(),
+            *AuditApi(self._ledger).routes(),
+            *SecretApi(self.secrets, auditor, body_seconds=settings.limits.body_seconds).routes(),
+            *JoinApi(secure, self._decider, auditor, settings, monotonic).routes(),
+            *CertificateApi(secure, self._decider, auditor).routes(),
+        ]

@@ -1,0 +1,59 @@
+"""Where a worker dials, and in words why nobody is there or it is not let in."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import aiohttp
+from yarl import URL
+
+from cube.security import tls
+from cube.wire import routes
+
+KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
+_HTTP = {"ws": "http", "wss": "https"}
+
+
+def session_url(host: str, port: int, *, tls: bool = False) -> str:
+    """Return where a manager takes workers in."""
+    scheme = "wss" if tls else "ws"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{routes.SESSION}"
+
+
+def health_url(session: str) -> URL:
+    """Return where the same manager tells whether it works."""
+    url = URL(session)
+    return url.with_scheme(_HTTP[url.scheme]).with_path(routes.HEALTHZ)
+
+
+async def knock(http: aiohttp.ClientSession, session: str, tls: ssl.SSLContext | bool) -> bool:
+    """Whether the manager answers on a connection of its own. Takes a while when it does not."""
+    try:
+        async with asyncio.timeout(KNOCK_SECONDS):
+            async with http.get(health_url(session), headers={"Connection": "close"}, ssl=tls):
+                return True
+    except TimeoutError:
+        return False
+    except (aiohttp.ClientError, OSError):
+        await asyncio.sleep(KNOCK_SECONDS)  # nobody there: the session will find out
+        return False
+
+
+def in_words(error: Exception) -> str:
+    """Return what went wrong with a connection to the manager."""
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        if error.status in (401, 403):
+            return (
+                "the manager denies this worker's certificate; with a new token it can join again"
+            )
+        return f"the manager answers {error.status}"
+    cause: Exception = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+    if isinstance(cause, ssl.SSLError):
+        host = getattr(error, "host", None)
+        return tls.in_words(cause, host or "that address")
+    return str(error) or type(error).__name__
