@@ -145,14 +145,10 @@ class Manager:
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
         entrance = Entrance(settings, ledger, recorder, decider, self._now_ms)
-        await entrance.load()
-        entrance.keep(supervisor)
+        await entrance.open(supervisor)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
-        aside = Aside("placement")
-        opening.callback(aside.close)
-        scrapes = Aside("metrics")
-        opening.callback(scrapes.close)
+        aside, scrapes = _aside("placement", opening), _aside("metrics", opening)
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
@@ -186,11 +182,7 @@ class Manager:
             )
             self.secure.keep(supervisor)
         app.add_routes(entrance.routes(self.secure))
-        # What streams would not end by itself, and `close` waits for answers under way.
-        opening.callback(feed.close)
-        opening.callback(watching.close)
-        opening.callback(tunnels.close, "the manager is stopping")
-        opening.callback(sessions.close, "the manager is stopping")
+        _end_streams(opening, feed, watching, tunnels, sessions)
         opening.callback(listener.stop_accepting)
         self.port = await self._listen(listener)
         return decider
@@ -293,6 +285,22 @@ class Manager:
 
     def _now_ms(self) -> int:
         return self._clock.now().wall_ms
+
+
+def _aside(name: str, opening: AsyncExitStack) -> Aside:
+    aside = Aside(name)
+    opening.callback(aside.close)
+    return aside
+
+
+def _end_streams(
+    opening: AsyncExitStack, feed: Feed, watching: Watching, tunnels: Tunnels, sessions: Sessions
+) -> None:
+    """Have closed what streams and would not end by itself; closing the listener waits for answers under way."""
+    opening.callback(feed.close)
+    opening.callback(watching.close)
+    opening.callback(tunnels.close, "the manager is stopping")
+    opening.callback(sessions.close, "the manager is stopping")
 
 
 @contextmanager

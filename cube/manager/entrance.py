@@ -57,12 +57,9 @@ class Entrance:
         )
         self.secrets = Secrets(ledger, decider, now_ms, settings.data)
 
-    async def load(self) -> None:
-        """Know the tokens that are on record. Before anybody is let in."""
+    async def open(self, supervisor: Supervisor) -> None:
+        """Know the tokens that are on record, before anybody is let in, and start what goes on until the end."""
         await self._book.load()
-
-    def keep(self, supervisor: Supervisor) -> None:
-        """Start what goes on for as long as the manager runs."""
         supervisor.keep(self._book.run, "tokens")
         supervisor.keep(self._auditor.run, "audit")
 
