@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from cube.model.policy import CLOSED, HostPolicy
 from cube.model.timing import DEFAULT_TIMING, Timing
 
 DEFAULT_DATA = Path("/var/lib/cube")  # where a service keeps its state on Linux (FHS 5.8)
@@ -88,6 +89,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     docker: str = ""  # the engine's address; empty: DOCKER_HOST, else /var/run/docker.sock
     cpu_millis: int = 0  # what cube may hand out here; 0: all the machine has
     memory_bytes: int = 0
+    policy: HostPolicy = CLOSED  # what the machine lets tasks have beyond the ordinary
     timing: Timing = DEFAULT_TIMING
 
     parallel_starts: int = 4  # an engine is bound by cpu: more in flight only wait longer

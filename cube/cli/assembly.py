@@ -31,6 +31,7 @@ def worker_of(settings: WorkerSettings) -> Worker:
     runtime = DockerRuntime(
         identity.node_id,
         settings.docker,
+        policy=settings.policy,
         fences=settings.data / "fences",
         observe=metrics.engine_asked,
     )

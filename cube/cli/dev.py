@@ -102,6 +102,9 @@ def _workers(workers: int, simulate: int, port: int, data: Path, docker: str) ->
 
 def worker_settings(count: int, port: int, data: Path, docker: str) -> list[WorkerSettings]:
     """Return settings for that many workers w1, w2, … on one engine."""
+    from cube.worker.policy_file import load
+
+    policy = load(None)
     # Together they hand out what the machine has, so that placement behaves as on real hosts.
     cpu_millis = (os.cpu_count() or 1) * 1000 // count
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // count
@@ -115,6 +118,7 @@ def worker_settings(count: int, port: int, data: Path, docker: str) -> list[Work
             docker=docker,
             cpu_millis=cpu_millis,
             memory_bytes=memory_bytes,
+            policy=policy,
         )
         for number in range(1, count + 1)
     ]

@@ -15,6 +15,7 @@ from cube.cli.deploy import DetachOption, TimeoutOption, Waiting, WaitOption, fi
 from cube.cli.displays import Progress, ProgressOption
 from cube.cli.source import document_to_send, is_file, tasks_from
 from cube.cli.target import ManagerOption, connect
+from cube.wire.taskfile import Incoming
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -70,6 +71,10 @@ def run(
     constraint: flags.Constraint = [],  # noqa: B006
     label: flags.Label = [],  # noqa: B006
     volume: flags.VolumeFlag = [],  # noqa: B006
+    mount: flags.MountFlag = [],  # noqa: B006
+    device: flags.DeviceFlag = [],  # noqa: B006
+    network: flags.NetworkFlag = "",
+    privileged: flags.Privileged = False,
     workdir: flags.Workdir = "",
     user: flags.User = "",
     entrypoint: flags.Entrypoint = "",
@@ -82,8 +87,7 @@ def run(
 ) -> int:
     """Run a task file or an image and wait until it works.
 
-    Flags stand before or after the image; from the next plain word on, all belongs to the command.
-    Flags given with a file change what the file says.
+    Flags stand around the image or change what a file says; the next plain word begins the command.
 
     \b
     Examples:
@@ -97,9 +101,15 @@ def run(
         detach=detach, quiet=quiet, progress=progress, wait_for_room=wait, timeout=timeout
     )
     tasks = tasks_from(what, file, flags.document_of(ctx.params, os.environ))
+    return submit(manager, tasks, waiting, attach=attach)
+
+
+def submit(manager: str, tasks: list[Incoming], waiting: Waiting, *, attach: bool) -> int:
+    """Send the tasks, wait for them or attach to the one, and return the exit code."""
     with connect(manager) as client:
         if attach:
-            return attach_one(client, tasks, quiet=quiet, wait_for_room=wait)
+            quiet, wait_for_room = waiting.quiet, waiting.wait_for_room
+            return attach_one(client, tasks, quiet=quiet, wait_for_room=wait_for_room)
         submitted = [client.submit(document_to_send(task)) for task in tasks]
         return first_failure(finish(client, task, waiting) for task in submitted)
 

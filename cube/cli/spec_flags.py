@@ -50,6 +50,19 @@ VolumeFlag = Annotated[
 Extra = Annotated[
     list[str], _option("--extra", metavar="KIND=AMOUNT", help="Devices, or a part of one: gpu=0.5.")
 ]
+Privileged = Annotated[
+    bool, _option("--privileged", help="Root on its node, where the node's policy allows that.")
+]
+NetworkFlag = Annotated[
+    str, _option("--network", metavar="bridge|host", help="Its own network, or the node's.")
+]
+DeviceFlag = Annotated[
+    list[str], _option("--device", metavar="/dev/NAME", help="A device of the node.")
+]
+MountFlag = Annotated[
+    list[str],
+    _option("--mount", metavar="NAME:PATH[:ro]", help="A folder that the node's policy names."),
+]
 Workdir = Annotated[str, _option("-w", "--workdir", metavar="PATH", help="Where the command runs.")]
 User = Annotated[str, _option("-u", "--user", metavar="USER", help="Who it runs as.")]
 Entrypoint = Annotated[
@@ -82,6 +95,9 @@ _SAME = {
     "constraint": "constraints",
     "label": "labels",
     "volume": "volumes",
+    "network": "network",
+    "device": "devices",
+    "mount": "mounts",
     "workdir": "workdir",
     "user": "user",
     "platform": "platform",
@@ -98,8 +114,9 @@ def document_of(flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[st
         for flag, key in _SAME.items()
         if (value := flags.get(flag)) or value == 0  # no replicas are a wish, too
     }
-    if flags.get("preempt"):
-        document["preempt"] = True
+    for flag in ("preempt", "privileged"):
+        if flags.get(flag):
+            document[flag] = True
     if flags.get("extra"):
         document["extras"] = _extras(flags["extra"])
     if flags.get("env"):

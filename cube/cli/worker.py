@@ -92,6 +92,15 @@ Cpu = Annotated[
 Memory = Annotated[
     str, typer.Option("--memory", metavar="SIZE", help="What cube may hand out; all by default.")
 ]
+Policy = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        envvar="CUBE_WORKER_POLICY",
+        metavar="FILE",
+        help="What tasks may have of this machine; /etc/cube/worker.toml by default.",
+    ),
+]
 
 
 Runtime = Annotated[
@@ -136,6 +145,7 @@ def start(
     docker: Docker = "",
     cpu: Cpu = "",
     memory: Memory = "",
+    policy: Policy = None,
     runtime: Runtime = RuntimeKind.DOCKER,
     count: Count = 1,
     start_time: StartTime = "0ms",
@@ -146,6 +156,8 @@ def start(
     log_format: LogFormatOption = LogFormat.AUTO,
 ) -> int:
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
+    from cube.worker.policy_file import load
+
     data = data or data_directory("worker")
     address = _manager(manager, join, token, data)
     settings = WorkerSettings(
@@ -161,6 +173,7 @@ def start(
         docker=docker,
         cpu_millis=cores_millis(cpu, "--cpu") if cpu else 0,
         memory_bytes=size(memory, "--memory") if memory else 0,
+        policy=load(policy),
     )
     if runtime is RuntimeKind.SIMULATED:
         scripted = (start_time, fail_share, fail_after)

@@ -26,11 +26,13 @@ from cube.wire.routes import (
     NODES,
     READYZ,
     REBALANCE,
+    SECRETS,
     STATS,
     TASKS,
     USAGE,
     VERSION,
 )
+from cube.wire.secret_views import SecretView
 from cube.wire.views import (
     BackupView,
     DrainView,
@@ -226,6 +228,19 @@ class ManagerClient(AccessCalls):
         }
         reply = self._transport.change("POST", target(REBALANCE, query))
         return decode_view(reply.body, list[MoveView])
+
+    def secrets(self) -> list[SecretView]:
+        """The secrets by name, without their values."""
+        return decode_view(self._transport.read(SECRETS).body, list[SecretView])
+
+    def set_secret(self, name: str, value: bytes) -> SecretView:
+        """Keep the value as the newest version of the secret."""
+        path = f"{SECRETS}/{segment(name)}"
+        return decode_view(self._transport.change("PUT", path, value).body, SecretView)
+
+    def remove_secret(self, name: str) -> None:
+        """Forget a secret that no task names."""
+        self._transport.change("DELETE", f"{SECRETS}/{segment(name)}")
 
     def backup(self) -> BackupView:
         """Have a copy of the ledger made on the manager's machine."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from cube.core import grammar, ranges
+from cube.core.attachments import devices, mounted, network, secrets
 from cube.core.paths import at, shown
 from cube.core.ranges import in_range
 from cube.core.whereabouts import constrained, extras, preferred
@@ -218,40 +219,6 @@ def _is_address(text: str) -> bool:
     return "%" not in text  # a zone names an interface of one machine
 
 
-def _mounts(spec: TaskSpec) -> Iterator[Objection]:
-    mounted: dict[str, str] = {}
-    for index, volume in enumerate(spec.volumes):
-        path = f"volumes[{index}]"
-        if volume.name.startswith(("/", ".", "~")):
-            yield Objection(
-                f"{path}.name",
-                "is a path of the host, which cube does not mount; name a volume, like data",
-            )
-        elif not grammar.is_volume(volume.name):
-            yield Objection(
-                f"{path}.name",
-                f"{shown(volume.name)} is no volume; use 2 to 255 letters, digits, '.', '_', '-'",
-            )
-        yield from _mount_point(f"{path}.path", volume.path, mounted)
-    for index, tmpfs in enumerate(spec.tmpfs):
-        path = f"tmpfs[{index}]"
-        yield from _mount_point(f"{path}.path", tmpfs.path, mounted)
-        yield from in_range(tmpfs, ranges.TMPFS, path)
-
-
-def _mount_point(path: str, text: str, mounted: dict[str, str]) -> Iterator[Objection]:
-    """Object to a bad place, and to one that something is mounted at already; remember it."""
-    place = grammar.clean_path(text)
-    if why := grammar.why_no_path(text):
-        yield Objection(path, why)
-    elif place == "/":
-        yield Objection(path, "is the root, where the image is; mount below it")
-    elif place in mounted:
-        yield Objection(path, f"{shown(place)} is taken by {mounted[place]}; mount elsewhere")
-    else:
-        mounted[place] = path.rpartition(".")[0]
-
-
 def _restarts(spec: TaskSpec) -> Iterator[Objection]:
     if spec.max_restarts is None:
         return
@@ -304,7 +271,10 @@ _RULES: tuple[Callable[[TaskSpec], Iterator[Objection]], ...] = (
     _rights,
     _ulimits,
     _ports,
-    _mounts,
+    mounted,
+    devices,
+    network,
+    secrets,
     _restarts,
     _health,
     extras,

@@ -16,7 +16,6 @@ from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
 from cube.core.effects import Effects, Snapshot
 from cube.core.manager import ManagerCore
-from cube.manager.access import Access
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
 from cube.manager.api.listing import TaskListing
@@ -146,19 +145,24 @@ class Manager:
         supervisor.keep(decider.run, "planning")
         supervisor.keep(lambda: self._prune_loop(ledger), "pruning")
         entrance = Entrance(settings, ledger, recorder, decider, self._now_ms)
-        await entrance.load()
-        entrance.keep(supervisor)
-        door = entrance.access
+        await entrance.open(supervisor)
         backups = Backups(ledger, settings, self._clock)
         supervisor.keep(backups.run, "backups")
-        aside = Aside("placement")
-        opening.callback(aside.close)
-        scrapes = Aside("metrics")
-        opening.callback(scrapes.close)
+        aside, scrapes = _aside("placement", opening), _aside("metrics", opening)
         lag = LagGauge(metrics.late)
         supervisor.keep(lag.run, "loop lag")
         app = self._application(
-            decider, ledger, sessions, feed, watching, streams, tunnels, aside, lag, metrics, door
+            decider,
+            ledger,
+            sessions,
+            feed,
+            watching,
+            streams,
+            tunnels,
+            aside,
+            lag,
+            metrics,
+            entrance,
         )
         gauges = Gauges(
             decider=decider,
@@ -178,11 +182,7 @@ class Manager:
             )
             self.secure.keep(supervisor)
         app.add_routes(entrance.routes(self.secure))
-        # What streams would not end by itself, and `close` waits for answers under way.
-        opening.callback(feed.close)
-        opening.callback(watching.close)
-        opening.callback(tunnels.close, "the manager is stopping")
-        opening.callback(sessions.close, "the manager is stopping")
+        _end_streams(opening, feed, watching, tunnels, sessions)
         opening.callback(listener.stop_accepting)
         self.port = await self._listen(listener)
         return decider
@@ -219,14 +219,14 @@ class Manager:
         aside: Aside,
         lag: LagGauge,
         metrics: ManagerMetrics,
-        door: Access,
+        entrance: Entrance,
     ) -> web.Application:
         settings = self._settings
         names = LOOPBACK_NAMES | {settings.host, *settings.advertise}
         app = web.Application(
             middlewares=[
                 guard(HostGuard(names), Offers(MANAGER), metrics.answered),
-                door.middleware(),
+                entrance.access.middleware(),
             ],
             client_max_size=settings.bulk_body_limit,
         )
@@ -250,8 +250,9 @@ class Manager:
             PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
+        cluster_id, tell_secret = decider.core.cluster.id, entrance.secrets.tell
         conversation = Conversation(
-            decider, sessions, streams, tunnels, samples, decider.core.cluster.id
+            decider, sessions, streams, tunnels, samples, cluster_id, tell_secret
         )
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
@@ -284,6 +285,22 @@ class Manager:
 
     def _now_ms(self) -> int:
         return self._clock.now().wall_ms
+
+
+def _aside(name: str, opening: AsyncExitStack) -> Aside:
+    aside = Aside(name)
+    opening.callback(aside.close)
+    return aside
+
+
+def _end_streams(
+    opening: AsyncExitStack, feed: Feed, watching: Watching, tunnels: Tunnels, sessions: Sessions
+) -> None:
+    """Have closed what streams and would not end by itself; closing the listener waits for answers under way."""
+    opening.callback(feed.close)
+    opening.callback(watching.close)
+    opening.callback(tunnels.close, "the manager is stopping")
+    opening.callback(sessions.close, "the manager is stopping")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from aiohttp import WSMsgType, web
@@ -26,11 +27,12 @@ from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
 from cube.manager.tunnels import Tunnels
-from cube.model.ids import NodeId
+from cube.model.ids import AllocationId, NodeId
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     PROTOCOL,
+    AskSecret,
     Described,
     FromWorker,
     Hello,
@@ -40,6 +42,7 @@ from cube.wire.messages import (
     Refuse,
     Sampled,
     StreamRefused,
+    TellSecret,
     Welcome,
 )
 
@@ -52,6 +55,9 @@ SILENT_LEASES = 3  # after so many leases without a word the connection is taken
 REPORTS_AHEAD = 4
 """Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each; and the
 lease of nobody stands behind the reports of others."""
+
+SECRETS_ASKED = 1_000
+"""Of one worker, not told yet; an honest one asks for those of a few containers at a time."""
 
 
 class _Refused(Exception):
@@ -73,6 +79,7 @@ class Conversation:
         tunnels: Tunnels,
         samples: Samples,
         cluster_id: str,
+        tell_secret: Callable[[NodeId, AllocationId, str], Awaitable[TellSecret]],
     ) -> None:
         self._decider = decider
         self._sessions = sessions
@@ -80,6 +87,7 @@ class Conversation:
         self._tunnels = tunnels
         self._samples = samples
         self._cluster_id = cluster_id
+        self._tell_secret = tell_secret
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Hold one session, until either side ends it."""
@@ -121,8 +129,10 @@ class Conversation:
             welcomed = await self._connect(hello, session)
             session.lease = welcomed.lease
             try:
+                asked = asyncio.Queue[AskSecret](SECRETS_ASKED)
                 await race(
-                    listening=self._listen(socket, session, welcomed),
+                    listening=self._listen(socket, session, welcomed, asked),
+                    telling=self._tell_secrets(session, asked),
                     speaking=session.write(socket.send_bytes),
                     minding=_mind(session),
                 )
@@ -179,7 +189,11 @@ class Conversation:
         return told.result()
 
     async def _listen(
-        self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
+        self,
+        socket: web.WebSocketResponse,
+        session: Session,
+        welcomed: Welcomed,
+        asked: asyncio.Queue[AskSecret],
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
         unrecorded: deque[asyncio.Future[list[Answer]]] = deque()
@@ -188,12 +202,25 @@ class Conversation:
             if message is None:
                 return
             session.heard()
+            if isinstance(message, AskSecret):
+                if asked.full():
+                    raise PeerFault(f"more than {SECRETS_ASKED} secrets were asked for at once")
+                asked.put_nowait(message)
+                continue
             if (told := self._take_in(message, session, welcomed.epoch)) is not None:
                 unrecorded.append(told)
                 if len(unrecorded) > REPORTS_AHEAD:
                     await asyncio.wait([unrecorded.popleft()])
             # What is buffered is received without a pause: the leases of others must not stand behind all of it.
             await asyncio.sleep(0)
+
+    async def _tell_secrets(self, session: Session, asked: asyncio.Queue[AskSecret]) -> NoReturn:
+        """Tell one secret after the other, beside the leases: reading the ledger may take a while."""
+        while True:
+            one = await asked.get()
+            told = await self._tell_secret(session.node_id, one.id, one.name)
+            if self._sessions.of(session.node_id) is session:
+                session.say(told)
 
     def _take_in(
         self, message: FromWorker, session: Session, epoch: int
@@ -221,7 +248,7 @@ class Conversation:
                 self._tunnels.refuse(message.stream_id, message.reason)
             case Sampled():
                 self._samples.arrived(session.node_id, message)
-            case Hello():
+            case Hello() | AskSecret():
                 raise PeerFault("the worker said Hello twice")
         return None
 

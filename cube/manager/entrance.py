@@ -11,12 +11,14 @@ from cube.manager.access import Access
 from cube.manager.api.audit import AuditApi
 from cube.manager.api.certificates import CertificateApi
 from cube.manager.api.join import JoinApi
+from cube.manager.api.secrets import SecretApi
 from cube.manager.api.tokens import TokenApi
 from cube.manager.auditor import Auditor
 from cube.manager.decider import Decider
 from cube.manager.doors import Recorder
 from cube.manager.metrics import monotonic
 from cube.manager.presence import Presence
+from cube.manager.secrets import Secrets
 from cube.manager.secure import Secure
 from cube.manager.token_book import TokenBook
 from cube.settings import ManagerSettings
@@ -25,7 +27,10 @@ from cube.wire.operations import MANAGER
 
 
 class Entrance:
-    """What stands between callers and handlers. `presence` is who is here, by whichever listener they came."""
+    """What stands between callers and handlers.
+
+    `presence` is who is here, by whichever listener they came; `secrets` what workers are told by name.
+    """
 
     def __init__(
         self,
@@ -50,13 +55,11 @@ class Entrance:
         self.access = Access(
             MANAGER, self._book, self.presence, self._auditor, settings.limits, monotonic
         )
+        self.secrets = Secrets(ledger, decider, now_ms, settings.data)
 
-    async def load(self) -> None:
-        """Know the tokens that are on record. Before anybody is let in."""
+    async def open(self, supervisor: Supervisor) -> None:
+        """Know the tokens that are on record, before anybody is let in, and start what goes on until the end."""
         await self._book.load()
-
-    def keep(self, supervisor: Supervisor) -> None:
-        """Start what goes on for as long as the manager runs."""
         supervisor.keep(self._book.run, "tokens")
         supervisor.keep(self._auditor.run, "audit")
 
@@ -66,6 +69,7 @@ class Entrance:
         return [
             *TokenApi(self._book, auditor, settings, self._now_ms).routes(),
             *AuditApi(self._ledger).routes(),
+            *SecretApi(self.secrets, auditor, body_seconds=settings.limits.body_seconds).routes(),
             *JoinApi(secure, self._decider, auditor, settings, monotonic).routes(),
             *CertificateApi(secure, self._decider, auditor).routes(),
         ]

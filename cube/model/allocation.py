@@ -61,6 +61,8 @@ class FailureKind(StrEnum):
     ENGINE_AWAY = "engine_away"
     ENGINE_SLOW = "engine_slow"
     BAD_SPEC = "bad_spec"
+    NOT_ALLOWED = "not_allowed"  # by the worker's own policy
+    SECRET_MISSING = "secret_missing"
     UNHEALTHY = "unhealthy"
     REMOVED_OUTSIDE = "removed_outside"
     STUCK = "stuck"
@@ -83,6 +85,7 @@ _PERMANENT = frozenset(
         FailureKind.REGISTRY_DENIED,
         FailureKind.COMMAND_NOT_FOUND,
         FailureKind.BAD_SPEC,
+        FailureKind.NOT_ALLOWED,
     }
 )
 _LOCAL = frozenset({FailureKind.PORT_TAKEN, FailureKind.NO_SPACE})

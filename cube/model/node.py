@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from cube.model.ids import NodeId
+from cube.model.policy import Policy
 from cube.model.resources import NOTHING, Resources
 
 
@@ -51,6 +52,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     engine_version: str = ""
     cube_version: str = ""
     runtime: str = "docker"
+    policy: Policy = Policy()  # what it lets tasks have beyond the ordinary
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

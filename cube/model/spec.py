@@ -53,6 +53,13 @@ class ProbeKind(StrEnum):
     COMMAND = "command"
 
 
+class Network(StrEnum):
+    """Whose network a container has: one of its own behind the engine's bridge, or the machine's."""
+
+    BRIDGE = "bridge"
+    HOST = "host"
+
+
 class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A container port published on its node. `host_port` 0 lets the engine choose a free one."""
 
@@ -80,6 +87,36 @@ class Tmpfs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     path: str
     size_bytes: int = 0
+
+
+class Mount(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A folder of the node, mounted at `path`, by the name that the node's own policy gives it."""
+
+    name: str
+    path: str
+    read_only: bool = False
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A device file of the node, in the container at `target` (empty: the same place)."""
+
+    path: str
+    target: str = ""
+    permissions: str = "rwm"  # read, write, mknod
+
+
+class Secret(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A secret by its name: a file `/run/secrets/TARGET` (empty: its name) in memory, or the variable `as_env`."""
+
+    name: str
+    target: str = ""
+    mode: int = 0o400
+    as_env: str = ""
+
+    @property
+    def file(self) -> str:
+        """What its file is called; empty where it is a variable."""
+        return "" if self.as_env else self.target or self.name
 
 
 class Ulimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -151,10 +188,15 @@ class TaskSpec(
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     read_only: bool = False
+    privileged: bool = False  # root on its node: only where the node's policy says so
+    devices: tuple[Device, ...] = ()  # likewise
+    mounts: tuple[Mount, ...] = ()  # likewise
+    network: Network = Network.BRIDGE  # HOST: likewise
 
     ports: tuple[Port, ...] = ()
     volumes: tuple[Volume, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
+    secrets: tuple[Secret, ...] = ()
 
     pull: PullPolicy = PullPolicy.MISSING
     restart: RestartPolicy = RestartPolicy.ON_FAILURE
@@ -185,7 +227,9 @@ class TaskSpec(
 
     @property
     def host_ports(self) -> tuple[tuple[int, Protocol], ...]:
-        """The fixed host ports one replica takes on its node."""
+        """The fixed host ports one replica takes on its node: all of them on the machine's own network."""
+        if self.network is Network.HOST:
+            return tuple((port.container_port, port.protocol) for port in self.ports)
         return tuple((port.host_port, port.protocol) for port in self.ports if port.host_port)
 
     @property

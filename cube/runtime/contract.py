@@ -18,6 +18,7 @@ from cube.model.container import ContainerState as ContainerState
 from cube.model.container import Fence as Fence
 from cube.model.container import RunLabel as RunLabel
 from cube.model.resources import Resources
+from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.model.usage import Consumption
 from cube.runtime.inside import Inside as Inside
 
@@ -118,8 +119,10 @@ class Runtime(Protocol):
         progress. Cancelling the last caller cancels the pull.
         """
 
-    async def create(self, label: RunLabel) -> ContainerSeen:
+    async def create(self, label: RunLabel, given: GivenSecrets = NO_SECRETS) -> ContainerSeen:
         """Make the container of this run, or find the one already made. Does not pull: IMAGE_MISSING.
+
+        It gets the secrets that are `given`, which are noted nowhere else.
 
         A stranger's container of the same name is left alone: another name is taken.
         """

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import NodeId
+from cube.model.policy import CLOSED, HostPolicy
+from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.model.usage import Consumption
 from cube.runtime.commands import run_command
 from cube.runtime.contract import (
@@ -42,9 +44,11 @@ from cube.runtime.fencing import Fencing
 from cube.runtime.images import ListedImage, fetch_image, full_reference, names_of
 from cube.runtime.labels import NODE, container_names, same_run
 from cube.runtime.logs import read_log
+from cube.runtime.policy_check import check_image, check_request
 from cube.runtime.pulls import Listener, SharedPulls
+from cube.runtime.request import create_body, image_name
 from cube.runtime.stats import read_consumption
-from cube.runtime.translate import EngineInfo, Inspected, Listed, create_body
+from cube.runtime.translate import EngineInfo, Inspected, Listed
 
 FACTS_SECONDS = 10.0
 LIST_SECONDS = 30.0
@@ -76,14 +80,16 @@ class DockerRuntime:
         node_id: NodeId,
         url: str = "",
         *,
+        policy: HostPolicy = CLOSED,
         fences: Path | None = None,
         observe: Observe | None = None,
     ) -> None:
         """`fences` is a folder of this worker's own, for its watchdog; without one nothing is fenced.
 
-        `observe` is told of each question to the engine and how it went.
+        `policy` is what the machine lets tasks have; `observe` is told of each question to the engine and how it went.
         """
         self._node_id = node_id
+        self._policy = policy
         self._engine = Engine(url, observe)
         self._fencing = Fencing(fences, self._engine.url) if fences is not None else None
         self._pulls = SharedPulls(self._fetch)
@@ -138,11 +144,14 @@ class DockerRuntime:
 
     async def pull(self, image: str, progress: Listener) -> None:
         """Fetch the image, or join the pull that is under way."""
-        await self._pulls.pull(full_reference(image), progress)
+        check_image(image, self._policy.allows)  # a registry nobody allows is not even asked
+        name = image_name(image, self._policy.allows)
+        await self._pulls.pull(full_reference(name), progress)
 
-    async def create(self, label: RunLabel) -> ContainerSeen:
+    async def create(self, label: RunLabel, given: GivenSecrets = NO_SECRETS) -> ContainerSeen:
         """Make the container of this run, or find the one already made."""
-        body = create_body(label)
+        body = create_body(label, self._policy, given)
+        check_request(body, self._policy, given.folder)
         asked = Asked(Verb.CREATE, label.spec.image)
         refusal: Refused | None = None
         for name in container_names(label):

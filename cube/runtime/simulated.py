@@ -12,6 +12,7 @@ from contextlib import aclosing
 from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen, ContainerState, RunLabel
 from cube.model.ids import NodeId
+from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.model.usage import Consumption
 from cube.runtime.contract import (
     CommandResult,
@@ -71,8 +72,8 @@ class SimulatedRuntime:
         """Fetch the image, or join the pull that is under way."""
         await self._pulls.pull(full_reference(image), progress)
 
-    async def create(self, label: RunLabel) -> ContainerSeen:
-        """Make the container of this run, or find the one already made."""
+    async def create(self, label: RunLabel, given: GivenSecrets = NO_SECRETS) -> ContainerSeen:  # noqa: ARG002  # the protocol's
+        """Make the container of this run, or find the one already made. What nothing runs in needs no secrets."""
         encode_label(label)  # refuses the labels that no user may set
         await self._engine.reached(Verb.CREATE, label.spec.image)
         if not self._engine.has_image(label.spec.image):

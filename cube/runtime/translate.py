@@ -1,30 +1,18 @@
-"""Between cube's words and the engine's JSON. Pure, and the only place that knows the engine's field names.
-
-The create request is built field by field from the typed spec. Nothing of what a user wrote is passed through.
-"""
+"""From the engine's JSON to cube's words. Pure. The other way: `request`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
 from cube.model.allocation import Exit, PortBinding
-from cube.model.extras import env_of
-from cube.model.ids import split_allocation_id
 from cube.model.resources import Resources
-from cube.model.spec import Port, Protocol, TaskSpec
-from cube.runtime.contract import ContainerSeen, ContainerState, EngineFacts, RunLabel
-from cube.runtime.labels import decode_label, encode_label, hostname
+from cube.model.spec import Network, Protocol, TaskSpec
+from cube.runtime.contract import ContainerSeen, ContainerState, EngineFacts
+from cube.runtime.labels import decode_label
 
-LOG_CONFIG = {
-    "Type": "json-file",
-    "Config": {"max-size": "10m", "max-file": "3"},  # the engine's default has no end
-}
-NANOS_PER_MILLI_CPU = 1_000_000
 ANY_ADDRESS = "0.0.0.0"
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
@@ -35,89 +23,6 @@ STATES = {
     "restarting": ContainerState.RUNNING,
     "paused": ContainerState.PAUSED,
 }  # everything else ("exited", "dead", "removing") has ended
-
-
-def create_body(label: RunLabel) -> dict[str, Any]:
-    """Return the body of the engine's create request for this run."""
-    spec = label.spec
-    body: dict[str, Any] = {
-        "Image": spec.image,
-        "Hostname": hostname(label),
-        "Env": [f"{name}={value}" for name, value in _environment(label).items()],
-        "Labels": encode_label(label),
-        "HostConfig": _host_config(spec),
-    }
-    optional: dict[str, Any] = {
-        "Cmd": list(spec.command),
-        "Entrypoint": list(spec.entrypoint),
-        "WorkingDir": spec.workdir,
-        "User": spec.user,
-        "StopSignal": spec.stop_signal,
-        "ExposedPorts": {_port_key(port): {} for port in spec.ports},
-    }
-    # An empty value would replace the image's own.
-    return body | {name: value for name, value in optional.items() if value}
-
-
-def _environment(label: RunLabel) -> dict[str, str]:
-    _, slot, generation = split_allocation_id(label.allocation_id)
-    return {
-        "CUBE_TASK": label.spec.name,
-        "CUBE_SLOT": str(slot),
-        "CUBE_NODE": label.node_id,
-        "CUBE_FENCE": str(generation),
-        **env_of(label.devices),
-        **label.spec.env,
-    }
-
-
-def _host_config(spec: TaskSpec) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "RestartPolicy": {"Name": "no"},  # the worker restarts, and counts
-        "NetworkMode": "bridge",
-        "LogConfig": LOG_CONFIG,
-        "ReadonlyRootfs": spec.read_only,
-    }
-    optional: dict[str, Any] = {
-        "NanoCpus": spec.cpu_millis * NANOS_PER_MILLI_CPU,
-        "Memory": spec.memory_bytes,
-        "MemorySwap": spec.memory_bytes,  # both together: no swap, so that the limit is the limit
-        "PidsLimit": spec.pids_limit,
-        "Ulimits": [
-            {"Name": limit.name, "Soft": limit.soft, "Hard": limit.hard} for limit in spec.ulimits
-        ],
-        "CapAdd": list(spec.cap_add),
-        "CapDrop": list(spec.cap_drop),
-        "Tmpfs": {
-            tmpfs.path: f"size={tmpfs.size_bytes}" if tmpfs.size_bytes else ""
-            for tmpfs in spec.tmpfs
-        },
-        "Mounts": [
-            {
-                "Type": "volume",
-                "Source": volume.name,
-                "Target": volume.path,
-                "ReadOnly": volume.read_only,
-            }
-            for volume in spec.volumes
-        ],
-        "PortBindings": _port_bindings(spec.ports),
-    }
-    return config | {name: value for name, value in optional.items() if value}
-
-
-def _port_bindings(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
-    bindings: dict[str, list[dict[str, str]]] = {}
-    for port in ports:
-        # An empty host port lets the engine choose a free one.
-        host_port = str(port.host_port) if port.host_port else ""
-        binding = {"HostIp": port.host_ip or ANY_ADDRESS, "HostPort": host_port}
-        bindings.setdefault(_port_key(port), []).append(binding)
-    return bindings
-
-
-def _port_key(port: Port) -> str:
-    return f"{port.container_port}/{port.protocol}"
 
 
 class _Endpoint(msgspec.Struct, frozen=True, rename="pascal"):
@@ -192,7 +97,7 @@ class Inspected(msgspec.Struct, frozen=True, rename="pascal"):
             state=state,
             # The engine takes the network away a moment after it reports the exit.
             address="" if ended else self.network_settings.address,
-            ports=() if ended else _bound_ports(self.network_settings),
+            ports=() if ended else _bound_ports(self.network_settings) + _own_ports(label.spec),
             exit=_exit(self.state) if ended else None,
             started_ms=started_ms,
             finished_ms=finished_ms if ended else 0,
@@ -256,9 +161,18 @@ class Listed(msgspec.Struct, frozen=True, rename="pascal"):
             label=label,
             state=STATES[self.state],
             address=self.network_settings.address,
-            ports=_sorted_ports(found),
+            ports=_sorted_ports(found) + _own_ports(label.spec),
             started_ms=started_ms,
         )
+
+
+def _own_ports(spec: TaskSpec) -> tuple[PortBinding, ...]:
+    """Return the ports of a container on the machine's own network, of which the engine knows nothing."""
+    if spec.network is not Network.HOST:
+        return ()
+    return tuple(
+        PortBinding(port.container_port, port.container_port, port.protocol) for port in spec.ports
+    )
 
 
 def _sorted_ports(found: dict[tuple[int, int, Protocol], str]) -> tuple[PortBinding, ...]:

@@ -22,9 +22,10 @@ from cube.model.audit import AuditEntry
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.model.membership import Credential, JoinToken
+from cube.model.secret import SealedSecret
 from cube.model.token import Token, TokenId
 from cube.store import audit as audit_table
-from cube.store import history, tables
+from cube.store import history, secrets, tables
 from cube.store.audit import NumberedEntry
 from cube.store.backup import Backup, write_backup
 from cube.store.database import Database
@@ -206,6 +207,29 @@ class Ledger:
         return await self._database.call(
             lambda connection: self._writer.run(connection, work), within=READ_SECONDS
         )
+
+    async def put_secret(
+        self, secret: SealedSecret, *, oldest: int, audit: Iterable[AuditEntry] = ()
+    ) -> None:
+        """Record a version of a secret, and forget those before `oldest`."""
+        work = partial(secrets.put, secret=secret, oldest=oldest, audit=audit)
+        await self._database.call(lambda held: self._writer.run(held, work), within=READ_SECONDS)
+
+    async def remove_secret(self, name: str, audit: Iterable[AuditEntry] = ()) -> int:
+        """Forget a secret and return how many versions there were. Of none, nothing is noted."""
+        work = partial(secrets.remove, name=name, audit=audit)
+        return await self._database.call(
+            lambda held: self._writer.run(held, work), within=READ_SECONDS
+        )
+
+    async def secret(self, name: str) -> list[SealedSecret]:
+        """Return the versions of one secret, sealed, the oldest first."""
+        read = partial(secrets.versions, name=name)
+        return await self._database.call(read, within=READ_SECONDS)
+
+    async def secrets(self) -> list[SealedSecret]:
+        """Return the newest version of each secret, sealed."""
+        return await self._database.call(secrets.newest, within=READ_SECONDS)
 
     async def backup(self, *, now_ms: int) -> Backup:
         """Copy everything recorded so far, and what is recorded meanwhile, to a file among the backups.

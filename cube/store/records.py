@@ -145,7 +145,7 @@ def rows_of(
         nodes=_seal_all(writes.nodes),
         events=[_event_row(event) for event in writes.events],
         lineage=writes.lineage,
-        audit=[_encode_entry(entry) for entry in audit],
+        audit=encode_entries(audit),
     )
     if request is not None:
         rows.requests[request.key] = (request.at_ms, seal(request.key, request))
@@ -167,7 +167,12 @@ def membership_rows(
 
 def rows_of_tokens(tokens: Mapping[TokenId, Token | None], audit: Iterable[AuditEntry]) -> Rows:
     """Return the rows of these tokens, None for one that is no more."""
-    return Rows(tokens=_seal_all(tokens), audit=[_encode_entry(entry) for entry in audit])
+    return Rows(tokens=_seal_all(tokens), audit=encode_entries(audit))
+
+
+def encode_entries(audit: Iterable[AuditEntry]) -> list[bytes]:
+    """Return the entries as they stand in the chain."""
+    return [_encode_entry(entry) for entry in audit]
 
 
 def _seal_all(records: Mapping[Id, msgspec.Struct | None]) -> dict[str, bytes | None]:

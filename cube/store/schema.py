@@ -42,6 +42,10 @@ STEPS: Sequence[Step] = (
         "CREATE TABLE join_tokens (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
         "CREATE TABLE credentials (id TEXT PRIMARY KEY, body BLOB NOT NULL)",
     ),
+    (
+        "CREATE TABLE secrets (name TEXT NOT NULL, version INTEGER NOT NULL, revision INTEGER NOT NULL,"
+        " at_ms INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (name, version))",
+    ),
 )
 
 

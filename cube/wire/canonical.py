@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from cube.model.ids import TaskId
-from cube.model.spec import OnDisconnect, PullPolicy, TaskSpec
+from cube.model.spec import Network, OnDisconnect, PullPolicy, TaskSpec
 from cube.wire.fields import (
     Field,
     boolean,
@@ -19,6 +19,7 @@ from cube.wire.fields import (
     written,
 )
 from cube.wire.health import health
+from cube.wire.host_access import device, mount, secret
 from cube.wire.objections import Objections, Reader, at, shown, wrong
 from cube.wire.quantities import cores_millis, device_millis, duration_ms, size
 from cube.wire.shorthand import (
@@ -93,9 +94,14 @@ FIELDS = {
     "cap_add": Field("cap_add", each(text)),
     "cap_drop": Field("cap_drop", each(text)),
     "read_only": Field("read_only", boolean),
+    "privileged": Field("privileged", boolean),
+    "devices": Field("devices", each(device)),
+    "mounts": Field("mounts", each(mount)),
+    "network": Field("network", choice(Network)),
     "ports": Field("ports", each(port)),
     "volumes": Field("volumes", each(volume)),
     "tmpfs": Field("tmpfs", each(tmpfs)),
+    "secrets": Field("secrets", each(secret)),
     "pull": Field("pull", choice(PullPolicy)),
     "restart": Field("restart", restart),
     "max_restarts": Field("max_restarts", integer),
@@ -123,9 +129,13 @@ HINTS = {
     **dict.fromkeys(("http", "tcp", "interval", "intervalms", "timeout", "timeoutms"), _IN_HEALTH),
     **dict.fromkeys(("grace", "gracems", "retries", "failures", "successes"), _IN_HEALTH),
     **dict.fromkeys(("containerport", "hostport", "protocol", "hostip"), _IN_PORTS),
-    **dict.fromkeys(("privileged", "devices", "securityopt", "cgroupparent"), _NOT_OFFERED),
-    **dict.fromkeys(("network", "networks", "networkmode", "pid", "ipc"), _NOT_OFFERED),
-    **dict.fromkeys(("usernsmode", "runtime", "sysctls"), _NOT_OFFERED),
+    **dict.fromkeys(("securityopt", "cgroupparent", "pid", "ipc", "uts"), _NOT_OFFERED),
+    **dict.fromkeys(("usernsmode", "userns", "runtime", "sysctls"), _NOT_OFFERED),
+    **dict.fromkeys(("pidmode", "ipcmode", "utsmode", "binds", "volumesfrom"), _NOT_OFFERED),
+    **dict.fromkeys(("networks", "networkmode"), "did you mean `network`? It is bridge or host"),
+    "secret": "did you mean `secrets`? It is a list of names",
+    "mount": "did you mean `mounts`? It is a list",
+    "device": "did you mean `devices`? It is a list",
     **dict.fromkeys(("services", "deploy", "build", "dependson"), _COMPOSE),
     "gpus": 'did you mean `extras`? Write {"gpu": 1}',
     "apiversion": "this looks like a Kubernetes manifest; see the files in task-examples",
@@ -139,7 +149,6 @@ HINTS = {
     "instances": "did you mean `replicas`?",
     "scale": "did you mean `replicas`?",
     "memlimit": "did you mean `memory`?",
-    "mounts": "did you mean `volumes`?",
     "path": "it belongs under `health`, `volumes` or `tmpfs`",
     "port": 'did you mean `ports`? It is a list: ["8080:80"]',
     "publish": "did you mean `ports`?",

@@ -24,6 +24,7 @@ from cube.model.ids import AllocationId, NodeId
 from cube.model.logs import Mark
 from cube.model.node import Facts, Usage
 from cube.model.orders import Description, Holding, Order
+from cube.model.secret import SecretValue
 from cube.model.usage import AllocationUsage
 from cube.wire.tunnels import Wish
 
@@ -87,6 +88,13 @@ class StreamRefused(msgspec.Struct, frozen=True, tag="stream_refused", kw_only=T
 
     stream_id: str
     reason: str
+
+
+class AskSecret(msgspec.Struct, frozen=True, tag="ask_secret", kw_only=True):
+    """The allocation names this secret, and is about to run here. Answered by `TellSecret`."""
+
+    id: AllocationId
+    name: str
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
@@ -173,8 +181,18 @@ class OpenTunnel(msgspec.Struct, frozen=True, tag="open_tunnel", kw_only=True):
 Errand = OpenStream | OpenTunnel | Sample
 """What somebody asks a worker for through its session, beside orders."""
 
-FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | Renew
+
+class TellSecret(msgspec.Struct, frozen=True, tag="tell_secret", kw_only=True):
+    """The secret in the version that the allocation has, or why it cannot be had. Kept nowhere on the way."""
+
+    id: AllocationId
+    name: str
+    secret: SecretValue | None = None
+    why: str = ""
+
+
+FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled | AskSecret
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | Renew | TellSecret
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

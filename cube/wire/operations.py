@@ -38,6 +38,7 @@ from cube.wire.operation import (
     Place,
 )
 from cube.wire.placement_views import MoveView, PlanView, WhyView
+from cube.wire.secret_views import SecretView
 from cube.wire.views import (
     AllocationView,
     BackupView,
@@ -67,6 +68,7 @@ _TOKEN_REF = Parameter(
     "ref", Place.PATH, Name, "its id, or its name where no other has it", "7f3a90c2"
 )
 _JOIN_TOKEN_REF = Parameter("ref", Place.PATH, Name, "the token's id", "7f3a91c2")
+_SECRET_REF = Parameter("ref", Place.PATH, Name, "its name", "db-password")
 _KEY = Parameter(
     "Idempotency-Key",
     Place.HEADER,
@@ -217,6 +219,14 @@ MANAGER = (
         Answer(200, "a snapshot, then whole views", Snapshot, SSE), parameters=(_LAST,), streams=True),
     _get(routes.ATTENTION, "getAttention", "What is wrong now, the worst first",
         Answer(200, "at most a hundred concerns, and how many there are", AttentionView)),
+    # -- secrets
+    _get(routes.SECRETS, "listSecrets", "The secrets by name, without their values",
+        Answer(200, "all of them", list[SecretView]), role=Role.OPERATOR),
+    _change("PUT", f"{routes.SECRETS}/{{ref}}", "setSecret", "Keep a value, the body as it is, as the newest version",
+        Answer(200, "its name and version", SecretView), role=Role.ADMIN,
+        parameters=(_SECRET_REF,), problems=(408, 409, 413, 507)),
+    _change("DELETE", f"{routes.SECRETS}/{{ref}}", "removeSecret", "Forget a secret that no task names",
+        Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_SECRET_REF,), problems=(404, 409)),
     # -- the page: open to all, and without anything of the cluster for who may not see it
     _get(routes.PAGE, "getPage", "The web page", Answer(200, "the page, with what the caller may see", str, HTML),
         role=None),

@@ -107,7 +107,9 @@ def port(value: object, path: str) -> Port:
             protocol=Protocol(match["protocol"] or "tcp"),
             host_ip=(match["host_ip"] or "").strip("[]"),
         )
-    return Port(**_full(value, path, _PORT, container_port="name the port inside the container"))
+    return Port(
+        **full_form(value, path, _PORT, container_port="name the port inside the container")
+    )
 
 
 _VOLUME = Table(
@@ -132,7 +134,7 @@ def volume(value: object, path: str) -> Volume:
             )
         return Volume(name, target, mode == "ro")
     return Volume(
-        **_full(
+        **full_form(
             value,
             path,
             _VOLUME,
@@ -156,7 +158,7 @@ def tmpfs(value: object, path: str) -> Tmpfs:
     if isinstance(value, str):
         target, _, limit = value.partition(":")
         return Tmpfs(target, size(limit.removeprefix("size="), path) if limit else 0)
-    return Tmpfs(**_full(value, path, _TMPFS, path="say where it is mounted in the container"))
+    return Tmpfs(**full_form(value, path, _TMPFS, path="say where it is mounted in the container"))
 
 
 _ULIMIT = Table(
@@ -187,7 +189,7 @@ def ulimits(value: object, path: str) -> tuple[Ulimit, ...]:
 
 def _ulimit(value: object, path: str) -> Ulimit:
     none = "-1 is none"
-    return Ulimit(**_full(value, path, _ULIMIT, name="name the limit", soft=none, hard=none))
+    return Ulimit(**full_form(value, path, _ULIMIT, name="name the limit", soft=none, hard=none))
 
 
 class Restart(NamedTuple):
@@ -224,7 +226,7 @@ def spread(value: object, path: str) -> Spread:
     """Read what replicas are spread over: a label, or a mapping with its weight."""
     if isinstance(value, str):
         return Spread(value)
-    return Spread(**_full(value, path, _SPREAD, label="name the label to spread over"))
+    return Spread(**full_form(value, path, _SPREAD, label="name the label to spread over"))
 
 
 _PREFERENCE = Table(
@@ -240,10 +242,10 @@ def preference(value: object, path: str) -> Preference:
     """Read what a node had better be: a constraint, or a mapping of `when` or `near` with a weight."""
     if isinstance(value, str):
         return Preference(value)
-    return Preference(**_full(value, path, _PREFERENCE))
+    return Preference(**full_form(value, path, _PREFERENCE))
 
 
-def _full(value: object, path: str, table: Table, /, **required: str) -> dict[str, Any]:
+def full_form(value: object, path: str, table: Table, /, **required: str) -> dict[str, Any]:
     """Read the mapping that is the full form, or raise every objection; `required` keys each with what to do."""
     objections = Objections()
     values = read_fields(mapping(value, path), path, table, objections)

@@ -30,6 +30,7 @@ from cube.worker.images import ImageWatch
 from cube.worker.loop import Loop
 from cube.worker.metrics import WorkerMetrics, readings
 from cube.worker.probes import Prober
+from cube.worker.secrets import Secrets
 from cube.worker.session import Session
 from cube.worker.streams import Streams
 from cube.worker.tunnels import Tunnels
@@ -73,6 +74,7 @@ class Worker:
             metrics = WorkerMetrics()
         self._loop = Loop(self._core, self._clock, metrics.told if metrics else None)
         self._told_of_holding = False
+        self._secrets = Secrets(self._identity.node_id, lambda ask: self._session.send(ask))
         self._executor = Executor(
             runtime=runtime,
             identity=self._identity,
@@ -81,6 +83,7 @@ class Worker:
             parallel_starts=settings.parallel_starts,
             tell=self._loop.tell,
             pulled=lambda image: self._images.pulled(image),
+            secrets=self._secrets.give,
         )
         self._prober = Prober(runtime=runtime, supervisor=self._supervisor, tell=self._loop.tell)
         self._watch = EngineWatch(
@@ -123,6 +126,8 @@ class Worker:
         if (fence := await self._runtime.inherited_fence()) is not None:
             self._loop.tell(LeaseInherited(fence.kill_at))
         await self._watch.first_look()
+        if self._core.looked:
+            self._secrets.keep_only([held.id for held in self._core.holding])
         self._supervisor.keep(self._watch.compare_loop, "engine comparison")
         self._supervisor.keep(self._watch.event_loop, "engine events")
         self._supervisor.keep(self._images.run, "images of the engine")
@@ -160,6 +165,7 @@ class Worker:
             welcomed=self._welcomed,
             tell=self._loop.tell,
             asked=self._asked,
+            told_secret=self._secrets.told,
             report_every=settings.report_every,
             tls=self._tls,
             renew=self._renewal.soon if self._renewal is not None else lambda: None,
@@ -242,8 +248,10 @@ class Worker:
             self._watch.compare_now()
         self._session.report(effects.reports)
         self._session.describe(effects.descriptions)
-        for id in effects.reports:
+        for id, observed in effects.reports.items():
             self._streams.changed(id)
+            if observed.phase.ended:
+                self._secrets.forget(id)
 
     def _hello(self, address: str) -> Hello:
         self._told_of_holding = self._core.looked

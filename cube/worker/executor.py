@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from cube.aio.clock import Clock
@@ -15,6 +15,8 @@ from cube.log import about
 from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen, RunLabel
 from cube.model.ids import AllocationId
+from cube.model.secret import GivenSecrets
+from cube.model.spec import TaskSpec
 from cube.runtime.contract import PullProgress, Runtime, RuntimeFailure
 from cube.worker.gate import Gate
 from cube.worker.identity import Identified
@@ -35,6 +37,7 @@ class Executor:
         parallel_starts: int,
         tell: Callable[[WorkerInput], None],
         pulled: Callable[[str], None],
+        secrets: Callable[[AllocationId, TaskSpec], Awaitable[GivenSecrets]],
     ) -> None:
         self._runtime = runtime
         self._identity = identity
@@ -43,6 +46,7 @@ class Executor:
         self._gate = Gate(parallel_starts)
         self._tell = tell
         self._pulled = pulled
+        self._secrets = secrets
         self._running: dict[AllocationId, asyncio.Task[None]] = {}
         self._given_up: set[AllocationId] = set()
 
@@ -100,7 +104,8 @@ class Executor:
                 self._pulled(step.image)
                 return None
             case Create():
-                return await self._runtime.create(self._label(step))
+                given = await self._secrets(step.id, step.spec)
+                return await self._runtime.create(self._label(step), given)
             case Start():
                 return await self._runtime.start(step.container_id)
             case Halt():

@@ -38,6 +38,7 @@ def facts(settings: WorkerSettings, engine: EngineFacts | None, address: str) ->
         engine_version=engine.version if engine is not None else "",
         cube_version=cube.__version__,
         runtime=engine.runtime if engine is not None else settings.runtime,
+        policy=settings.policy.allows,
     )
 
 

@@ -45,6 +45,7 @@ from cube.wire.messages import (
     Renew,
     Report,
     Sample,
+    TellSecret,
     Welcome,
 )
 from cube.worker.dialling import in_words, knock
@@ -95,6 +96,7 @@ class Session:
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
         asked: Callable[[Errand], None],
+        told_secret: Callable[[TellSecret], None],
         report_every: float,
         tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
         renew: Callable[[], None] = lambda: None,
@@ -111,6 +113,7 @@ class Session:
         self._welcomed = welcomed
         self._tell = tell
         self._asked = asked
+        self._told_secret = told_secret
         self._report_every = report_every
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._outbox: dict[AllocationId, Observed] = {}
@@ -315,6 +318,8 @@ class Session:
                 self._renew()
             case OpenStream() | OpenTunnel() | Sample():
                 self._asked(message)
+            case TellSecret():
+                self._told_secret(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():

@@ -32,6 +32,7 @@ GROUPS = {
     "context": ("ls", "use", "add", "rm", "show"),
     "manager": ("start",),
     "worker": ("start",),
+    "secret": ("set", "ls", "rm"),
 }
 
 

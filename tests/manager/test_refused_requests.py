@@ -24,7 +24,7 @@ BAD_BODIES = {
     "bad UTF-8": b'{"name":"web","image":"\xff"}',
     "deep nesting": b"[" * 20_000 + b"]" * 20_000,
     "a number of a megabyte": b'{"name":"web","image":"b","replicas":' + b"9" * 50_000 + b"}",
-    "an unknown key": b'{"name":"web","image":"b","privileged":true}',
+    "an unknown key": b'{"name":"web","image":"b","privilegd":true}',
     "a wrong type": b'{"name":"web","image":"b","replicas":"many"}',
     "no image": b'{"name":"web"}',
 }

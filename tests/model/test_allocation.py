@@ -86,6 +86,7 @@ def test_only_the_user_mends_what_is_wrong_in_the_task() -> None:
         FailureKind.REGISTRY_DENIED,
         FailureKind.COMMAND_NOT_FOUND,
         FailureKind.BAD_SPEC,
+        FailureKind.NOT_ALLOWED,
     }
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from cube.model.resources import NOTHING, Resources
 from cube.model.spec import (
+    Device,
     HealthCheck,
+    Mount,
+    Network,
     OnDisconnect,
     Port,
     Preference,
@@ -17,6 +20,7 @@ from cube.model.spec import (
     Protocol,
     PullPolicy,
     RestartPolicy,
+    Secret,
     Spread,
     TaskSpec,
     Tmpfs,
@@ -54,9 +58,14 @@ OF_THE_CONTAINER: dict[str, Any] = {
     "cap_add": ("NET_ADMIN",),
     "cap_drop": ("CHOWN",),
     "read_only": True,
+    "privileged": True,
+    "devices": (Device("/dev/fuse"),),
+    "mounts": (Mount("data", "/data"),),
+    "network": Network.HOST,
     "ports": (Port(80),),
     "volumes": (Volume("data", "/data"),),
     "tmpfs": (Tmpfs("/tmp"),),
+    "secrets": (Secret("db"),),
     "pull": PullPolicy.ALWAYS,
     "restart": RestartPolicy.NEVER,
     "max_restarts": 3,

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from cube.model.container import ContainerSeen, ContainerState
 from cube.model.ids import AllocationId, TaskId
 from cube.model.orders import Remove, Run
+from cube.model.policy import CLOSED, HostPolicy
 from cube.model.spec import TaskSpec
 from cube.model.timing import DEFAULT_TIMING
 from cube.runtime.docker import DockerRuntime
@@ -62,12 +63,14 @@ class OneWorker:
 
 
 @asynccontextmanager
-async def one_worker(home: Path, engine_url: str = "") -> AsyncIterator[OneWorker]:
+async def one_worker(
+    home: Path, engine_url: str = "", policy: HostPolicy = CLOSED
+) -> AsyncIterator[OneWorker]:
     """Run a worker that reaches its engine by this address; everything it made is gone afterwards."""
     identity = Identity(home)
     async with small_manager() as manager:
         settings = WorkerSettings(manager_port=manager.port, port=0, data=home, timing=QUICK)
-        runtime = DockerRuntime(identity.node_id, engine_url)
+        runtime = DockerRuntime(identity.node_id, engine_url, policy=policy)
         engine = DockerRuntime(identity.node_id)
         worker = Worker(settings, runtime, identity=identity)
         try:

@@ -149,7 +149,7 @@ def test_what_is_accepted_is_of_the_right_types(document: dict[str, object]) -> 
         ("working_dir", "did you mean `workdir`?"),
         ("interval", "it belongs under `health`"),
         ("host_port", "it belongs in an entry of `ports`"),
-        ("privileged", "cube gives no container this; remove it"),
+        ("sysctls", "cube gives no container this; remove it"),
         ("services", "this looks like a compose file"),
         ("apiVersion", "this looks like a Kubernetes manifest"),
         ("xyzzy", "remove it"),

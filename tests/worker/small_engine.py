@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cube.model.allocation import Exit, Failure, FailureKind
 from cube.model.container import ContainerSeen, ContainerState, RunLabel
 from cube.model.resources import Resources
+from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.model.usage import Consumption
 from cube.runtime.contract import (
     CommandResult,
@@ -68,7 +69,7 @@ class SmallEngine:
         if self.pull_forever:
             await asyncio.Event().wait()
 
-    async def create(self, label: RunLabel) -> ContainerSeen:
+    async def create(self, label: RunLabel, given: GivenSecrets = NO_SECRETS) -> ContainerSeen:
         self.starting += 1
         self.most_starting = max(self.most_starting, self.starting)
         try:

@@ -12,10 +12,12 @@ from aiohttp import web
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
 from cube.model.orders import Order
+from cube.model.secret import SecretValue
 from cube.wire.codec import decode_from_worker, decode_view, encode_message
 from cube.wire.log_frames import Frame, FrameReader
 from cube.wire.messages import (
     Acknowledge,
+    AskSecret,
     FromManager,
     Hello,
     Instruct,
@@ -27,6 +29,7 @@ from cube.wire.messages import (
     Sample,
     Sampled,
     StreamRefused,
+    TellSecret,
     Welcome,
 )
 from cube.wire.routes import HEALTHZ, SESSION, STREAM
@@ -44,6 +47,8 @@ class SmallManager:
         self.frames: list[Frame] = []
         self.sampled: list[Sampled] = []
         self.records: list[LogRecord] = []
+        self.asked: list[AskSecret] = []
+        self.secrets: dict[str, bytes] = {}
         self.streams_ended = 0
         self.acknowledges = self.confirms = self.answers = True
         self.refuse: Refuse | None = None
@@ -113,6 +118,16 @@ class SmallManager:
                 self.reports.extend((report.id, report.observed) for report in observe.reports)
                 if self.acknowledges:
                     await socket.send_bytes(encode_message(Acknowledge(number=observe.number)))
+            case AskSecret() as asked:
+                self.asked.append(asked)
+                value = self.secrets.get(asked.name)
+                told = TellSecret(
+                    id=asked.id,
+                    name=asked.name,
+                    secret=None if value is None else SecretValue(asked.name, 1, value),
+                    why="" if value is not None else "there is none",
+                )
+                await socket.send_bytes(encode_message(told))
             case StreamRefused() as refusal:
                 self.refusals.append(refusal)
             case Sampled() as sampled:

@@ -14,11 +14,17 @@ from cube.core.worker.inputs import Pulled, StepCancelled, StepDone, StepFailed,
 from cube.core.worker.steps import Discard, Pull
 from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import AllocationId
+from cube.model.secret import NO_SECRETS, GivenSecrets
+from cube.model.spec import TaskSpec
 from cube.worker.executor import Executor
 from cube.worker.identity import Identity
 from tests.worker.small_engine import SmallEngine
 
 ID = AllocationId("t.1.1")
+
+
+async def _none(_id: AllocationId, _spec: TaskSpec) -> GivenSecrets:
+    return NO_SECRETS
 
 
 class Bench:
@@ -36,6 +42,7 @@ class Bench:
             parallel_starts=1,
             tell=self.answers.put_nowait,
             pulled=self.pulled.append,
+            secrets=_none,
         )
 
     async def answer(self) -> WorkerInput:

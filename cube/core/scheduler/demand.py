@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from cube.core.images import listed_name
+from cube.core.policy import Rights, rights_of
 from cube.core.scheduler import constraints
 from cube.core.scheduler.constraints import Constraint
 from cube.core.scheduler.inventory import HostPort
@@ -47,6 +48,7 @@ class Demand(msgspec.Struct, frozen=True):
     wishes: tuple[Wish, ...] = ()
     extras: tuple[tuple[str, int], ...] = ()  # thousandths of devices, by kind
     image: str = ""  # as an engine lists it
+    rights: Rights = Rights()
 
     def extra_millis(self, extra: str) -> int:
         """Return how many thousandths of devices of that kind are asked for."""
@@ -77,6 +79,7 @@ def demand_of(
         wishes=tuple(_wish(preference, named) for preference in spec.prefer),
         extras=tuple(sorted(spec.extras_millis.items())),
         image=listed_name(spec.image),
+        rights=rights_of(spec),
     )
 
 

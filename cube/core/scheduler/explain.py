@@ -134,6 +134,7 @@ _CODES_IN_ORDER = (
     "suspect",
     "runtime_down",
     "platform",
+    "policy",
     "constraints",
     "volumes",
     "draining",

@@ -26,6 +26,7 @@ from cube.core.scheduler.totals import Totals
 from cube.model.extras import MAX_DEVICES, Share
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Node
+from cube.model.policy import Policy
 from cube.model.resources import NOTHING, Resources
 from cube.model.spec import Protocol
 
@@ -138,8 +139,7 @@ class Inventory:
         sparse = self._replicas.of(task_id)
         if not sparse:
             return None
-        dense = self._dense.get(task_id)
-        if dense is None:
+        if (dense := self._dense.get(task_id)) is None:
             dense = column_of(sparse, len(self.ids))
             keep(self._dense, task_id, dense)
         return dense
@@ -159,8 +159,7 @@ class Inventory:
 
     def devices_free(self, extra: str, rows: Rows) -> Ints:
         """Return the free thousandths of each device of that kind, a line per row."""
-        devices = self._devices.get(extra)
-        if devices is None:
+        if (devices := self._devices.get(extra)) is None:
             return np.zeros((len(self.count[rows]), 0), dtype=np.int64)
         return devices.free(rows)
 
@@ -187,6 +186,11 @@ class Inventory:
     def values_of(self, label: str) -> tuple[Ints, int]:
         """Return a number for each row's value of that label or fact, -1 for none; and how many values there are."""
         return self._lookups.values_of(label, self._numbered(), len(self.ids))
+
+    @property
+    def policies(self) -> tuple[Ints, Collection[Policy]]:
+        """The number of each row's policy, and the policies in the order of their numbers."""
+        return self._lookups.policies(self._numbered(), len(self.ids))
 
     def excerpt(
         self, tasks: Collection[TaskId], ports: Collection[HostPort], image: str, partly: Partly
@@ -234,8 +238,7 @@ class Inventory:
         self.state[row] = NUMBERS[UNUSED]
         self.open[row] = False
         for devices in self._devices.values():
-            devices.count[row] = 0
-            devices.held[row] = 0
+            devices.count[row] = devices.held[row] = 0
         self._replicas.forget(row)
         self._ports.forget(row)
         self.images.forget(row)
@@ -253,8 +256,7 @@ class Inventory:
         row = self._row[node_id]
         self._reserve(row, demand, devices, 1)
         self._replicas.add(task_id, row)
-        dense = self._dense.get(task_id)
-        if dense is not None:
+        if (dense := self._dense.get(task_id)) is not None:
             dense[row] += 1
         for port in ports:
             self._ports.add(port, row)
@@ -272,8 +274,7 @@ class Inventory:
         self._replicas.take(task_id, row)
         for port in ports:
             self._ports.take(port, row)
-        dense = self._dense.get(task_id)
-        if dense is not None:
+        if (dense := self._dense.get(task_id)) is not None:
             dense[row] -= 1
         self._reserve(row, demand, devices, -1)
 
@@ -296,8 +297,7 @@ class Inventory:
 
     def _kind(self, extra: str, width: int) -> Devices:
         """Return the devices of that kind, with so many columns at least."""
-        devices = self._devices.get(extra)
-        if devices is None:
+        if (devices := self._devices.get(extra)) is None:
             devices = self._devices[extra] = Devices(len(self.ids))
         devices.fit(len(self.ids), width)
         return devices

@@ -121,6 +121,7 @@ _PHRASES = {
     "quarantined": ("is in quarantine", "are in quarantine"),
     "runtime_down": ("has no working engine", "have no working engine"),
     "platform": ("is not {}", "are not {}"),
+    "policy": ("does not allow {}", "do not allow {}"),
     "constraints": ("does not match {}", "do not match {}"),
     "volumes": ("lacks the {}", "lack the {}"),
     "max_per_node": ("is at its {}", "are at their {}"),

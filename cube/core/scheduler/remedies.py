@@ -8,8 +8,10 @@ from itertools import chain, islice
 import msgspec
 from msgspec.structs import replace
 
+from cube.core.policy import Rights
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.filters import FILTERS, NodeRefusal, refuse, standing
+from cube.core.scheduler.filters.policy import Allowed
 from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.shortage import human_bytes, lacks
@@ -22,7 +24,7 @@ REMEDIES_AT_MOST = 5
 class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     """One change that is enough by itself. `nodes` is how many would take the replica then."""
 
-    code: str  # free, ask_less, drop_constraint, drop_limit, reopen, wait
+    code: str  # free, ask_less, drop_constraint, drop_limit, drop_right, allow, reopen, wait
     message: str
     nodes: int = 1
 
@@ -120,6 +122,8 @@ def _relaxed(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
     if demand.platform:
         words = f"remove platform {demand.platform}"
         yield "drop_constraint", words, replace(demand, platform="")
+    for words, rights in _without_one(demand.rights):
+        yield "drop_right", f"do without {words}", replace(demand, rights=rights)
     if demand.max_per_node:
         words = f"raise max_per_node above {demand.max_per_node}"
         yield "drop_limit", words, replace(demand, max_per_node=0)
@@ -128,10 +132,24 @@ def _relaxed(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
         yield "drop_limit", words, replace(demand, host_ports=())
 
 
+def _without_one(rights: Rights) -> Iterator[tuple[str, Rights]]:
+    if rights.privileged:
+        yield "privileged", replace(rights, privileged=False)
+    if rights.host_network:
+        yield "network: host", replace(rights, host_network=False)
+    for field, noun in (("devices", "device"), ("capabilities", "capability")):
+        for one in (asked := getattr(rights, field)):
+            others = tuple(other for other in asked if other != one)
+            yield f"{noun} {one}", replace(rights, **{field: others})
+    for one in rights.mounts:
+        others = tuple(other for other in rights.mounts if other != one)
+        yield f"mount {one[0]}", replace(rights, mounts=others)
+
+
 def _by_node(
     demand: Demand, inventory: Inventory, refused: Sequence[NodeRefusal]
 ) -> Iterator[Remedy]:
-    """A node that is closed, or avoided for a while, and would do otherwise."""
+    """A node that is closed, forbids something or is avoided for a while, and would do otherwise."""
     for one in refused:
         row = inventory.row(one.node_id)
         if one.code in ("cordoned", "draining"):
@@ -139,6 +157,15 @@ def _by_node(
             if not any(other.refuse(inventory, row, demand, 0) for other in others):
                 words = f"open {one.node_name} again: cube node uncordon {one.node_name}"
                 yield Remedy(code="reopen", message=words)
+        elif one.code == "policy":
+            others = [other for other in FILTERS if other.concerns(demand)]
+            if not any(
+                other.refuse(inventory, row, demand, 0)
+                for other in others
+                if not isinstance(other, Allowed)
+            ):
+                words = f"allow {one.about} in the policy of {one.node_name}, and start its worker again"
+                yield Remedy(code="allow", message=words)
         elif one.code == "avoided" and not refuse(inventory, row, replace(demand, avoid={})):
             yield Remedy(code="wait", message=f"wait: {one.node_name} is avoided only for a while")
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from cube.errors import InvalidInput, Objection
 from cube.manager.auditor import Auditor
-from cube.manager.callers import Caller, caller
+from cube.manager.callers import known_caller
 from cube.manager.intake import Query, read_body, reference
 from cube.manager.replies import json_response, shown
 from cube.manager.token_book import TokenBook
@@ -62,7 +62,7 @@ class TokenApi:
             seconds=self._settings.limits.body_seconds,
         )
         wanted = read_token(body)
-        who = _asking()
+        who = known_caller()
 
         def audit(token: Token) -> tuple[AuditEntry, ...]:
             return (self._auditor.entry(who, 201, f"{token.name} ({token.id}, {token.role})"),)
@@ -81,7 +81,7 @@ class TokenApi:
 
     async def remove(self, request: web.Request) -> web.Response:
         """Revoke one, and cut what it has open."""
-        ref, who = reference(request), _asking()
+        ref, who = reference(request), known_caller()
         Query(request).end()
 
         def audit(token: Token) -> tuple[AuditEntry, ...]:
@@ -118,9 +118,3 @@ def _fields(token: Token, now_ms: int) -> dict[str, Any]:
         "expired": token.expired(now_ms),
         "used_at": None if token.used_ms is None else moment(token.used_ms),
     }
-
-
-def _asking() -> Caller:
-    who = caller()
-    assert who is not None  # the rule of these operations lets nobody in whom it does not know
-    return who

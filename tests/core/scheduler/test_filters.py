@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from cube.core.scheduler.demand import Home
 from cube.core.scheduler.filters import FILTERS, NodeRefusal, concerning, refuse
 from cube.model.node import Availability, Condition
+from cube.model.policy import MountRight, Policy
 from cube.model.resources import NOTHING, Resources
-from cube.model.spec import Port, Protocol
+from cube.model.spec import Device, Mount, Network, Port, Protocol
 from tests.builders import GIB, MIB, Stock, a_demand, a_stock, a_task, an_inventory, node_id
 
 ROOMY = Resources(cpu_millis=2_000, memory_bytes=2 * GIB, disk_bytes=10 * GIB)
@@ -60,6 +61,33 @@ def test_a_node_of_another_platform_says_what_it_is() -> None:
     assert verdict(arm) is None
     assert verdict(arm, platform="linux/arm64") is None
     assert verdict(arm, platform="linux/amd64") == ("platform", "is linux/arm64, not linux/amd64")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"privileged": True}, "privileged"),
+        ({"network": Network.HOST}, "network: host"),
+        ({"devices": (Device("/dev/fuse"),)}, "device /dev/fuse"),
+        ({"cap_add": ("NET_ADMIN",)}, "capability NET_ADMIN"),
+        ({"mounts": (Mount("data", "/data"),)}, "mount data"),
+        ({"pids_limit": -1}, "more than 32768 processes"),
+    ],
+)
+def test_a_node_says_what_its_policy_does_not_allow(asked: dict[str, Any], words: str) -> None:
+    told = ("policy", f"the policy of w1 does not allow {words}")
+    assert verdict(a_stock("w1"), **asked) == told
+
+
+def test_a_node_takes_what_its_policy_allows() -> None:
+    allows = Policy(privileged=True, mounts=(MountRight("data", read_only=True),))
+    stock = a_stock("w1", policy=allows)
+    assert verdict(stock, privileged=True) is None
+    assert verdict(stock, mounts=(Mount("data", "/data", read_only=True),)) is None
+    assert verdict(stock, mounts=(Mount("data", "/data"),)) == (
+        "policy",
+        "the policy of w1 does not allow mount data other than read_only",
+    )
 
 
 def test_max_per_node_counts_replicas_of_this_task_only() -> None:
@@ -168,8 +196,9 @@ def test_the_first_refusal_stands() -> None:
     assert verdict(stock, memory_bytes=GIB, constraints=("zone==eu-1",)) == ("lost", "is lost")
 
 
-def test_a_task_that_asks_for_nothing_concerns_readiness_alone() -> None:
-    assert concerning(a_demand()) == [FILTERS[0]]
+def test_a_task_that_asks_for_nothing_concerns_readiness_and_policy_alone() -> None:
+    names = [type(one).__name__ for one in concerning(a_demand())]
+    assert names == ["Ready", "Allowed"]
 
 
 def test_a_task_that_asks_for_everything_concerns_every_filter_in_order() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from cube.core.policy import rights_of
 from cube.core.scheduler.constraints import parse
 from cube.core.scheduler.offers import Offers
 from cube.core.scheduler.place import Demand, NodeRefusal, Placement, demand_of, place, why_not
@@ -47,6 +48,7 @@ def test_a_demand_holds_what_placing_needs_of_a_task() -> None:
         max_per_node=2,
         avoid={W1: "it failed there"},
         image="busybox:latest",
+        rights=rights_of(task.spec),
     )
 
 

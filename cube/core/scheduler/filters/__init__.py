@@ -14,6 +14,7 @@ from cube.core.scheduler.filters.filter import Filter, NodeRefusal
 from cube.core.scheduler.filters.host_ports import HostPorts
 from cube.core.scheduler.filters.max_per_node import MaxPerNode
 from cube.core.scheduler.filters.platform import Platform
+from cube.core.scheduler.filters.policy import Allowed
 from cube.core.scheduler.filters.ready import Ready
 from cube.core.scheduler.filters.room import Room
 from cube.core.scheduler.filters.volumes import Volumes
@@ -25,6 +26,7 @@ __all__ = ["FILTERS", "Filter", "NodeRefusal", "concerning", "refuse", "standing
 FILTERS: tuple[Filter, ...] = (
     Ready(),
     Platform(),
+    Allowed(),
     Constrained(),
     Volumes(),
     MaxPerNode(),
