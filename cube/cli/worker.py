@@ -147,6 +147,9 @@ def start(
 ) -> int:
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
     data = data or data_directory("worker")
+    if join and runtime is RuntimeKind.SIMULATED:
+        message = "simulated workers are those of the manager's machine: leave it out"
+        raise InvalidInput((Objection("--join", message),))
     address = _manager(manager, join, token, data)
     settings = WorkerSettings(
         manager_host=address.host,
