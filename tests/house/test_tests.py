@@ -82,8 +82,6 @@ TESTED_THROUGH = {
     "cube/manager/api/upkeep.py": "tests/manager/test_upkeep_api.py",
     "cube/manager/metric_table.py": "tests/house/test_monitoring.py",
     "cube/manager/readings.py": "tests/manager/test_metrics.py",
-    "cube/cli/audit.py": "tests/attacks/test_audit.py",
-    "cube/cli/keeping.py": "tests/cli/test_login.py",
     "cube/manager/access.py": "tests/attacks/test_roles.py",
     "cube/manager/api/audit.py": "tests/attacks/test_audit.py",
     "cube/manager/api/tokens.py": "tests/attacks/test_tokens.py",
