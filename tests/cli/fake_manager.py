@@ -53,7 +53,7 @@ def refusal(error: CubeError) -> Answer:
 class FakeManager:
     """Enter it to serve. `answers` come first, once each and in order; then the views it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.asked: list[Asked] = []
         self.answers: dict[tuple[str, str], deque[Answer]] = {}
         self.tasks: list[TaskDetail] = []
@@ -68,7 +68,7 @@ class FakeManager:
         class Handler(_Handler):
             manager = fake
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
         )
