@@ -23,7 +23,7 @@ def located(flag: str, environ: Mapping[str, str]) -> tuple[Address, str]:
     for source, text in (
         ("--manager", flag),
         ("CUBE_MANAGER", environ.get("CUBE_MANAGER", "")),
-        ("CUBE_MANAGER_HOST", _from_parts(environ)),
+        _from_parts(environ),
     ):
         if text:
             token, ca = environ.get("CUBE_TOKEN", ""), environ.get("CUBE_CA", "")
@@ -82,8 +82,11 @@ def _read_ca(given: str) -> str:
         raise InvalidInput((Objection("CUBE_CA", f"{given} cannot be read: {err}"),)) from err
 
 
-def _from_parts(environ: Mapping[str, str]) -> str:
-    host, port = environ.get("CUBE_MANAGER_HOST", ""), environ.get("CUBE_MANAGER_PORT", "")
+def _from_parts(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the names of the two variables that are set, and the address they make; empty: none is."""
+    parts = {name: environ.get(name, "") for name in ("CUBE_MANAGER_HOST", "CUBE_MANAGER_PORT")}
+    source = " and ".join(name for name, text in parts.items() if text)
+    host, port = parts.values()
     if ":" in host:
         host = f"[{host}]"
-    return f"{host}:{port}" if host or port else ""
+    return source, f"{host}:{port}" if source else ""

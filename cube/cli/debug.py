@@ -25,11 +25,12 @@ from cube.cli.output import lines, note
 from cube.cli.redaction import redacted, redacted_text
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
-from cube.errors import CubeError
+from cube.errors import CubeError, ManagerAway
 
 EVENTS = 1000
 JOURNAL_SECONDS = 10.0
 JOURNAL_LINES = 5000
+BY_HAND = "add the log of the manager by hand"
 TOP = "cube-debug"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -88,10 +89,18 @@ _ABOUT = {
 def _sources(flag: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield each file of the bundle with what makes it. What cannot be had is left out and told."""
 
+    away: list[ManagerAway] = []
+
     def ask(question: Callable[[ManagerClient], Any]) -> Callable[[], bytes]:
         def make() -> bytes:
-            with connect(flag) as client:
-                return _json(question(client))
+            if away:  # asking once takes long enough
+                raise away[0]
+            try:
+                with connect(flag) as client:
+                    return _json(question(client))
+            except ManagerAway as error:
+                away.append(error)
+                raise
 
         return make
 
@@ -142,7 +151,7 @@ def _journal() -> bytes:
     """Return what the journal of this machine has of cube's services."""
     journalctl = shutil.which("journalctl")
     if journalctl is None:
-        raise FileNotFoundError("this machine has no journal; add the log of the manager by hand")
+        raise OSError(f"this machine has no journal; {BY_HAND}")
     command = [
         journalctl,
         "--unit=cube*",
@@ -150,7 +159,10 @@ def _journal() -> bytes:
         "--no-pager",
         f"--lines={JOURNAL_LINES}",
     ]
-    told = subprocess.run(command, capture_output=True, timeout=JOURNAL_SECONDS, check=True)
+    told = subprocess.run(command, capture_output=True, timeout=JOURNAL_SECONDS, check=False)
+    if told.returncode:
+        why = told.stderr.decode(errors="replace").strip().partition("\n")[0].rstrip(".")
+        raise OSError(f"this machine's journal cannot be read ({why}); {BY_HAND}")
     return redacted_text(told.stdout.decode(errors="replace")).encode()
 
 

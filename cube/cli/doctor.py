@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import typer
 
 from cube import __version__
 from cube.cli import checkup
-from cube.cli.address import located
+from cube.cli.address import located, parse_address
 from cube.cli.checkup import Check, Verdict
 from cube.cli.daemon import data_directory
 from cube.cli.exits import Exit
@@ -30,6 +30,7 @@ from cube.errors import CubeError
 from cube.wire.routes import DEFAULT_MANAGER_PORT, DEFAULT_WORKER_PORT, HEALTHZ
 
 KNOCK_SECONDS = 1.0  # on this machine
+THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -68,11 +69,21 @@ def check_all(flag: str) -> Iterator[Check]:
         path = data_directory(kind)
         yield checkup.directory(f"{kind} data", path, directory_state(path))
     yield from _manager(flag)
-    answers = {number: knock(number) for number in (DEFAULT_MANAGER_PORT, DEFAULT_WORKER_PORT)}
-    for name, number in (("manager", DEFAULT_MANAGER_PORT), ("worker", DEFAULT_WORKER_PORT)):
+    manager, worker = ports(flag, os.environ)
+    answers = {number: knock(number) for number in (manager, worker)}
+    for name, number in (("manager", manager), ("worker", worker)):
         listening = listens(number)
         yield checkup.port(f"{name} port", number, answers[number], listening=listening)
-    yield checkup.worker(DEFAULT_WORKER_PORT, answers[DEFAULT_WORKER_PORT])
+    yield checkup.worker(worker, answers[worker])
+
+
+def ports(flag: str, environ: Mapping[str, str]) -> tuple[int, int]:
+    """Return where a manager and a worker of this machine listen, or would: as set, else as usual."""
+    address = located(flag, environ)[0]
+    manager = address.port if address.host in THIS_MACHINE else DEFAULT_MANAGER_PORT
+    text = environ.get("CUBE_WORKER_PORT", "")
+    _, worker = parse_address(f":{text}", "CUBE_WORKER_PORT") if text not in ("", "0") else ("", 0)
+    return manager, worker or DEFAULT_WORKER_PORT
 
 
 def _engine() -> Iterator[Check]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ from cube.cli.exits import Exit
 from cube.cli.output import coloured, note, on_terminal, one_line
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
-from cube.core.words import plural
+from cube.core.words import listed, plural
 from cube.errors import InvalidInput, NotFound, Objection
 from cube.wire.views import LogRecord, TaskDetail
 
@@ -119,8 +120,18 @@ def _end(client: ManagerClient, task_id: str) -> list[str]:
         for one in sorted(task.allocations, key=lambda one: (one.slot, one.generation))
     ]
     more = [f"and {len(told) - SLOTS_TOLD} more"] if len(told) > SLOTS_TOLD else []
-    ended = f"task {task.name} has ended: {task.reason or task.state.value}"
-    return [*told[:SLOTS_TOLD], *more, ended]
+    return [*told[:SLOTS_TOLD], *more, f"task {task.name} has ended: {_sum(task)}"]
+
+
+def _sum(task: TaskDetail) -> str:
+    """Return how its slots ended, alike ones together: `2 completed, 1 failed (exit 3)`."""
+    latest = {one.slot: one for one in sorted(task.allocations, key=lambda one: one.generation)}
+    if task.replicas == 1 or not latest:
+        return task.reason or task.state.value
+    alike = Counter(
+        f"{one.phase} ({one.reason})" if one.reason else one.phase for one in latest.values()
+    )
+    return listed([f"{many} {how}" for how, many in alike.most_common()])
 
 
 def _waiting(task: TaskDetail) -> list[str]:

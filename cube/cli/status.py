@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import msgspec
 import typer
 
 from cube.cli.again import draw_again
-from cube.cli.attention import Trouble, attention_table, troubles, without_told
+from cube.cli.attention import attention_table, without_told
 from cube.cli.exits import Exit
 from cube.cli.output import (
     Format,
@@ -37,6 +38,7 @@ from cube.cli.tables import Table, overview, task_table, visible
 from cube.cli.target import ManagerOption, connect
 from cube.cli.task_page import task_page
 from cube.client.manager import ManagerClient
+from cube.model.concern import Concern
 from cube.wire.views import TaskDetail, TaskView
 
 EVENTS_SENT_ALONG = 20  # with a task; a longer story is asked for
@@ -117,9 +119,9 @@ def _show_all(client: ManagerClient, format: Format, quiet: bool, wanted: Select
         names = (*wanted.names, *ids)
         tasks = select_tasks(tasks, names=names, states=wanted.states, labels=wanted.labels)
     now = datetime.now(UTC)
-    found: list[Trouble] = []
+    found: Sequence[Concern] = ()
     if not (quiet or wanted.narrow) and format in (Format.TABLE, Format.WIDE):
-        found = _show_cluster(client, tasks, now)
+        found = _show_cluster(client, tasks)
 
     def table(wide: bool) -> Table:
         if wide or not on_terminal(sys.stdout):
@@ -131,17 +133,16 @@ def _show_all(client: ManagerClient, format: Format, quiet: bool, wanted: Select
     show_list(tasks, format, quiet, table)
 
 
-def _show_cluster(client: ManagerClient, tasks: list[TaskView], now: datetime) -> list[Trouble]:
+def _show_cluster(client: ManagerClient, tasks: list[TaskView]) -> Sequence[Concern]:
     """Tell on stderr how the cluster stands and what is wrong, the worst first."""
-    nodes = client.nodes()
-    found = troubles(tasks, nodes, now, recovering=client.recovering())
+    nodes, attention = client.nodes(), client.attention()
     gap = "\n" if on_terminal(sys.stderr) else ""
     note(broken(overview(tasks, nodes, str(client.address)), sys.stderr) + gap)
-    if found:
-        show_table(attention_table(found), aside=True)
+    if attention.concerns:
+        show_table(attention_table(attention), aside=True)
         if gap:
             note("")
-    return found
+    return attention.concerns
 
 
 def _show_one(client: ManagerClient, task: TaskDetail, format: Format, quiet: bool) -> None:

@@ -64,8 +64,6 @@ SIGNS = {
     "suspect": ("!", "yellow"),
     "recovering": ("!", "yellow"),
     "restarting": ("!", "yellow"),
-    "skew": ("!", "yellow"),
-    "disk full": ("!", "red"),
     "unready": ("!", "yellow"),
     "exited": ("!", "red"),
     "unhealthy": ("✗", "red"),

@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Self
 from urllib.parse import quote, urlencode
 
@@ -25,11 +26,12 @@ from cube.wire.problems import error_of
 from cube.wire.views import Problem
 
 CONNECT_SECONDS = 1.5  # a manager on the other side of the world answers a second SYN in that
-AWAY_SECONDS = 0.4
-"""A manager that is found away later than that is not asked again: with the last try a person knows within 2 s."""
+AWAY_SECONDS = 1.5
+"""For so long a manager that is away is asked again: one that starts just now is found; a person knows in 2 s."""
+AWAY_TRIES = 12  # in that time, at the pauses below
+CONNECT_LEAST_SECONDS = 0.2  # of the last try: enough for the other side of a continent
 READ_SECONDS = 30.0  # the longest honest answer is a bulk POST of 10,000 tasks
-RETRIES = 2
-"""A manager that restarts is back within a second; one that is gone is to be told of soon."""
+RETRIES = 2  # of one that has too much to do
 GATEWAY_STATUS = frozenset(
     {502, 503, 504}
 )  # without a problem document: said by a proxy on the way
@@ -88,7 +90,8 @@ class Transport:
 
     def read(self, path: str, query: Query | None = None) -> Reply:
         """GET, tried again when the manager is briefly away."""
-        return self._patiently(lambda: self._exchange("GET", target(path, query), None, {}))
+        url = target(path, query)
+        return self._patiently(lambda seconds: self._exchange("GET", url, None, {}, seconds))
 
     def change(
         self,
@@ -101,7 +104,7 @@ class Transport:
         headers = {"Idempotency-Key": _uuid4(), **(headers or {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        return self._patiently(lambda: self._exchange(method, path, body, headers))
+        return self._patiently(lambda s: self._exchange(method, path, body, headers, s))
 
     def change_once(self, method: str, path: str, body: bytes | None = None) -> Reply:
         """A change that carries no key, so it is sent once: whether it happened is told, or not known."""
@@ -132,25 +135,33 @@ class Transport:
             raise
         return Stream(connection, response, opened)
 
-    def _patiently(self, attempt: Callable[[], Reply]) -> Reply:
-        pause = Backoff(0.1, 1.0)
-        began = time.monotonic()
-        for _ in range(RETRIES):
+    def _patiently(self, attempt: Callable[[float], Reply]) -> Reply:
+        """Return what an attempt brings. Each is told for how many seconds it may try to connect."""
+        pause = Backoff(0.1, 0.25)
+        ends = time.monotonic() + AWAY_SECONDS
+        for tries in count(1):
+            left, wait = ends - time.monotonic(), pause.next()
             try:
-                return attempt()
+                return attempt(min(CONNECT_SECONDS, max(left, CONNECT_LEAST_SECONDS)))
             except ManagerAway:
-                if time.monotonic() - began > AWAY_SECONDS:
+                if tries >= AWAY_TRIES or time.monotonic() + wait >= ends:
                     raise
             except Overloaded:
-                pass
-            self._sleep(pause.next())
-        return attempt()
+                if tries > RETRIES:
+                    raise
+            self._sleep(wait)
+        raise AssertionError("counting ends")
 
     def _exchange(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> Reply:
         try:
-            connection = self._connection or self._connect(READ_SECONDS)
+            connection = self._connection or self._connect(READ_SECONDS, connect_seconds)
             self._connection = connection
             connection.request(method, url, body=body, headers=self._headers(headers))
             response = connection.getresponse()
@@ -165,16 +176,18 @@ class Transport:
             raise _error(response.status, answer)
         return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, answer)
 
-    def _connect(self, read_seconds: float) -> http.client.HTTPConnection:
+    def _connect(
+        self, read_seconds: float, connect_seconds: float = CONNECT_SECONDS
+    ) -> http.client.HTTPConnection:
         host, port = self.address.host, self.address.port
         connection: http.client.HTTPConnection
         if self.address.tls:
             self._context = self._context or trust_of(self.address)
             connection = http.client.HTTPSConnection(
-                host, port, timeout=CONNECT_SECONDS, context=self._context
+                host, port, timeout=connect_seconds, context=self._context
             )
         else:
-            connection = http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+            connection = http.client.HTTPConnection(host, port, timeout=connect_seconds)
         try:
             connection.connect()
         except ssl.SSLError as err:

@@ -10,16 +10,22 @@ from collections.abc import Iterable
 
 from cube.core.cluster import Cluster
 from cube.core.roster import Roster, Slot, Standing
+from cube.core.scheduler.shortage import human_bytes
+from cube.core.story import how_it_ended
 from cube.core.summary import reason_of, slot_reason
 from cube.core.words import plural
-from cube.model.allocation import Health, Phase
+from cube.model.allocation import Health, Observed, Phase
 from cube.model.concern import Concern, Severity, Subject
 from cube.model.ids import slot_name
-from cube.model.node import Availability, Condition, Node
+from cube.model.node import Availability, Condition, Node, Usage
 from cube.model.task import Goal, Task
+from cube.model.timing import DEFAULT_TIMING
 
 CRASHES_SHOWN = 2  # one crash is mended by its restart before anybody could read of it
 CRASHES_GRAVE = 5  # by then the pause between two restarts is seconds, and growing
+CRASHES_REMEMBERED = 3  # it runs just now, and is likely to crash again
+DISK_FULL = 0.9  # images and logs have little room left
+UNSTABLE = "unstable"
 
 
 def worst_first(concerns: Iterable[Concern]) -> list[Concern]:
@@ -30,27 +36,24 @@ def worst_first(concerns: Iterable[Concern]) -> list[Concern]:
 def about_task(task: Task, cluster: Cluster, now_ms: int) -> Concern | None:
     """Return the worst of the task; None when it is as its user wants it, or on the way there.
 
-    A task without trouble costs a look at its counts, whatever the number of its replicas.
+    Where all runs and never crashed it costs some 50 ns a replica.
     """
     roster = cluster.rosters[task.id]
     if task.goal is Goal.STOP:
         return _stuck(task, roster, cluster, now_ms) if roster.present else None
-    troubled = sum(
-        map(roster.count, (Standing.FAILED, Standing.VACANT, Standing.UNREADY, Standing.ASSIGNED))
-    )
-    if not troubled:
+    if not any(map(roster.count, _TROUBLED)) and not _crashed(roster):
         return None
     found = [
         (_SEVERITIES.index(severity), slot.standing, slot.number, code)
         for slot in roster.slots.values()
-        if (verdict := _verdict(slot, roster)) is not None
+        if (verdict := _verdict(slot, roster, now_ms)) is not None
         for severity, code in [verdict]
     ]
     if not found:
         return None
     rank, _, number, code = min(found)
     slot, many = roster.slots[number], sum(1 for one in found if one[3] == code)
-    reason = slot_reason(slot, cluster, now_ms)
+    reason = _crashes(slot) if code == UNSTABLE else slot_reason(slot, cluster, now_ms)
     return Concern(
         severity=_SEVERITIES[rank],
         code=code,
@@ -63,19 +66,30 @@ def about_task(task: Task, cluster: Cluster, now_ms: int) -> Concern | None:
     )
 
 
-def about_node(node: Node, cluster: Cluster) -> Concern | None:
-    """Return the worst of the node; None when it takes work."""
+def about_node(
+    node: Node, cluster: Cluster, *, usage: Usage | None, version: str
+) -> Concern | None:
+    """Return the worst of the node; None when it takes work. `version` is the manager's own."""
     left = len(cluster.on_node(node.id))
     held = f"; {plural(left, 'container')} there" if left else ""
+    whole = node.facts.capacity.disk_bytes
+    used = usage.disk_bytes if usage else 0
+    theirs = node.facts.cube_version
     for wrong, severity, code, reason in (
         (node.quarantine, Severity.ERROR, "quarantined", node.quarantine),
         (node.condition is Condition.LOST, Severity.ERROR, "lost", "not heard of; given up"),
-        (node.runtime_error, Severity.ERROR, "engine_away", node.runtime_error),
+        (node.runtime_error, Severity.ERROR, "engine_away", f"{node.runtime_error}{held}"),
         (
             node.condition is Condition.SUSPECT,
             Severity.WARNING,
             "suspect",
             "late; gets no new work",
+        ),
+        (
+            used > DISK_FULL * whole > 0,
+            Severity.WARNING,
+            "disk_full",
+            f"{human_bytes(max(0, whole - used), up=False)} left for images and containers",
         ),
         (
             node.availability is Availability.DRAINING,
@@ -88,6 +102,12 @@ def about_node(node: Node, cluster: Cluster) -> Concern | None:
             Severity.NOTICE,
             "cordoned",
             f"gets no new work{held}",
+        ),
+        (
+            theirs not in ("", version),
+            Severity.NOTICE,
+            "other_version",
+            f"runs cube {theirs}, the manager {version}",
         ),
     ):
         if wrong:
@@ -115,6 +135,7 @@ def about_manager(*, recovering: str | None, trouble: str) -> list[Concern]:
 
 _SEVERITIES = list(Severity)
 _SUBJECTS = list(Subject)
+_TROUBLED = (Standing.FAILED, Standing.VACANT, Standing.UNREADY, Standing.ASSIGNED)
 
 
 def _weight(concern: Concern) -> tuple[int, int, int, str, str]:
@@ -150,7 +171,7 @@ def _stuck(task: Task, roster: Roster, cluster: Cluster, now_ms: int) -> Concern
     )
 
 
-def _verdict(slot: Slot, roster: Roster) -> tuple[Severity, str] | None:
+def _verdict(slot: Slot, roster: Roster, now_ms: int) -> tuple[Severity, str] | None:
     """Return how bad a slot is, and why, as a code; None when nothing hinders it."""
     match slot.standing:
         case Standing.FAILED:
@@ -158,7 +179,9 @@ def _verdict(slot: Slot, roster: Roster) -> tuple[Severity, str] | None:
         case Standing.VACANT if slot.waiting:
             return (Severity.WARNING if roster.running else Severity.ERROR), "unplaceable"
         case Standing.UNREADY:
-            return _unready(slot)
+            return _unready(slot) or _unstable(slot, now_ms)
+        case Standing.READY:
+            return _unstable(slot, now_ms)
         case Standing.ASSIGNED:
             return _not_running(slot)
         case _:
@@ -170,6 +193,30 @@ def _unready(slot: Slot) -> tuple[Severity, str] | None:
     if seen and seen.paused:
         return Severity.WARNING, "paused"
     return (Severity.WARNING, "unhealthy") if seen and seen.health is Health.UNHEALTHY else None
+
+
+def _crashed(roster: Roster) -> bool:
+    return any(
+        slot.latest is not None and slot.latest.observed.failures_in_row >= CRASHES_REMEMBERED
+        for slot in roster.slots.values()
+    )
+
+
+def _unstable(slot: Slot, now_ms: int) -> tuple[Severity, str] | None:
+    """A run is no proof of health until it has lasted. Compares two clocks, and decides nothing but a line to read."""
+    seen = slot.latest.observed if slot.latest else None
+    if seen is None or seen.failures_in_row < CRASHES_REMEMBERED:
+        return None
+    lasted = now_ms - seen.started_ms >= DEFAULT_TIMING.restart_stable * 1000
+    return None if lasted else (Severity.WARNING, UNSTABLE)
+
+
+def _crashes(slot: Slot) -> str:
+    seen = slot.latest.observed if slot.latest else Observed()
+    ended = how_it_ended(seen)
+    return f"runs after {plural(seen.restart, 'restart')}" + (
+        f", the last for {ended}" * bool(ended)
+    )
 
 
 def _not_running(slot: Slot) -> tuple[Severity, str] | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from cube.core.attention import about_manager, about_node, about_task
+from cube.core.attention import about_manager, about_task
 from cube.manager.decider import Decider
 from cube.manager.doors import Core
-from cube.manager.watch_views import attention_view
+from cube.manager.watch_views import attention_view, node_concern
 from cube.model.concern import Concern
 from cube.model.ids import TaskId
 from cube.wire.watch import AttentionView
@@ -30,7 +30,7 @@ def _wide(decider: Decider, core: Core) -> tuple[list[TaskId], list[Concern]]:
     doubt = decider.doubt
     concerns = about_manager(recovering=core.recovering, trouble=doubt.message if doubt else "")
     for node in core.cluster.nodes.values():
-        if concern := about_node(node, core.cluster):
+        if concern := node_concern(node, core):
             concerns.append(concern)
     return list(core.cluster.tasks), concerns
 

@@ -7,6 +7,7 @@ from heapq import nsmallest
 
 import msgspec
 
+from cube import __version__
 from cube.core.attention import about_node, about_task, worst_first
 from cube.core.cluster import Cluster
 from cube.core.roster import Standing
@@ -14,6 +15,7 @@ from cube.manager.doors import Core
 from cube.manager.views import node_view, task_view
 from cube.model.concern import Concern, Severity
 from cube.model.ids import NodeId, TaskId
+from cube.model.node import Node
 from cube.model.task import Task
 from cube.model.timing import Instant
 from cube.wire.codec import encode_view
@@ -42,7 +44,7 @@ def look_at(core: Core, tasks: Iterable[TaskId], nodes: Iterable[NodeId], now: I
             looks.concerns[node_id] = None
         else:
             looks.nodes.append(node_view(node, core, now))
-            looks.concerns[node_id] = about_node(node, cluster)
+            looks.concerns[node_id] = node_concern(node, core)
     for task_id in tasks:
         if (task := cluster.tasks.get(task_id)) is None:
             looks.gone.append((WatchKind.TASK_GONE, task_id))
@@ -51,6 +53,11 @@ def look_at(core: Core, tasks: Iterable[TaskId], nodes: Iterable[NodeId], now: I
             looks.tasks.append(watched_task(task, cluster, now.wall_ms))
             looks.concerns[task_id] = about_task(task, cluster, now.wall_ms)
     return looks
+
+
+def node_concern(node: Node, core: Core) -> Concern | None:
+    """Return the worst of the node, as the core and this manager know it."""
+    return about_node(node, core.cluster, usage=core.usage(node.id), version=__version__)
 
 
 def changes(looks: Looks) -> list[tuple[WatchKind, bytes]]:

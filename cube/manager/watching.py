@@ -20,7 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from cube.aio.wakeup import Wakeup
-from cube.core.attention import about_manager
+from cube.core.attention import UNSTABLE, about_manager
 from cube.core.effects import Effects
 from cube.errors import ManagerAway, Overloaded
 from cube.manager.decider import Decider
@@ -238,7 +238,10 @@ class Watching:
         return [(WatchKind.ATTENTION, encode_view(view))]
 
     def _note_usage(self, at: float) -> None:
-        """Have some nodes told anew, all of them in turn: what they use is no event."""
+        """Have some nodes told anew, all of them in turn: what they use is no event.
+
+        With them the tasks of which only time will tell whether they run for good.
+        """
         if at < self._nodes_at or not self._followers:
             return
         self._nodes_at = at + NODES_SECONDS
@@ -247,6 +250,8 @@ class Watching:
         some = list(islice(nodes, begin, begin + NODES_AT_ONCE))
         self._nodes.update(dict.fromkeys(some))
         self._nodes_told = begin + len(some)
+        shaky = (one.id for one in self._concerns.values() if one.code == UNSTABLE)
+        self._tasks.update((TaskId(id), None) for id in shaky)
 
     async def _make_everything(self, wanted: asyncio.Future[Everything]) -> None:
         """Make a snapshot in pieces. What changes meanwhile is told again behind it."""

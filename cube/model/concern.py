@@ -12,7 +12,7 @@ class Severity(StrEnum):
 
     ERROR = "error"  # something asked for does not happen, and will not without help
     WARNING = "warning"  # works in part, or is being mended
-    NOTICE = "notice"  # by somebody's will; shown so that it is not forgotten
+    NOTICE = "notice"  # mostly by somebody's will; shown so that it is not forgotten
 
 
 class Subject(StrEnum):

@@ -16,6 +16,7 @@ from cube.client.transport import Address
 from cube.errors import CubeError, NotFound
 from cube.wire.problems import problem_of
 from cube.wire.views import EventView, TaskDetail
+from cube.wire.watch import AttentionView
 from tests.cli.views import event
 
 
@@ -52,11 +53,12 @@ def refusal(error: CubeError) -> Answer:
 class FakeManager:
     """Enter it to serve. `answers` come first, once each and in order; then the views it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.asked: list[Asked] = []
         self.answers: dict[tuple[str, str], deque[Answer]] = {}
         self.tasks: list[TaskDetail] = []
         self.nodes: list[Any] = []
+        self.attention = AttentionView(errors=0, warnings=0, notices=0, concerns=())
         self.events: list[EventView] = []
         self._plays: dict[str, deque[TaskDetail]] = {}
         self._changed = threading.Condition()
@@ -66,7 +68,7 @@ class FakeManager:
         class Handler(_Handler):
             manager = fake
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
         )
@@ -119,6 +121,8 @@ class FakeManager:
                 return json({"status": "ready"})
             case "GET", "node", "":
                 return json(self.nodes)
+            case "GET", "attention", "":
+                return json(self.attention)
             case "GET", "event", "":
                 return json(self.events[-int(asked.query.get("limit", "100")) :])
             case "GET", "task", ref if "/" not in ref:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cube.cli.address import kept_ca, parse_address, resolve
+from cube.cli.address import kept_ca, located, parse_address, resolve
 from cube.errors import InvalidInput
 
 
@@ -26,6 +26,17 @@ def test_the_nearer_setting_wins(tmp_path: Path) -> None:
     environ |= {"CUBE_MANAGER": "variable:3"}
     assert str(resolve("", environ)) == "variable:3"
     assert str(resolve("flag:4", environ)) == "flag:4"
+
+
+def test_who_said_it_is_told_by_name(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path), "CUBE_MANAGER_PORT": "2"}
+
+    assert located("", environ)[1] == "CUBE_MANAGER_PORT"
+    environ |= {"CUBE_MANAGER_HOST": "h"}
+    assert located("", environ)[1] == "CUBE_MANAGER_HOST and CUBE_MANAGER_PORT"
+    assert located("", environ | {"CUBE_MANAGER_PORT": ""})[1] == "CUBE_MANAGER_HOST"
+    with pytest.raises(InvalidInput, match="^CUBE_MANAGER_HOST and CUBE_MANAGER_PORT: "):
+        located("", environ | {"CUBE_MANAGER_PORT": "many"})
 
 
 def test_without_a_setting_it_is_this_machine(tmp_path: Path) -> None:

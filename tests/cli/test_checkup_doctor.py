@@ -12,7 +12,7 @@ import pytest
 
 from cube.cli import checkup, doctor
 from cube.cli.checkup import Check, Verdict
-from cube.errors import CubeError
+from cube.errors import CubeError, InvalidInput
 from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json
 
@@ -83,6 +83,17 @@ def test_a_healthy_machine_ends_with_0(manager: FakeManager, cube: Cube, healthy
     assert {"python", "engine", "manager", "clock", "manager port", "worker data"} <= {
         check.name for check in checks
     }
+
+
+def test_the_ports_are_those_that_are_set() -> None:
+    assert doctor.ports("", {"CUBE_CONTEXT": "", "XDG_CONFIG_HOME": "/none"}) == (5555, 5556)
+    set_both = {"CUBE_MANAGER_PORT": "6001", "CUBE_WORKER_PORT": "6002"}
+    assert doctor.ports("", set_both) == (6001, 6002)
+    assert doctor.ports("localhost:7", set_both) == (7, 6002)
+    assert doctor.ports("far.example:7", {}) == (5555, 5556)
+    assert doctor.ports(":7", {"CUBE_WORKER_PORT": "0"}) == (7, 5556)
+    with pytest.raises(InvalidInput, match="^CUBE_WORKER_PORT: "):
+        doctor.ports(":7", {"CUBE_WORKER_PORT": "x"})
 
 
 def test_another_version_is_told_and_is_no_failure(

@@ -65,6 +65,24 @@ def test_without_a_manager_there_is_a_bundle_of_this_machine(cube: Cube, tmp_pat
     )
 
 
+def test_a_journal_that_cannot_be_read_is_told_in_words(
+    cube: Cube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "journalctl"
+    journal.write_text(
+        "#!/bin/sh\necho 'No journal files were found.' >&2\necho more >&2\nexit 1\n"
+    )
+    journal.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda _: str(journal))
+
+    result = cube("debug", "-o", str(tmp_path / "b.tgz"))
+
+    assert result.err.splitlines()[-1] == (
+        "left out: journal.log: this machine's journal cannot be read (No journal files were found);"
+        " add the log of the manager by hand"
+    )
+
+
 def test_a_file_that_cannot_be_written_is_told(cube: Cube, tmp_path: Path) -> None:
     result = cube("debug", "-o", str(tmp_path / "no" / "b.tgz"))
 

@@ -135,6 +135,7 @@ def test_a_followed_log_ends_with_how_the_task_ended(manager: FakeManager, cube:
         allocation(slot, "failed", reason="exit 3", container_id=f"c{slot}")
         for slot in range(1, 13)
     ]
+    ended[11] = allocation(12, "completed", container_id="c12")
     manager.tasks = [task(*ended, state=TaskState.FAILED, reason="web.1: exit 3")]
     manager.answer("GET", "/task/t-web/logs", records(one("web.1", "last words")))
 
@@ -143,7 +144,10 @@ def test_a_followed_log_ends_with_how_the_task_ended(manager: FakeManager, cube:
     assert (code, out) == (0, "web.1  | last words\n")
     told = err.splitlines()
     assert told[0] == "cube: web.1 on w1: failed, exit 3"
-    assert told[-2:] == ["cube: and 2 more", "cube: task web has ended: web.1: exit 3"]
+    assert told[-2:] == [
+        "cube: and 2 more",
+        "cube: task web has ended: 11 failed (exit 3) and 1 completed",
+    ]
     assert len(told) == 12
 
 

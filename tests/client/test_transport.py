@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cube.client.manager import ManagerClient
-from cube.client.transport import RETRIES, Address, Transport, bearer, target
+from cube.client.transport import AWAY_TRIES, RETRIES, Address, Transport, bearer, target
 from cube.errors import Conflict, ManagerAway, NotAllowed, Overloaded, PeerFault
 from tests.cli.fake_manager import Answer, FakeManager, json, refusal
 from tests.cli.views import task
@@ -42,7 +42,24 @@ def test_nobody_there_is_told_with_the_address_and_the_remedy(slept: list[float]
         Transport(Address("127.0.0.1", port), sleep=slept.append).read("/task")
 
     assert "cube manager start" in raised.value.hint
-    assert len(slept) == RETRIES
+    assert len(slept) == AWAY_TRIES - 1
+
+
+def test_a_manager_that_is_just_starting_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    late: list[FakeManager] = []
+
+    def sleep(_: float) -> None:
+        if not late:
+            late.append(FakeManager(port).__enter__())
+
+    try:
+        with ManagerClient(Address("127.0.0.1", port), sleep=sleep) as client:
+            assert client.tasks() == []
+    finally:
+        for one in late:
+            one.__exit__()
 
 
 def test_who_speaks_to_another_machine_without_tls_is_told_how_it_is_done(

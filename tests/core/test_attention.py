@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from cube.core.attention import about_manager, about_node, about_task, worst_first
 from cube.core.inputs import SetAvailability
-from cube.model.allocation import Failure, FailureKind, Health, Phase
+from cube.model.allocation import Exit, Failure, FailureKind, Health, Phase
 from cube.model.concern import Concern, Severity, Subject
-from cube.model.node import Availability, Condition, Node
+from cube.model.node import Availability, Condition, Facts, Node, Usage
 from cube.model.resources import Resources
 from tests.builders import GIB, a_node, node_id
 from tests.world import World
@@ -137,7 +137,7 @@ def test_a_stopped_task_is_a_concern_only_while_its_container_cannot_be_removed(
 )
 def test_a_node_tells_its_worst(world: World, node: Node, code: str | None) -> None:
     world.join("w1")
-    concern = about_node(node, world.core.cluster)
+    concern = about_node(node, world.core.cluster, usage=None, version="")
     assert (concern.code if concern else None) == code
 
 
@@ -146,8 +146,52 @@ def test_a_node_that_is_emptied_says_how_much_is_left(world: World) -> None:
     world.submit(replicas=2)
     world.run_all()
     world.tell(SetAvailability(node_id("w1"), Availability.DRAINING))
-    concern = about_node(world.core.cluster.nodes[node_id("w1")], world.core.cluster)
+    node = world.core.cluster.nodes[node_id("w1")]
+    concern = about_node(node, world.core.cluster, usage=None, version="")
     assert concern and concern.severity is Severity.NOTICE and concern.reason == "2 containers left"
+
+
+def test_a_disk_that_is_nearly_full_is_told_with_what_is_left(world: World) -> None:
+    world.join("w1")
+    node = a_node(capacity=Resources(1_000, GIB, 100 * GIB))
+
+    def concern(used: int) -> Concern | None:
+        usage = Usage(disk_bytes=used)
+        return about_node(node, world.core.cluster, usage=usage, version="")
+
+    assert concern(90 * GIB) is None
+    full = concern(91 * GIB)
+    assert full and (full.severity, full.code) == (Severity.WARNING, "disk_full")
+    assert full.reason == "9 GiB left for images and containers"
+
+
+def test_a_node_of_another_version_than_the_manager_is_a_notice(world: World) -> None:
+    world.join("w1")
+    node = replace(a_node(), facts=Facts(name="w1", cube_version="0.0.9"))
+
+    assert about_node(node, world.core.cluster, usage=None, version="0.0.9") is None
+    other = about_node(node, world.core.cluster, usage=None, version="0.1.0")
+    assert other and (other.severity, other.code) == (Severity.NOTICE, "other_version")
+    assert other.reason == "runs cube 0.0.9, the manager 0.1.0"
+
+
+def test_what_crashed_again_and_again_is_told_until_its_run_has_lasted(world: World) -> None:
+    world.join("w1")
+    world.submit()
+    world.report(
+        world.latest(),
+        phase=Phase.RUNNING,
+        restart=6,
+        failures_in_row=3,
+        started_ms=world.now.wall_ms,
+        exit=Exit(code=137, out_of_memory=True),
+    )
+    assert found(world) == (Severity.WARNING, "unstable", 1)
+    concern = concern_of(world)
+    assert concern
+    assert concern.reason == "runs after 6 restarts, the last for exit 137 (out of memory)"
+    world.pass_time(60)
+    assert found(world) is None
 
 
 def test_a_manager_that_takes_no_changes_says_why() -> None:

@@ -14,6 +14,7 @@ from cube.core.manager import ManagerCore
 from cube.errors import CubeError, ManagerAway
 from cube.manager import watching as module
 from cube.manager.watching import Watching
+from cube.model.allocation import Phase
 from cube.model.event import EventKind, TaskEvent
 from cube.model.ids import TaskId
 from cube.model.timing import Instant
@@ -235,3 +236,24 @@ def an_event(revision: int) -> TaskEvent:
     return TaskEvent(
         revision=revision, at_ms=0, kind=EventKind.TASK_CHANGED, task_id=TaskId("t"), task="web"
     )
+
+
+async def test_what_only_time_calms_is_looked_at_again_until_it_has(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.0)
+    monkeypatch.setattr(module, "NODES_SECONDS", 0.0)
+    world = stage.world
+    world.join("w1")
+    world.submit()
+    started = {"started_ms": world.now.wall_ms, "failures_in_row": 3}
+    world.report(world.latest(), phase=Phase.RUNNING, restart=3, **started)
+    with stage.watching.follow():
+        begin = stage.watching.journal.end
+        stage.touch("web")
+        [first] = await stage.told(begin, "attention")
+        assert [one["code"] for one in first["concerns"]] == ["unstable"]
+
+        world.pass_time(60)
+
+        assert (await stage.told(begin, "attention", 2))[1]["concerns"] == []
