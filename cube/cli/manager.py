@@ -14,6 +14,7 @@ from cube.cli.daemon import (
     LogLevelOption,
     announce,
     data_directory,
+    importing,
     serve,
 )
 from cube.cli.exits import Exit
@@ -84,8 +85,9 @@ def start(
 ) -> int:
     """Start a manager and serve until SIGTERM or Ctrl-C."""
     # aiohttp takes 0.3 s to import: after the flags were found good, not before.
-    from cube import log
-    from cube.manager.app import Manager
+    with importing():
+        from cube import log
+        from cube.manager.app import Manager
 
     log.configure(log_level, format=log_format)
     settings = ManagerSettings(

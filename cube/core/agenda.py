@@ -6,6 +6,7 @@ cost of a decision is that of the change and not of the cluster.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from heapq import heappop, heappush
 from itertools import count
@@ -39,7 +40,7 @@ class Agenda:
         self._order: list[tuple[int, int, TaskId]] = []  # a heap; marks that were taken stay behind
         self._marked = count()
         # In the order of marking, unlike sets: the same inputs lead to the same decisions in every process.
-        self.rolling: dict[TaskId, None] = {}  # tasks whose next move may be due
+        self.rolling: OrderedDict[TaskId, None] = OrderedDict()  # tasks whose next move may be due
         self.stuck: dict[TaskId, None] = {}  # of which a replica could not leave a draining node
         self.emptied: dict[NodeId, None] = dict.fromkeys(sorted(cluster.draining))
         self.moving: TaskId | None = None  # of which a replica is being moved
@@ -47,9 +48,11 @@ class Agenda:
         self.waiting: dict[TaskId, set[int]] = {}
         self.freed: set[NodeId] = set()
         self.touched: dict[TaskId, None] = {}  # tasks whose derived state may have changed
-        for task in cluster.tasks.values():
-            self.mark(task.id, cluster.rosters[task.id].slots)
-            self.rolling[task.id] = None
+        for task_id, roster in cluster.rosters.items():
+            # What works is not looked at again: a manager with very many tasks is to serve soon.
+            if unsettled := roster.unsettled():
+                self.mark(task_id, unsettled)
+            self._note_moves(task_id, cluster)
 
     @property
     def due(self) -> bool:

@@ -249,7 +249,8 @@ class ManagerCore:
             if room <= 0:
                 return True
             changes = self._planning.step(now, room)
-            room -= sum(map(effort, changes))
+            # To find that nothing is needed takes time, too.
+            room -= max(1, sum(map(effort, changes)))
             self._do(changes, now)
         return False
 

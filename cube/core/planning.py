@@ -62,8 +62,7 @@ class Planning:
         if agenda.freed:
             return self._retry(now)
         if agenda.rolling:
-            task_id = next(iter(agenda.rolling))
-            del agenda.rolling[task_id]
+            task_id, _ = agenda.rolling.popitem(last=False)
             return self._move(task_id, now)
         node_id = agenda.emptied.popitem()[0]
         return drained(self._cluster, node_id, now)

@@ -153,6 +153,14 @@ class Roster:
         else:
             self.outdated.discard(slot.number)
 
+    def unsettled(self) -> list[int]:
+        """Return the numbers of the slots that may need something: all but those that simply do their work."""
+        return [
+            number
+            for number, slot in self.slots.items()
+            if slot.standing is not Standing.READY or slot.relief is not None
+        ]
+
     @property
     def running(self) -> int:
         """How many slots have a container that runs."""

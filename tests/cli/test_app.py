@@ -27,6 +27,7 @@ SLOW_TO_IMPORT = {
     "rich",
     "tomllib",
 }
+NOT_FOR_A_MANAGER = {"aiodocker", "cryptography", "psutil", "rich", "textual", "yaml"}
 GROUPS = {
     "node": ("ls", "show", "drain", "cordon", "uncordon", "rm"),
     "context": ("ls", "use", "add", "rm", "show"),
@@ -169,6 +170,22 @@ def test_status_imports_nothing_that_is_slow(manager: FakeManager, tmp_path: Pat
 
     assert done.stderr.splitlines()[-1] == "[] 0"
     assert "web" in done.stdout
+
+
+def test_a_manager_that_starts_imports_nothing_that_only_others_need(
+    manager: FakeManager, tmp_path: Path
+) -> None:
+    refused = ["manager", "start", "--strategy", "nope", "--data", str(tmp_path)]
+    code = (
+        f"import sys; from cube.cli.app import run; run({refused!r});"
+        f"print(sorted({NOT_FOR_A_MANAGER!r} & sys.modules.keys()), file=sys.stderr);"
+        "print('cube.manager.app' in sys.modules)"
+    )
+
+    done = script(code, manager, tmp_path)
+
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert done.stdout == "True\n"
 
 
 def test_a_reader_that_leaves_is_no_error(manager: FakeManager, tmp_path: Path) -> None:

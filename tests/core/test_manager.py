@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cube.core.effects import Accepted, Effects, Held, Rejected, TurnedAway, Welcomed
+from cube.core.effects import (
+    Accepted,
+    Effects,
+    Held,
+    Rejected,
+    Snapshot,
+    TurnedAway,
+    Welcomed,
+)
 from cube.core.inputs import (
     Apply,
     Connect,
@@ -19,6 +27,8 @@ from cube.core.inputs import (
     Submit,
     Tick,
 )
+from cube.core.manager import ManagerCore
+from cube.core.planning import PLACEMENTS_AT_ONCE
 from cube.model.allocation import Exit, Failure, FailureKind, Health, Observed, Phase
 from cube.model.event import EventKind
 from cube.model.ids import AllocationId
@@ -27,8 +37,18 @@ from cube.model.orders import Holding, Remove, Run
 from cube.model.resources import Resources
 from cube.model.spec import OnDisconnect, Port, Protocol
 from cube.model.task import Goal, TaskState
-from cube.model.timing import Instant
-from tests.builders import CAPACITY, GIB, MIB, a_spec, node_id, task_id
+from cube.model.timing import DEFAULT_TIMING, Instant
+from tests.builders import (
+    CAPACITY,
+    GIB,
+    MIB,
+    a_node,
+    a_spec,
+    a_task,
+    an_allocation,
+    node_id,
+    task_id,
+)
 from tests.world import World
 
 ROOMY = Resources(cpu_millis=4_000, memory_bytes=8 * GIB, disk_bytes=100 * GIB)
@@ -158,6 +178,16 @@ def test_a_large_task_is_planned_in_pieces(world: World) -> None:
         further = world.core.handle(Tick(), world.now)
         count += len(further.orders.get(node_id("w1"), ()))
     assert count == 2_500
+
+
+def test_to_find_that_very_many_tasks_need_nothing_is_done_in_pieces() -> None:
+    node, now = a_node("w1"), Instant(100.0, 9_000)
+    tasks = [a_task(name=f"t{number}") for number in range(PLACEMENTS_AT_ONCE + 1)]
+    stays = [an_allocation(task, node, phase=Phase.STARTING) for task in tasks]
+    known = Snapshot(cluster_id="c1", tasks=tasks, nodes=[node], allocations=stays)
+    core = ManagerCore(known, timing=DEFAULT_TIMING, strategy="spread", now=now)
+    assert core.handle(Tick(), now).more
+    assert not core.handle(Tick(), now).more
 
 
 # -- stopping -----------------------------------------------------------------------------------------------------

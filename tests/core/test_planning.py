@@ -65,13 +65,27 @@ def kinds(changes: list[Change]) -> list[type[Change]]:
     return [type(change) for change in changes]
 
 
-def test_at_the_start_everything_is_looked_at() -> None:
+def test_at_the_start_everything_that_does_not_work_is_looked_at() -> None:
     desk = Desk(a_task(name="web", replicas=2), a_task(name="db"), nodes=(W1,))
     assert kinds(desk.work_off()) == [Assign, Assign, Assign]
     assert {task: len(on) for task, on in desk.where().items()} == {
         task_id("web"): 2,
         task_id("db"): 1,
     }
+
+
+def test_at_the_start_what_works_is_not_looked_at() -> None:
+    task = a_task(name="web", replicas=2)
+    desk = Desk(task, nodes=(W1,), holds=an_allocation(task, W1))
+    assert desk.agenda.slots == {task.id: {2}}
+    assert not desk.agenda.rolling
+
+
+def test_at_the_start_an_update_goes_on() -> None:
+    task = a_task(name="web", revision=2, template_revision=2)
+    desk = Desk(task, nodes=(W1,), holds=an_allocation(task, W1, template_revision=1))
+    assert not desk.agenda.slots
+    assert kinds(desk.work_off()) == [Unassign]
 
 
 def test_a_large_task_is_planned_in_steps_of_about_the_room_there_is() -> None:

@@ -305,6 +305,7 @@ def test_rebalancing_comes_to_an_end_and_keeps_the_invariants(
         if not moves:
             break
         rebalance(world, single=True)
-        assert {id: roster.count(Standing.READY) for id, roster in ready.items()} == before
+        # One that waited may find room where another left.
+        assert all(ready[id].count(Standing.READY) >= count for id, count in before.items())
     else:
         raise AssertionError("it never ends")
