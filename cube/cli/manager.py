@@ -31,6 +31,33 @@ if TYPE_CHECKING:  # it takes SQLite with it, which the other commands do withou
 
 DEFAULTS = ManagerSettings()
 
+Host = Annotated[
+    str,
+    typer.Option(
+        "-H",
+        "--host",
+        envvar="CUBE_MANAGER_HOST",
+        help="Address to listen on; with TLS when others reach it.",
+    ),
+]
+Advertise = Annotated[
+    list[str],
+    typer.Option(
+        "--advertise", metavar="NAME", help="Name or address that others dial; repeatable."
+    ),
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        "-p", "--port", envvar="CUBE_MANAGER_PORT", min=0, max=65535, help="Port to listen on."
+    ),
+]
+JoinLine = Annotated[
+    bool,
+    typer.Option(
+        "--join-line", help="Print the line by which a worker joins; done on a terminal anyway."
+    ),
+]
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", envvar="CUBE_MANAGER_DATA", help="Where the ledger is kept."),
@@ -46,37 +73,14 @@ def group() -> None:
 
 @app.command()
 def start(
-    host: Annotated[
-        str,
-        typer.Option(
-            "-H",
-            "--host",
-            envvar="CUBE_MANAGER_HOST",
-            help="Address to listen on; with TLS when others reach it.",
-        ),
-    ] = DEFAULTS.host,
-    advertise: Annotated[
-        list[str],
-        typer.Option(
-            "--advertise", metavar="NAME", help="Name or address that others dial; repeatable."
-        ),
-    ] = [],  # noqa: B006 - typer never changes a default
-    port: Annotated[
-        int,
-        typer.Option(
-            "-p", "--port", envvar="CUBE_MANAGER_PORT", min=0, max=65535, help="Port to listen on."
-        ),
-    ] = DEFAULTS.port,
+    host: Host = DEFAULTS.host,
+    advertise: Advertise = [],  # noqa: B006 - typer never changes a default
+    port: Port = DEFAULTS.port,
     data: DataOption = None,
     strategy: Annotated[
         str, typer.Option("-s", "--strategy", envvar="CUBE_STRATEGY", help="How nodes are picked.")
     ] = DEFAULTS.strategy,
-    join_line: Annotated[
-        bool,
-        typer.Option(
-            "--join-line", help="Print the line by which a worker joins; done on a terminal anyway."
-        ),
-    ] = False,
+    join_line: JoinLine = False,
     certificate_life: Annotated[
         float, typer.Option(envvar="CUBE_CERTIFICATE_SECONDS", hidden=True)
     ] = DEFAULTS.certificate_life,

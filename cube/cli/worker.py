@@ -159,9 +159,7 @@ def start(
     from cube.worker.policy_file import load
 
     data = data or data_directory("worker")
-    if join and runtime is RuntimeKind.SIMULATED:
-        message = "simulated workers are those of the manager's machine: leave it out"
-        raise InvalidInput((Objection("--join", message),))
+    _check_kind(runtime, join, count)
     address = _manager(manager, join, token, data)
     settings = WorkerSettings(
         manager_host=address.host,
@@ -181,9 +179,6 @@ def start(
     if runtime is RuntimeKind.SIMULATED:
         scripted = (start_time, fail_share, fail_after)
         return _simulate(settings, address, count, scripted, seed, (log_level, log_format))
-    if count > 1:
-        message = "needs --runtime simulated: a machine has one worker"
-        raise InvalidInput((Objection("--count", message),))
     from cube import log
     from cube.cli.assembly import worker_of
 
@@ -193,6 +188,16 @@ def start(
         [worker],
         ready=lambda: announce(f"cube worker for {address}, own API on {host}:{worker.port}"),
     )
+
+
+def _check_kind(runtime: RuntimeKind, join: str, count: int) -> None:
+    """InvalidInput where an option does not go with what runs the containers."""
+    if runtime is RuntimeKind.SIMULATED and join:
+        message = "simulated workers are those of the manager's machine: leave it out"
+        raise InvalidInput((Objection("--join", message),))
+    if runtime is not RuntimeKind.SIMULATED and count > 1:
+        message = "needs --runtime simulated: a machine has one worker"
+        raise InvalidInput((Objection("--count", message),))
 
 
 def _manager(manager: str, join: str, token: str, data: Path) -> Address:

@@ -14,13 +14,7 @@ from cube.aio.backoff import Backoff
 from cube.aio.clock import Clock
 from cube.aio.race import race
 from cube.aio.wakeup import Wakeup
-from cube.core.worker.inputs import (
-    Acknowledged,
-    LeaseConfirmed,
-    Ordered,
-    SessionOpened,
-    WorkerInput,
-)
+from cube.core.worker.inputs import LeaseConfirmed, Ordered, SessionOpened, WorkerInput
 from cube.errors import CubeError, PeerFault
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId
@@ -30,7 +24,6 @@ from cube.wire.codec import decode_from_manager, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     Acknowledge,
-    Described,
     Errand,
     FromManager,
     FromWorker,
@@ -38,17 +31,16 @@ from cube.wire.messages import (
     Instruct,
     Lease,
     LeaseHeld,
-    Observe,
     OpenStream,
     OpenTunnel,
     Refuse,
     Renew,
-    Report,
     Sample,
     TellSecret,
     Welcome,
 )
 from cube.worker.dialling import in_words, is_denial, knock
+from cube.worker.reporting import Reporting
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +60,6 @@ DOUBT_LEASES = 0.4
 More than one heartbeat, so that an idle session is not doubted; less than half, so that a new one comes in time.
 """
 USAGE_EVERY = 5.0
-REPORTS_PER_MESSAGE = 500  # about 0.2 MB
-DESCRIPTIONS_PER_MESSAGE = 32  # a spec is 64 kB at most
 
 
 class SessionEnded(CubeError):
@@ -115,19 +105,14 @@ class Session:
         self._tell = tell
         self._asked = asked
         self._told_secret = told_secret
-        self._report_every = report_every
+        self._reporting = Reporting(self.send, tell, every=report_every)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._outbox: dict[AllocationId, Observed] = {}
-        self._asked_for: list[Description] = []
-        self._unacknowledged: dict[int, tuple[tuple[AllocationId, int], ...]] = {}
         self._leases: dict[int, float] = {}  # number -> when it was sent
         self._heard_at = 0.0  # anything at all
         self._confirmed_at = 0.0  # a lease
         self._confirmed_in = 0.0  # seconds from sending it
         self._orders_seen = 0
         self._heartbeat = self._lease = 0.0  # seconds, as the manager last told
-        self._to_report = Wakeup()
-        self._recorded = Wakeup()
         self._beat = Wakeup()
 
     @property
@@ -137,15 +122,13 @@ class Session:
 
     def report(self, reports: dict[AllocationId, Observed]) -> None:
         """Send these soon. Without a session they are dropped: the next one tells everything anew."""
-        if self._socket is not None and reports:
-            self._outbox.update(reports)
-            self._to_report.set()
+        if self._socket is not None:
+            self._reporting.add(reports)
 
     def describe(self, descriptions: Sequence[Description]) -> None:
         """Send these soon. Without a session they are dropped: the next one is asked anew."""
-        if self._socket is not None and descriptions:
-            self._asked_for.extend(descriptions)
-            self._to_report.set()
+        if self._socket is not None:
+            self._reporting.describe(descriptions)
 
     def beat_now(self) -> None:
         """Send the next lease at once: it carries news of the engine."""
@@ -208,7 +191,7 @@ class Session:
                 # tasks fails, and a worker that is stopped as its manager goes would dial for ever.
                 await race(
                     leases=self._lease_loop(),
-                    reports=self._report_loop(),
+                    reports=self._reporting.run(),
                     receiver=self._hear_loop(socket),
                     doubts=self._doubt_loop(http),
                 )
@@ -235,9 +218,7 @@ class Session:
         self, socket: aiohttp.ClientWebSocketResponse, welcome: Welcome, sent_at: float
     ) -> None:
         self._socket = socket
-        self._outbox.clear()
-        self._asked_for.clear()
-        self._unacknowledged.clear()
+        self._reporting.begin()
         self._leases.clear()
         self._orders_seen = 0
         self._heard_at = self._confirmed_at = self._clock.now().monotonic
@@ -277,30 +258,6 @@ class Session:
                 if await knock(http, self._url, self._tls()) and self._heard_at == heard_at:
                     raise SessionEnded("the manager answers, but not on this connection")
 
-    async def _report_loop(self) -> NoReturn:
-        number = 0
-        while True:
-            await self._to_report.wait()
-            while self._outbox:
-                batch = [
-                    id for id, _ in zip(self._outbox, range(REPORTS_PER_MESSAGE), strict=False)
-                ]
-                reports = tuple(Report(id, self._outbox.pop(id)) for id in batch)
-                number += 1
-                self._unacknowledged[number] = tuple(
-                    (report.id, report.observed.sequence) for report in reports
-                )
-                await self.send(Observe(number=number, reports=reports))
-                # What happens until these are recorded is gathered: a busy manager hears less often, and more at once.
-                while self._unacknowledged:
-                    await self._recorded.wait()
-            while self._asked_for:
-                some = tuple(self._asked_for[:DESCRIPTIONS_PER_MESSAGE])
-                del self._asked_for[:DESCRIPTIONS_PER_MESSAGE]
-                await self.send(Described(allocations=some))
-            # After the send, not before it: what comes alone leaves at once, only a burst is gathered.
-            await asyncio.sleep(self._report_every)
-
     async def _hear_loop(self, socket: aiohttp.ClientWebSocketResponse) -> NoReturn:
         while True:
             self._hear(await _receive(socket))
@@ -311,7 +268,7 @@ class Session:
             case LeaseHeld():
                 self._confirm(message)
             case Acknowledge(number=number):
-                self._acknowledge(number)
+                self._reporting.recorded(number)
             case Instruct():
                 self._orders_seen += 1
                 if message.number != self._orders_seen:
@@ -338,12 +295,6 @@ class Session:
         self._leases = {n: at for n, at in self._leases.items() if n > held.number}
         self._heartbeat, self._lease = held.heartbeat or self._heartbeat, held.lease or self._lease
         self._tell(LeaseConfirmed(sent_at, held.lease))
-
-    def _acknowledge(self, number: int) -> None:
-        recorded = [n for n in self._unacknowledged if n <= number]
-        reports = tuple(pair for n in recorded for pair in self._unacknowledged.pop(n))
-        self._tell(Acknowledged(reports))
-        self._recorded.set()
 
 
 async def _receive(socket: aiohttp.ClientWebSocketResponse) -> FromManager:

@@ -27,10 +27,9 @@ from cube.wire.messages import (
     Report,
     Welcome,
 )
+from cube.worker.reporting import DESCRIPTIONS_PER_MESSAGE, REPORTS_PER_MESSAGE
 from cube.worker.session import (
     CONNECT_SECONDS,
-    DESCRIPTIONS_PER_MESSAGE,
-    REPORTS_PER_MESSAGE,
     RETRY_FIRST,
     RETRY_LONGEST,
     RETRY_REFUSED,
