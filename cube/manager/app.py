@@ -176,7 +176,6 @@ class Manager:
             self.secure = await Secure.open(
                 settings, ledger, decider, sessions, entrance.presence, self._clock, listener
             )
-            self.secure.keep(supervisor)
         app.add_routes(entrance.routes(self.secure))
         # What streams would not end by itself, and `close` waits for answers under way.
         opening.callback(feed.close)
@@ -185,6 +184,10 @@ class Manager:
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
         self.port = await self._listen(listener)
+        if (
+            self.secure is not None
+        ):  # a rotation that goes on changes what is shown: first it is shown
+            self.secure.keep(supervisor)
         return decider
 
     def _listener(self, app: web.Application, presence: Presence) -> Listener:
