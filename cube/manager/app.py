@@ -183,11 +183,7 @@ class Manager:
         opening.callback(tunnels.close, "the manager is stopping")
         opening.callback(sessions.close, "the manager is stopping")
         opening.callback(listener.stop_accepting)
-        self.port = await self._listen(listener)
-        if (
-            self.secure is not None
-        ):  # a rotation that goes on changes what is shown: first it is shown
-            self.secure.keep(supervisor)
+        self.port = await self._listen(listener, supervisor)
         return decider
 
     def _listener(self, app: web.Application, presence: Presence) -> Listener:
@@ -200,7 +196,7 @@ class Manager:
             presence=presence,
         )
 
-    async def _listen(self, listener: Listener) -> int:
+    async def _listen(self, listener: Listener, supervisor: Supervisor) -> int:
         """Listen on this machine's loopback address and, with TLS, where others reach it; return the port of both."""
         settings = self._settings
         if self.secure is None:
@@ -208,6 +204,7 @@ class Manager:
         shared = settings.host in WILDCARDS
         port = await listener.open(LOOPBACK, settings.port, shared=shared)
         await self.secure.listen(port)
+        self.secure.keep(supervisor)  # a rotation that goes on changes what is shown by now
         return port
 
     def _application(
