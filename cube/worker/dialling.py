@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 
 import aiohttp
@@ -64,4 +65,6 @@ def in_words(error: Exception) -> str:
     if isinstance(cause, ssl.SSLError):
         host = getattr(error, "host", None)
         return tls.in_words(cause, host or "that address")
-    return str(error) or type(error).__name__
+    if isinstance(cause, OSError) and (cause.errno or 0) > 0:  # asyncio's own words name no reason
+        return os.strerror(cause.errno).lower()
+    return str(cause) or type(cause).__name__

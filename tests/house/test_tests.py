@@ -101,8 +101,6 @@ TESTED_THROUGH = {
     "cube/manager/api/join.py": "tests/attacks/test_joining.py",
     "cube/manager/entrance.py": "tests/attacks/test_joining.py",
     "cube/client/access.py": "tests/cli/test_join_token.py",
-    "cube/manager/membership.py": "tests/attacks/test_joining.py",
-    "cube/manager/secure.py": "tests/attacks/test_joining.py",
     "cube/security/certificates.py": "tests/attacks/test_joining.py",
     "cube/security/pins.py": "tests/security/test_authority.py",
     "cube/worker/joining.py": "tests/attacks/test_joining.py",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from unittest.mock import Mock
 
 import aiohttp
@@ -39,6 +40,15 @@ def test_why_it_is_not_let_in_is_told_by_how_it_came(
     error = answered(status, url)
     assert is_denial(error) is denied
     assert words in in_words(error)
+
+
+async def test_that_nobody_is_there_is_told_in_the_kernels_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectorError) as raised:
+            await http.ws_connect(session_url("127.0.0.1", port))
+    assert in_words(raised.value) == "connection refused"
 
 
 def test_what_is_no_answer_is_told_as_it_is() -> None:
