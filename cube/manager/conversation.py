@@ -1,20 +1,21 @@
 """Talking with one worker over its WebSocket, from Hello to the end. Turns messages into inputs of the core.
 
-Leases are answered at once; reports are acknowledged when they are recorded, without holding up the leases behind
-them.
+Leases are answered at once. Reports of all workers are taken in a few milliseconds at a time, and acknowledged when
+they are recorded: neither the leases behind them nor anybody else waits for the reports of a thousand workers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NoReturn
 
 from aiohttp import WSMsgType, web
 
 from cube.aio.race import race
+from cube.aio.share import Share
 from cube.core.effects import Answer, Effects, Held, TurnedAway, Welcomed
 from cube.core.inputs import Connect, Disconnect, Renew
 from cube.core.inputs import Described as DescribedInput
@@ -53,8 +54,7 @@ CLOSE_SECONDS = 2.0
 RENEWED_EVERY = 0.5  # the lease of a worker that waits for its Welcome; a heartbeat is 1 s
 SILENT_LEASES = 3  # after so many leases without a word the connection is taken for dead
 REPORTS_AHEAD = 4
-"""Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each; and the
-lease of nobody stands behind the reports of others."""
+"""Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each."""
 
 SECRETS_ASKED = 1_000
 """Of one worker, not told yet; an honest one asks for those of a few containers at a time."""
@@ -88,6 +88,7 @@ class Conversation:
         self._samples = samples
         self._cluster_id = cluster_id
         self._tell_secret = tell_secret
+        self._reports = Share()
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Hold one session, until either side ends it."""
@@ -196,21 +197,22 @@ class Conversation:
         asked: asyncio.Queue[AskSecret],
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
-        unrecorded: deque[asyncio.Future[list[Answer]]] = deque()
+        room = asyncio.Semaphore(REPORTS_AHEAD + 1)
         while True:
             message = await _receive(socket)
             if message is None:
                 return
             session.heard()
-            if isinstance(message, AskSecret):
-                if asked.full():
-                    raise PeerFault(f"more than {SECRETS_ASKED} secrets were asked for at once")
-                asked.put_nowait(message)
-                continue
-            if (told := self._take_in(message, session, welcomed.epoch)) is not None:
-                unrecorded.append(told)
-                if len(unrecorded) > REPORTS_AHEAD:
-                    await asyncio.wait([unrecorded.popleft()])
+            match message:
+                case AskSecret():
+                    if asked.full():
+                        raise PeerFault(f"more than {SECRETS_ASKED} secrets were asked for at once")
+                    asked.put_nowait(message)
+                case Observe() | Described():
+                    await room.acquire()
+                    self._reports.do(partial(self._report, message, session, welcomed.epoch, room))
+                case _:
+                    self._take_in(message, session, welcomed.epoch)
             # What is buffered is received without a pause: the leases of others must not stand behind all of it.
             await asyncio.sleep(0)
 
@@ -222,10 +224,17 @@ class Conversation:
             if self._sessions.of(session.node_id) is session:
                 session.say(told)
 
-    def _take_in(
-        self, message: FromWorker, session: Session, epoch: int
-    ) -> asyncio.Future[list[Answer]] | None:
-        """Return what is to be recorded of it, if anything is."""
+    def _report(
+        self, message: Observe | Described, session: Session, epoch: int, room: asyncio.Semaphore
+    ) -> None:
+        if isinstance(message, Observe):
+            told = self._observe(message, session, epoch)
+        else:
+            described = DescribedInput(session.node_id, epoch, message.allocations)
+            told = self._decider.post([described])
+        told.add_done_callback(lambda _: room.release())
+
+    def _take_in(self, message: FromWorker, session: Session, epoch: int) -> None:
         match message:
             case Lease():
                 error, usage = message.runtime_error, message.usage
@@ -238,19 +247,16 @@ class Conversation:
                     )
                 else:
                     session.close("its lease is not that of the present session")
-            case Observe():
-                return self._observe(message, session, epoch)
-            case Described(allocations=allocations):
-                return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
                 # Ids are random: at most one of the two knows this one.
                 self._streams.refuse(message.stream_id, message.reason)
                 self._tunnels.refuse(message.stream_id, message.reason)
             case Sampled():
                 self._samples.arrived(session.node_id, message)
-            case Hello() | AskSecret():
+            case Hello():
                 raise PeerFault("the worker said Hello twice")
-        return None
+            case _:
+                pass  # reports and questions, which wait for their turn
 
     def _observe(
         self, message: Observe, session: Session, epoch: int
