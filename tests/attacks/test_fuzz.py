@@ -20,7 +20,9 @@ SECONDS = 240.0  # it takes 30 where nothing else runs
 async def test_a36_no_request_makes_it_fail_hang_or_store_what_it_refuses() -> None:
     whole = Outcome(statuses=Counter())
     async with asyncio.timeout(SECONDS):
-        for outcome in await asyncio.to_thread(list, ask_all(range(FIRST, FIRST + REQUESTS), PROCESSES)):
+        for outcome in await asyncio.to_thread(
+            list, ask_all(range(FIRST, FIRST + REQUESTS), PROCESSES)
+        ):
             whole.add(outcome)
     assert whole.findings == []
     assert whole.requests == REQUESTS

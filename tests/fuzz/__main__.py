@@ -21,7 +21,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=20_000, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="the number of the first of them")
     parser.add_argument("--request", type=int, help="send this one, and show it")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="managers at a time")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="managers at a time"
+    )
     chosen = parser.parse_args()
     if chosen.request is not None:
         return show(chosen.request)
@@ -46,13 +48,19 @@ def sum_up(numbers: range, processes: int) -> int:
     for outcome in ask_all(numbers, processes):
         whole.add(outcome)
         for finding in outcome.findings:
-            print(f"scripts/fuzz --request {finding.number} ({finding.about}): {finding.what}", flush=True)
+            print(
+                f"scripts/fuzz --request {finding.number} ({finding.about}): {finding.what}",
+                flush=True,
+            )
         if sys.stderr.isatty():
             print(f"{whole.requests} of {len(numbers)}", end="\r", file=sys.stderr)
     seconds = time.monotonic() - began
-    kinds = Counter(f"{status // 100}xx" if status else "none" for status in whole.statuses.elements())
+    kinds = Counter(
+        f"{status // 100}xx" if status else "none" for status in whole.statuses.elements()
+    )
     print(
-        f"{whole.requests} requests (numbers {numbers.start} to {numbers.stop - 1}), {len(whole.findings)} broken promises; "
+        f"{whole.requests} requests (numbers {numbers.start} to {numbers.stop - 1}), "
+        f"{len(whole.findings)} broken promises; "
         f"{seconds:.0f} s, {whole.requests / seconds:.0f} per second; the slowest took {whole.slowest:.1f} s, "
         f"the largest manager {whole.memory_bytes / 2**20:.0f} MiB\n"
         f"answers: {', '.join(f'{kind} {count}' for kind, count in sorted(kinds.items()))}"

@@ -12,7 +12,7 @@ from tests.fuzz.request import Due, Request
 from tests.fuzz.target_process import STRANGER
 
 DEADLINE = 10.0
-"""Until there is an answer, or the end of a connection that gets none. The limits of the manager are a hundredth of it."""
+"""Until there is an answer, or the end of a connection that gets none. The manager's limits are a hundredth of it."""
 LAST = b"GET /nothing/behind HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 """What follows each request that may be none: its answer is 404, and the end of the connection."""
 LONGEST = 1 << 24  # of a body, in bytes
@@ -37,7 +37,23 @@ class Caller:
         self._kept: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: Request) -> Heard:
-        """Send it and return what came back. Never raises for what the other side does."""
+        """Send it and return what came back. Never raises for what the other side does.
+
+        As every client does it asks once more where a connection ended without a word: that it was used again may have
+        crossed with its end, and on a busy machine the manager's short limits are over before anything was read.
+        """
+        heard = await self._ask_in_time(request)
+        if not heard.statuses and not heard.hung and request.due is not Due.ANYTHING:
+            heard = await self._ask_in_time(request)
+        return heard
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._kept is not None:
+            self._kept[1].transport.abort()
+            self._kept = None
+
+    async def _ask_in_time(self, request: Request) -> Heard:
         heard = Heard()
         try:
             async with asyncio.timeout(DEADLINE):
@@ -49,12 +65,6 @@ class Caller:
             self.close()
         return heard
 
-    def close(self) -> None:
-        """Hang up."""
-        if self._kept is not None:
-            self._kept[1].transport.abort()
-            self._kept = None
-
     async def _ask(self, request: Request, heard: Heard) -> None:
         data = request.data
         for stands, token in self._tokens.items():
@@ -63,7 +73,9 @@ class Caller:
             await self._ask_and_stay(request, data, heard)
             return
         address = (STRANGER, 0) if request.stranger else None
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=address, limit=HEAD_LONGEST)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self._port, local_addr=address, limit=HEAD_LONGEST
+        )
         try:
             writer.write(data)
             head_only = data.startswith(b"HEAD ")
@@ -79,7 +91,9 @@ class Caller:
         kept = self._kept
         if kept is None or kept[0].at_eof() or kept[1].is_closing():
             self.close()
-            kept = self._kept = await asyncio.open_connection("127.0.0.1", self._port, limit=HEAD_LONGEST)
+            kept = self._kept = await asyncio.open_connection(
+                "127.0.0.1", self._port, limit=HEAD_LONGEST
+            )
         reader, writer = kept
         writer.write(data)
         stays = await _answer(reader, heard, body=not data.startswith(b"HEAD "))
@@ -87,7 +101,11 @@ class Caller:
             self.close()
 
     async def _listen(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, behind: bytes, heard: Heard
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        behind: bytes,
+        heard: Heard,
     ) -> None:
         """Read the first answer, if there is one; say what is to be said behind it, and read on to the end."""
         stays = await _answer(reader, heard, body=True)
@@ -115,7 +133,10 @@ async def _answer(reader: asyncio.StreamReader, heard: Heard, *, body: bool) -> 
         if status != 100:
             break
     heard.statuses.append(status)
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
+    headers = {
+        name.lower(): value.strip()
+        for name, _, value in (line.partition(b":") for line in lines[1:])
+    }
     if status == 101:
         return False
     if body and status not in (204, 304):

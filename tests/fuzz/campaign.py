@@ -73,7 +73,9 @@ async def chapter(numbers: Iterable[int]) -> Outcome:
     return outcome
 
 
-async def _one(request: Request, caller: Caller, target: Target, before: Inside, outcome: Outcome) -> Inside:
+async def _one(
+    request: Request, caller: Caller, target: Target, before: Inside, outcome: Outcome
+) -> Inside:
     loop = asyncio.get_running_loop()
     began = loop.time()
     heard = await caller.ask(request)
@@ -82,7 +84,8 @@ async def _one(request: Request, caller: Caller, target: Target, before: Inside,
     outcome.requests += 1
     outcome.statuses.update(heard.statuses or [0])
     outcome.findings += [
-        Finding(request.number, request.about, what) for what in objections(request, heard, before, after)
+        Finding(request.number, request.about, what)
+        for what in objections(request, heard, before, after)
     ]
     return after
 
@@ -99,9 +102,17 @@ def objections(request: Request, heard: Heard, before: Inside, after: Inside) ->
     if after.errors > before.errors:
         yield f"logged {after.last_error[-1500:]}"
     stored = after.stored > before.stored
-    if stored and 101 not in heard.statuses and not any(200 <= status < 300 for status in heard.statuses):
+    if (
+        stored
+        and 101 not in heard.statuses
+        and not any(200 <= status < 300 for status in heard.statuses)
+    ):
         yield f"stored {after.stored - before.stored} rows and refused: {said}"
     if stored and request.safe and request.due is Due.ANSWER:
         yield f"stored {after.stored - before.stored} rows for a method that changes nothing: {said}"
-    if request.about == "hidden request" and heard.statuses[:1] == [400] and len(heard.statuses) > 1:
+    if (
+        request.about == "hidden request"
+        and heard.statuses[:1] == [400]
+        and len(heard.statuses) > 1
+    ):
         yield f"read on behind a request that it could not read: {said}"

@@ -12,10 +12,12 @@ from tests.fuzz import texts
 DEEPEST = 6  # of what is drawn; what is nested deeper on purpose is written by hand
 WRONG = 0.04  # how often a value is not what its schema asks for
 RAW = (
-    "NaN", "-Infinity", "1e999", "-1e999", "1E-999", "-0", "0.0", "01", "1.", ".5", "+1", "9" * 40, "9" * 5_000, "-" + "9" * 400,
-    "1" + "0" * 400 + ".5", '"\\ud800"', '"\\udc00\\ud800"', '"\\u0000"', '"\\x"', '"\t"', "'a'", "tru", "nul", "[]", "{}",
-    "[" * 40 + "]" * 40, '{"a":' * 40 + "1" + "}" * 40, "[" * 30_000, '{"a":' * 5_000, '{"a":1,"a":2}', '{"":{}}',
-    '{"__proto__":{}}', "[1,]", "{,}", '"' + "a" * 5_000 + '"', "[" + "0," * 12_000 + "0]", "//x", "/**/1", "\ufeff1",
+    "NaN", "-Infinity", "1e999", "-1e999", "1E-999", "-0", "0.0", "01", "1.", ".5", "+1", "9" * 40,
+    "9" * 5_000, "-" + "9" * 400, "1" + "0" * 400 + ".5", '"\\ud800"', '"\\udc00\\ud800"',
+    '"\\u0000"', '"\\x"', '"\t"', "'a'", "tru", "nul", "[]", "{}", "[" * 40 + "]" * 40,
+    '{"a":' * 40 + "1" + "}" * 40, "[" * 30_000, '{"a":' * 5_000, '{"a":1,"a":2}', '{"":{}}',
+    '{"__proto__":{}}', "[1,]", "{,}", '"' + "a" * 5_000 + '"', "[" + "0," * 12_000 + "0]", "//x",
+    "/**/1", "\ufeff1",
 )  # fmt: skip
 GOOD: dict[str, tuple[Any, ...]] = {
     "name": ("web", "fuzz-1", "fuzz-2", "fuzz-3", "fuzz-4"),
@@ -43,7 +45,9 @@ FORMS: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def value(schema: Mapping[str, Any], all: Mapping[str, Any], dice: Random, name: str = "", depth: int = 0) -> Any:
+def value(
+    schema: Mapping[str, Any], all: Mapping[str, Any], dice: Random, name: str = "", depth: int = 0
+) -> Any:
     """Return what fits the schema, nearly always. `all` are the schemas that references name."""
     if dice.random() < WRONG or depth > DEEPEST:
         return anything(dice)
@@ -60,7 +64,10 @@ def value(schema: Mapping[str, Any], all: Mapping[str, Any], dice: Random, name:
             return _object(schema, all, dice, depth)
         case "array":
             items = schema.get("items") or {}
-            return [value(items, all, dice, name, depth + 1) for _ in range(dice.choice((0, 1, 1, 2, 5)))]
+            return [
+                value(items, all, dice, name, depth + 1)
+                for _ in range(dice.choice((0, 1, 1, 2, 5)))
+            ]
         case "string":
             return dice.choice(texts.NAMES) if dice.random() < 0.6 else texts.text(dice)
         case "integer":
@@ -105,7 +112,9 @@ def written(document: Any, dice: Random) -> bytes:
         case 1:
             return text.encode("latin-1", "replace")
         case 2:
-            return (text + dice.choice((text, "}", "]", ",", "\0", " " * 100, "#"))).encode("utf-8", "surrogatepass")
+            return (text + dice.choice((text, "}", "]", ",", "\0", " " * 100, "#"))).encode(
+                "utf-8", "surrogatepass"
+            )
         case 3:
             return dice.choice(RAW).encode()
         case _:
@@ -130,7 +139,9 @@ def mutated(document: Any, dice: Random) -> Any:
     return anything(dice)
 
 
-def _object(schema: Mapping[str, Any], all: Mapping[str, Any], dice: Random, depth: int) -> dict[str, Any]:
+def _object(
+    schema: Mapping[str, Any], all: Mapping[str, Any], dice: Random, depth: int
+) -> dict[str, Any]:
     required = set(schema.get("required", ()))
     drawn: dict[str, Any] = {}
     for name, kind in schema.get("properties", {}).items():

@@ -1,4 +1,4 @@
-"""Requests for the operations that the manager describes: with the right parameters, nearly right ones, and wrong ones."""
+"""Requests for the operations that the manager describes: with right, nearly right and wrong input."""
 
 from __future__ import annotations
 
@@ -17,11 +17,25 @@ from tests.fuzz import documents, texts
 from tests.fuzz.request import TOKEN_ROLES, Due, Request, placeholder
 
 HOST = b"Host: localhost:5555\r\n"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "PURGE", "M-SEARCH")
+METHODS = (
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "CONNECT",
+    "get",
+    "PURGE",
+    "M-SEARCH",
+)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 TYPES = (
-    "application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml",
-    "application/json; charset=utf-16", "", ";", "a/b/c", "application/" + "x" * 300, "*/*", "application/json; charset=\xff",
+    "application/json", "text/plain", "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x", "application/xml", "application/json; charset=utf-16", "",
+    ";", "a/b/c", "application/" + "x" * 300, "*/*", "application/json; charset=\xff",
 )  # fmt: skip
 STREAMS = frozenset(one.id for one in MANAGER if one.streams)
 RARE = frozenset({"makeBackup", "rotateRoot", "checkAudit", "getUsage"})
@@ -44,11 +58,14 @@ def described() -> tuple[list[tuple[str, str, dict[str, Any]]], Mapping[str, Any
 @functools.cache
 def _weights() -> list[float]:
     """How often each is asked for, summed up: the more it takes, the more can be wrong with it."""
-    return list(accumulate(
-        RARELY if operation["operationId"] in RARE
-        else 1 + len(operation["parameters"]) + 5 * ("requestBody" in operation)
-        for _, _, operation in described()[0]
-    ))
+    return list(
+        accumulate(
+            RARELY
+            if operation["operationId"] in RARE
+            else 1 + len(operation["parameters"]) + 5 * ("requestBody" in operation)
+            for _, _, operation in described()[0]
+        )
+    )
 
 
 def draw(number: int, dice: Random) -> Request:
@@ -62,7 +79,7 @@ def draw(number: int, dice: Random) -> Request:
     body = _body(operation, schemas, dice)
     lines += _framing(body, dice)
     head = f"{method} ".encode() + target + b" HTTP/1.1\r\n" + HOST + b"".join(lines) + b"\r\n"
-    streams = operation["operationId"] in STREAMS and method == "GET" or b"event-stream" in head
+    streams = (operation["operationId"] in STREAMS and method == "GET") or b"event-stream" in head
     return Request(
         number=number,
         about=f"{method} {operation['operationId']}",
@@ -85,7 +102,10 @@ def _path(path: str, dice: Random) -> bytes:
         else:
             parts.append(quote(texts.text(dice).encode("utf-8", "surrogatepass"), safe="").encode())
     if dice.random() < 0.03:
-        parts.insert(dice.randrange(len(parts) + 1), dice.choice((b"", b"..", b".", b"%2e%2e", b";x", b"tasks")))
+        parts.insert(
+            dice.randrange(len(parts) + 1),
+            dice.choice((b"", b"..", b".", b"%2e%2e", b";x", b"tasks")),
+        )
     return b"/" + b"/".join(parts).lstrip(b"/")
 
 
@@ -154,7 +174,9 @@ def _framing(body: bytes, dice: Random) -> list[bytes]:
     lines = []
     if body or dice.random() < 0.3:
         chunked = bool(body) and dice.random() < 0.05
-        lines.append(b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % len(body))
+        lines.append(
+            b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % len(body)
+        )
     if body and dice.random() < 0.3:
         lines.append(_line("Content-Type", dice.choice(TYPES)))
     return lines
@@ -180,15 +202,31 @@ _GIVEN = {
     "Last-Event-ID": ("0", "1", "x", "-1", "9" * 40, "a-b", ""),
     "If-None-Match": ('"1"', "*", "x", ""),
 }
-_HEADERS = ("Accept", "Range", "Expect", "X-Request-ID", "Cookie", "Content-Encoding", "Authorization", "Origin", "If-Match")
+_HEADERS = (
+    "Accept",
+    "Range",
+    "Expect",
+    "X-Request-ID",
+    "Cookie",
+    "Content-Encoding",
+    "Authorization",
+    "Origin",
+    "If-Match",
+)
 _ODD = (
-    ("Accept", "application/json"), ("Accept", "text/html, */*;q=0.1"), ("Accept", "application/json;q=0"),
-    ("Accept", "application/json;q=nan"), ("Accept", ";q=1,,/,a/"), ("Accept", "text/event-stream"), ("Accept", "*/*;q=9e999"),
-    ("Accept-Encoding", "gzip;q=1, *;q=0"), ("Authorization", "Bearer"), ("Authorization", "Basic YTpi"), ("Authorization", "Bearer x y"),
-    ("Authorization", "Bearer cube1_" + "0" * 8 + "_" + "0" * 64 + "_" + "0" * 8), ("Origin", "null"), ("Origin", "http://localhost:5555"),
-    ("Origin", "http://["), ("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"), ("Expect", "100-continue"),
-    ("Expect", "200-ok"), ("Content-Encoding", "gzip"), ("Content-Encoding", "deflate, br"), ("Range", "bytes=0-1"),
-    ("X-Request-ID", "x" * 64), ("X-Request-ID", "x" * 65), ("X-Request-ID", "a b"), ("Cookie", "a=b; c"), ("X-Forwarded-For", "1.2.3.4"),
-    ("X-HTTP-Method-Override", "DELETE"), ("Upgrade", "h2c"), ("Upgrade", "websocket"), ("Connection", "keep-alive, upgrade"),
-    ("TE", "trailers"), ("Content-Language", "xx"), ("If-Modified-Since", "now"), ("Date", "x"), ("Transfer-Encoding", ""),
+    ("Accept", "application/json"), ("Accept", "text/html, */*;q=0.1"),
+    ("Accept", "application/json;q=0"), ("Accept", "application/json;q=nan"),
+    ("Accept", ";q=1,,/,a/"), ("Accept", "text/event-stream"), ("Accept", "*/*;q=9e999"),
+    ("Accept-Encoding", "gzip;q=1, *;q=0"), ("Authorization", "Bearer"),
+    ("Authorization", "Basic YTpi"), ("Authorization", "Bearer x y"),
+    ("Authorization", "Bearer cube1_" + "0" * 8 + "_" + "0" * 64 + "_" + "0" * 8),
+    ("Origin", "null"), ("Origin", "http://localhost:5555"), ("Origin", "http://["),
+    ("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"),
+    ("Expect", "100-continue"), ("Expect", "200-ok"), ("Content-Encoding", "gzip"),
+    ("Content-Encoding", "deflate, br"), ("Range", "bytes=0-1"), ("X-Request-ID", "x" * 64),
+    ("X-Request-ID", "x" * 65), ("X-Request-ID", "a b"), ("Cookie", "a=b; c"),
+    ("X-Forwarded-For", "1.2.3.4"), ("X-HTTP-Method-Override", "DELETE"), ("Upgrade", "h2c"),
+    ("Upgrade", "websocket"), ("Connection", "keep-alive, upgrade"), ("TE", "trailers"),
+    ("Content-Language", "xx"), ("If-Modified-Since", "now"), ("Date", "x"),
+    ("Transfer-Encoding", ""),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.target_process DIRECTORY`: a manager with a worker of simulated containers, to be asked anything.
+"""`python -m tests.fuzz.target_process DIRECTORY`: a manager and a worker of simulated containers, to be asked.
 
 Says on stdout where it listens, and answers each line on stdin with what has happened inside so far: how many rows were
 stored because of requests, and what was logged as an error. Ends with stdin.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from cube.errors import CubeError
 from cube.manager import listener
 from cube.manager.app import Manager
 from cube.manager.callers import caller
@@ -34,6 +35,7 @@ from cube.worker.app import Worker
 from cube.worker.identity import NamedIdentity
 
 STRANGER = "127.0.0.3"  # whoever comes from there is nobody whom the manager knows
+STARTS = 5  # a port that the kernel gives out for one address may be taken on another
 OUTSIDE = "127.0.0.2"  # where it speaks TLS, so that joining is there to be asked for
 LIMITS = Limits(
     head_seconds=0.05,  # requests that never end are to be answered soon
@@ -74,11 +76,13 @@ def watch_the_writer(inside: Inside) -> None:
     class Watched(Writer):
         def commit(self, rows: Rows) -> asyncio.Future[None]:
             who = caller()
-            if who is not None and who.action != "openSession":  # what workers say is stored when it comes
+            if (
+                who is not None and who.action != "openSession"
+            ):  # what workers say is stored when it comes
                 inside.stored += len(rows) - len(rows.audit)
             return super().commit(rows)
 
-    ledger.Writer = Watched  # type: ignore[misc]
+    vars(ledger)["Writer"] = Watched
 
 
 def recognise(transport: asyncio.BaseTransport) -> Principal | None:
@@ -89,22 +93,22 @@ def recognise(transport: asyncio.BaseTransport) -> Principal | None:
 
 async def serve(directory: Path, inside: Inside) -> None:
     """Run until stdin ends."""
-    manager = Manager(
-        ManagerSettings(
-            host="0.0.0.0", advertise=(OUTSIDE,), port=0, data=directory / "manager", limits=LIMITS, backups_kept=2
-        ),
-        recognise=recognise,
-    )
-    await manager.start()
+    manager = await _manager(directory)
     engine = SimulatedEngine(
         others=Behaviour(command=CommandResult(3, "out\n"), output=("a line",)),
         capacity=Resources(cpu_millis=16_000, memory_bytes=1 << 34, disk_bytes=1 << 34),
     )
     identity = NamedIdentity("w1")
     settings = WorkerSettings(
-        manager_port=manager.port, name="w1", own_api=False, runtime="simulated", data=directory / "worker"
+        manager_port=manager.port,
+        name="w1",
+        own_api=False,
+        runtime="simulated",
+        data=directory / "worker",
     )
-    worker = Worker(settings, SimulatedRuntime(identity.node_id, engine), identity=identity, usage=Usage)
+    worker = Worker(
+        settings, SimulatedRuntime(identity.node_id, engine), identity=identity, usage=Usage
+    )
     await worker.start()
     try:
         await asyncio.wait_for(worker.joined.wait(), 10)
@@ -113,6 +117,28 @@ async def serve(directory: Path, inside: Inside) -> None:
         await worker.stop()
         await manager.stop()
         await engine.close()
+
+
+async def _manager(directory: Path) -> Manager:
+    """Start one that others reach, too, on a port that is free on all addresses."""
+    settings = ManagerSettings(
+        host="0.0.0.0",
+        advertise=(OUTSIDE,),
+        port=0,
+        data=directory / "manager",
+        limits=LIMITS,
+        backups_kept=2,
+    )
+    for left in reversed(range(STARTS)):
+        manager = Manager(settings, recognise=recognise)
+        try:
+            await manager.start()
+        except CubeError:
+            if not left:
+                raise
+        else:
+            return manager
+    raise AssertionError
 
 
 async def _report(port: int, inside: Inside) -> None:
