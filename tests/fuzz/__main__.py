@@ -44,7 +44,7 @@ def show(number: int) -> int:
 def sum_up(numbers: range, processes: int) -> int:
     """Print how many were well, and which were not."""
     began = time.monotonic()
-    whole = Outcome(statuses=Counter())
+    whole = Outcome()
     for outcome in ask_all(numbers, processes):
         whole.add(outcome)
         for finding in outcome.findings:

@@ -36,7 +36,7 @@ class Outcome(msgspec.Struct):
     """What came of some requests."""
 
     requests: int = 0
-    statuses: Counter[int] = Counter()
+    statuses: Counter[int] = msgspec.field(default_factory=Counter)
     findings: list[Finding] = []
     memory_bytes: int = 0
     """The most that a manager had."""
