@@ -1,4 +1,4 @@
-"""`python -m tests.bench.tls_workers PORT COUNT`: so many workers that join over TLS, keep their leases and run nothing.
+"""`python -m tests.bench.tls_workers PORT COUNT`: so many workers that join over TLS, keep leases and run nothing.
 
 Reads a join token from the first line of stdin. Each further line is answered with how many are in session now, and how
 often one had to be dialled again; ends with stdin.
