@@ -12,7 +12,7 @@ from cube.cli import follow
 from cube.cli.displays import Lines, Silent
 from cube.cli.exits import Exit
 from cube.cli.follow import Verdict
-from cube.cli.output import note
+from cube.cli.output import note, safe
 from cube.cli.source import document_to_send
 from cube.cli.watch import watch_task
 from cube.client.manager import ManagerClient
@@ -148,7 +148,8 @@ def _write_log(client: ManagerClient, task_id: str) -> None:
                 note(f"cube: {record.name} on {record.node}: {record.warning}")
                 continue
             stream = sys.stderr if record.stream == "stderr" else sys.stdout
-            stream.write(record.text if record.partial else f"{record.text}\n")
+            text = safe(record.text, stream)
+            stream.write(text if record.partial else f"{text}\n")
             stream.flush()
     except CubeError as error:
         note(f"cube: no more of its output: {error.message}")

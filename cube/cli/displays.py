@@ -220,12 +220,14 @@ def drawn(frame: Frame, width: int, height: int) -> Any:
         line.append(f"  {node:<{widths[2]}}  {clock:>{widths[3]}}  {detail}".rstrip())
         line.truncate(width, overflow="ellipsis")
         lines.append(line)
-    rest = [Text(shown.rest, no_wrap=True, overflow="ellipsis")] if shown.rest else []
-    return Group(*lines, *rest, Text(frame.summary, style="bold", no_wrap=True))
+    rest = [Text(one_line(shown.rest), no_wrap=True, overflow="ellipsis")] if shown.rest else []
+    return Group(*lines, *rest, Text(one_line(frame.summary), style="bold", no_wrap=True))
 
 
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
-    state = f"{sign(row.state)[0]} {row.state}" if speaks_unicode(sys.stderr) else row.state
+    state = one_line(row.state)
+    if speaks_unicode(sys.stderr):
+        state = f"{sign(row.state)[0]} {state}"
     detail = one_line(row.detail)
     if row.share is not None:
         detail = f"{bar(row.share)} {detail}"

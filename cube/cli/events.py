@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from cube.cli.exits import Exit
-from cube.cli.output import Format, FormatOption, one_line, show_data, show_table
+from cube.cli.output import Format, FormatOption, json_text, one_line, show_data, show_table
 from cube.cli.tables import event_fields, event_table
 from cube.cli.target import ManagerOption, connect
 from cube.wire.views import EventView
@@ -50,7 +50,7 @@ def events(
 def _print(event: EventView, format: Format) -> None:
     """Print one event on one line: followed events cannot be aligned by what is yet to come."""
     if format is Format.JSON:
-        text = msgspec.json.encode(event).decode()
+        text = json_text(msgspec.json.encode(event), sys.stdout)
     else:
         at, kind, subject, message = event_fields(event)
         text = one_line(f"{at}  {kind:<22}  {subject:<20}  {message}".rstrip())

@@ -15,7 +15,7 @@ import typer
 
 from cube.cli.amounts import duration_option
 from cube.cli.exits import Exit
-from cube.cli.output import coloured, note, on_terminal, one_line
+from cube.cli.output import coloured, json_text, note, on_terminal, one_line
 from cube.cli.target import ManagerOption, connect
 from cube.client.manager import ManagerClient
 from cube.core.words import listed, plural
@@ -177,7 +177,7 @@ def _start(record: LogRecord, prefix: bool, timestamps: bool, colour: bool, widt
 
 
 def _json(record: LogRecord) -> str:
-    return msgspec.json.encode(record).decode() + "\n"
+    return json_text(msgspec.json.encode(record), sys.stdout) + "\n"
 
 
 def tail_option(text: str) -> int | None:

@@ -50,11 +50,12 @@ def show_list(
 
 
 def show_data(value: Any, format: Format) -> None:
-    """Print a view exactly as the API gives it."""
+    """Print a view as the API gives it: exactly in a pipe, and on a terminal without what steers it."""
     if format is Format.YAML:
-        text = msgspec.yaml.encode(value).decode()
+        text = safe(msgspec.yaml.encode(value).decode(), sys.stdout)
     else:
-        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+        data = msgspec.json.format(msgspec.json.encode(value), indent=2)
+        text = json_text(data, sys.stdout) + "\n"
     sys.stdout.write(text)
 
 
@@ -144,6 +145,17 @@ def safe(text: str, stream: TextIO) -> str:
     if not stream.isatty():
         return text
     return "\n".join(map(one_line, text.split("\n")))
+
+
+def json_text(data: bytes, stream: TextIO) -> str:
+    """Return JSON as it may be written there: for a terminal with what steers it escaped, which means the same."""
+    text = data.decode()
+    if text.isprintable() or not stream.isatty():
+        return text
+    import json  # not loaded where all goes well
+
+    # JSON itself has escaped all below U+0020 but for the line ends that it is laid out with.
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _flat(text: str) -> str:

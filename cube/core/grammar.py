@@ -22,6 +22,7 @@ NAME_LENGTH = 63  # a host name's label (RFC 1035)
 _HOST_LABEL = r"[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*"
 _HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
 _IMAGE = re.compile(
     rf"(?P<name>(?:{_HOST}/)?{_PART}(?:/{_PART})*)"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
@@ -67,6 +68,11 @@ ULIMITS = _words(
 def is_name(text: str) -> bool:
     """Whether a task may be called so."""
     return len(text) <= NAME_LENGTH and _NAME.fullmatch(text) is not None
+
+
+def is_reference(text: str) -> bool:
+    """Whether it may be the name or the id of something: what people type, and what stands in URLs and headers."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def similar_name(text: str) -> str:

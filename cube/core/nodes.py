@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cube.core.changes import Announce, Change, PutNode, Record, Unassign, WriteOff
 from cube.core.cluster import Cluster
 from cube.core.effects import TurnedAway
+from cube.core.grammar import is_reference
 from cube.core.inputs import Connect, Observe
 from cube.core.lifecycle import observe
 from cube.core.words import plural, seconds
@@ -26,6 +27,11 @@ def admit(cluster: Cluster, hello: Connect, now: Instant) -> Node | TurnedAway:
         return TurnedAway(
             f"this worker belongs to cluster {hello.cluster_id}, not to {cluster.id}: "
             "give it a data directory of its own",
+            final=True,
+        )
+    if not (is_reference(hello.node_id) and is_reference(hello.facts.name)):
+        return TurnedAway(
+            "the name of a node is up to 127 letters, digits, `.`, `_` and `-`: start the worker with another --name",
             final=True,
         )
     known = cluster.nodes.get(hello.node_id)

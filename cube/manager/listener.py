@@ -10,13 +10,15 @@ import errno
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from cube.errors import CubeError, Overloaded
 from cube.manager.handshake import Handshakes
@@ -191,6 +193,7 @@ class Connection(RequestHandler):
         **options: Any,
     ) -> None:
         super().__init__(server, **options)
+        self._request_factory = partial(_expecting_nothing_unknown, server.request_factory)
         self._recognise = recognise
         self._presence = presence
         self._here = ExitStack()
@@ -269,6 +272,21 @@ class Connection(RequestHandler):
         response = reply.response()
         response.force_close()
         return response
+
+
+def _expecting_nothing_unknown(
+    make: Callable[..., web.BaseRequest], message: Any, *more: Any
+) -> web.BaseRequest:
+    """Make a request without an Expect that nobody knows: RFC 9110, 10.1.1 leaves it to us whether to refuse one.
+
+    aiohttp would, before anybody has looked at Host and caller, and fails at one that is not UTF-8.
+    """
+    expected = message.headers.get(hdrs.EXPECT)
+    if expected is not None and expected.lower() != "100-continue":
+        headers = CIMultiDict(message.headers)
+        headers.popall(hdrs.EXPECT)
+        message = message._replace(headers=CIMultiDictProxy(headers))
+    return make(message, *more)
 
 
 class _TurnAway(asyncio.Protocol):

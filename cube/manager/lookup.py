@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from cube.core.cluster import Cluster
+from cube.core.grammar import is_reference
 from cube.core.words import near
 from cube.errors import Ambiguous, InvalidInput, NotFound, Objection
 from cube.model.ids import NodeId, TaskId
 from cube.model.node import Node
 from cube.model.task import Task
 
-REFERENCE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126})")  # names, ids and their beginnings
 SLOT_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 MATCHES_SHOWN = 5
 
@@ -30,7 +30,7 @@ Thing = TypeVar("Thing", bound=_Named)
 
 def checked_reference(text: str) -> str:
     """Return the text when it may be a name or an id; it came decoded from a path and can hold anything."""
-    if not REFERENCE.fullmatch(text):
+    if not is_reference(text):
         message = "is neither a name nor an id: letters, digits, `.`, `_` and `-` make one"
         raise InvalidInput((Objection("", message),))
     return text

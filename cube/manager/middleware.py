@@ -81,7 +81,8 @@ def guard(
 
 def _check(request: web.Request, hosts: HostGuard, knows: Callable[[str], bool]) -> None:
     if request.version < HttpVersion11:
-        raise HttpRefusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here")
+        # Not 505: that is for another major version, and counts as a fault of the manager that strangers can cause.
+        raise HttpRefusal(HTTPStatus.UPGRADE_REQUIRED, "HTTP/1.1 is spoken here")
     if not request.raw_path.startswith("/"):
         # aiohttp would take the host from there and leave the Host header unread.
         raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the request line must hold a path, not a URL")

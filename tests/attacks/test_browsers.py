@@ -33,7 +33,7 @@ async def test_a7_a_name_that_is_not_this_servers_is_refused(target: Target, hos
     [
         ("GET http://evil.com/task HTTP/1.1", b"400"),
         ("GET http://localhost:{port}/task HTTP/1.1", b"400"),
-        ("GET /task HTTP/1.0", b"505"),
+        ("GET /task HTTP/1.0", b"426"),
     ],
 )
 async def test_a7_a_url_in_the_request_line_and_http_1_0_are_refused(

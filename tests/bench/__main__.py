@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from tests.bench import (
+    crowd,
     deaf,
     exec,
     followers,
@@ -44,6 +45,7 @@ def main() -> None:
         ("logs", logs, "--megabytes", 1000),
         ("exec", exec, "--rounds", 500),
         ("page", page, "--tasks", 1_000),
+        ("crowd", crowd, "--strangers", 10_000),
     ):
         kind = kinds.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         kind.add_argument(option, type=int, default=default, dest="length")
@@ -51,6 +53,8 @@ def main() -> None:
             kind.add_argument("--count", type=int, default=100, dest="more")
         if name in ("restart", "list", "followers"):
             kind.add_argument("--rounds", type=int, default=3, dest="more")
+        if name == "crowd":
+            kind.add_argument("--workers", type=int, default=crowd.WORKERS, dest="more")
         if name == "page":
             kind.add_argument("--rounds", type=int, default=100, dest="more")
         if name == "followers":

@@ -14,7 +14,7 @@ from cube.core.effects import Snapshot, TurnedAway
 from cube.core.inputs import Connect, Observe
 from cube.model.allocation import Allocation, Exit, Observed, Phase, Wanted
 from cube.model.event import EventKind
-from cube.model.ids import AllocationId
+from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Availability, Condition, Facts, Node
 from cube.model.orders import Holding, Order, Remove, Run
 from cube.model.timing import Instant
@@ -82,6 +82,15 @@ def test_a_worker_of_another_cluster_is_turned_away_for_good() -> None:
     assert isinstance(answer, TurnedAway)
     assert answer.final
     assert "belongs to cluster c2, not to c1" in answer.reason
+
+
+@pytest.mark.parametrize("name", ["", "a\r\nX: y", "\x1b[2J", "\u202ew1", "w 1", "-w1", "w" * 128])
+def test_a_name_that_nobody_could_type_is_turned_away_for_good(name: str) -> None:
+    for strange in (hello(name, id="x"), hello("w1", node_id=NodeId(name))):
+        answer = nodes.admit(a_cluster(), strange, NOW)
+        assert isinstance(answer, TurnedAway)
+        assert answer.final
+        assert "--name" in answer.reason
 
 
 def test_machines_of_one_name_get_numbers() -> None:

@@ -102,6 +102,13 @@ async def test_what_is_no_request_gets_a_problem_and_a_closed_connection(noise: 
         assert await caller.hung_up()
 
 
+async def test_an_expectation_that_nobody_knows_is_left_unread() -> None:
+    async with listening() as (_, port), Caller(port) as caller:
+        for expected in (b"a miracle", b"\xed\xa0\x96"):
+            asked = ASK.replace(b"\r\n\r\n", b"\r\nExpect: " + expected + b"\r\n\r\n")
+            assert (await caller.say(asked))[0] == 200
+
+
 async def test_a_failure_that_nobody_caught_is_told_without_its_words() -> None:
     async def broken(request: web.Request) -> web.Response:
         raise ValueError("the password is 1234")

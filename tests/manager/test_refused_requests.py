@@ -82,7 +82,7 @@ async def test_a_compressed_body_is_refused(api: Api) -> None:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (["GET /task HTTP/1.0", "Host: localhost:1"], 505),
+        (["GET /task HTTP/1.0", "Host: localhost:1"], 426),
         (["GET http://localhost:1/task HTTP/1.1", "Host: localhost:1"], 400),
         (["GET /task HTTP/1.1", "Host: evil.com:1"], 421),
         (["GET /task HTTP/1.1", "Host: localhost:1", "Host: localhost:1"], 400),
