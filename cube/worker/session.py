@@ -45,7 +45,7 @@ from cube.wire.messages import (
     Renew,
     Report,
     Sample,
-    TellSecret,
+    Told,
     Welcome,
 )
 from cube.worker.dialling import in_words, knock
@@ -96,7 +96,7 @@ class Session:
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
         asked: Callable[[Errand], None],
-        told_secret: Callable[[TellSecret], None],
+        told: Callable[[Told], None],
         report_every: float,
         tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
         renew: Callable[[], None] = lambda: None,
@@ -113,7 +113,7 @@ class Session:
         self._welcomed = welcomed
         self._tell = tell
         self._asked = asked
-        self._told_secret = told_secret
+        self._told = told
         self._report_every = report_every
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._outbox: dict[AllocationId, Observed] = {}
@@ -318,12 +318,12 @@ class Session:
                 self._renew()
             case OpenStream() | OpenTunnel() | Sample():
                 self._asked(message)
-            case TellSecret():
-                self._told_secret(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():
                 raise PeerFault("the manager said welcome twice")
+            case _:
+                self._told(message)
 
     def _confirm(self, held: LeaseHeld) -> None:
         sent_at = self._leases.get(held.number)

@@ -65,7 +65,7 @@ def commands_in(text: str) -> set[tuple[str, ...]]:
     return found
 
 
-GROUPS = (["node"], ["manager"], ["worker"], ["context"], ["token"], ["secret"])
+GROUPS = (["node"], ["manager"], ["worker"], ["context"], ["token"], ["secret"], ["registry"])
 
 
 def documented_commands() -> list[tuple[str, ...]]:
