@@ -62,6 +62,7 @@ from cube.wire.watch import AttentionView, Snapshot
 Noun = Literal["task", "node"]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
+Registry = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9.:\[\]\-]{0,252}$")]
 
 _REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "web")
 _NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "w1")
@@ -71,7 +72,7 @@ _TOKEN_REF = Parameter(
 _JOIN_TOKEN_REF = Parameter("ref", Place.PATH, Name, "the token's id", "7f3a91c2")
 _SECRET_REF = Parameter("ref", Place.PATH, Name, "its name", "db-password")
 _REGISTRY_REF = Parameter(
-    "ref", Place.PATH, Name, "its host as in images", "registry.example.com:5000"
+    "ref", Place.PATH, Registry, "its host as in images", "registry.example.com:5000"
 )
 _KEY = Parameter(
     "Idempotency-Key",

@@ -59,8 +59,9 @@ def test_a_password_is_text(cube: Cube, tmp_path: Path) -> None:
 
 def test_accounts_are_listed_by_registry(manager: FakeManager, cube: Cube) -> None:
     manager.answer("GET", "/registry", json([HUB]))
-    assert cube("registry", "ls").out.split()[:5] == ["REGISTRY", "USER", "AGE", "docker.io", "ci"]
-    assert cube("registry", "-q").out == "docker.io\n"
+    manager.answer("GET", "/registry", json([HUB]))
+    assert cube("registry").out.split()[:5] == ["REGISTRY", "USER", "AGE", "docker.io", "ci"]
+    assert cube("registry", "ls", "-q").out == "docker.io\n"
 
 
 def test_accounts_are_forgotten(manager: FakeManager, cube: Cube) -> None:

@@ -45,7 +45,9 @@ async def test_an_account_is_listed_without_its_password(api: Api) -> None:
     assert "CANARY" not in str(listed)
 
 
-@pytest.mark.parametrize("registry", ["library", "a b.example", "registry.example:x", "..", "a.b:"])
+@pytest.mark.parametrize(
+    "registry", ["library", "a b.example", "registry.example:x", "..b", "a.b:", "a.b%2Fc"]
+)
 async def test_only_a_host_as_in_images_is_a_registry(api: Api, registry: str) -> None:
     assert await put(api, registry) in (400, 404)
     assert await api.get("/registry") == []

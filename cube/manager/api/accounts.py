@@ -1,4 +1,4 @@
-"""`/registry`: the cluster's accounts at registries. No answer holds a password."""
+"""`/registry`: the cluster's accounts at registries, named in paths by their host. No answer holds a password."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cube.errors import InvalidInput, Objection
 from cube.manager.accounts import Accounts
 from cube.manager.auditor import Auditor
 from cube.manager.callers import known_caller
-from cube.manager.intake import Query, read_body, reference
+from cube.manager.intake import Query, read_body
 from cube.manager.replies import json_response, shown
 from cube.model.account import MAX_PASSWORD_BYTES, SealedAccount
 from cube.model.audit import AuditEntry
@@ -45,7 +45,7 @@ class AccountApi:
     async def set(self, request: web.Request) -> web.Response:
         """Keep an account. Not kept under an Idempotency-Key: sent twice, it is the same."""
         Query(request).end()
-        registry = reference(request)
+        registry = request.match_info["ref"]
         wanted = _read(await read_body(request, limit=_BODY_BYTES, seconds=self._body_seconds))
         who = known_caller()
 
@@ -61,7 +61,7 @@ class AccountApi:
         """Forget an account."""
         Query(request).end()
         who = known_caller()
-        await self._accounts.remove(reference(request), (self._auditor.entry(who, 204),))
+        await self._accounts.remove(request.match_info["ref"], (self._auditor.entry(who, 204),))
         who.audited = True
         return web.Response(status=204)
 
