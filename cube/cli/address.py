@@ -28,10 +28,11 @@ def located(flag: str, environ: Mapping[str, str]) -> tuple[Address, str]:
         if text:
             token, ca = environ.get("CUBE_TOKEN", ""), environ.get("CUBE_CA", "")
             return _address(text, source, token, ca), source
-    return _of_context(environ)
+    return of_context(environ)
 
 
-def _of_context(environ: Mapping[str, str]) -> tuple[Address, str]:
+def of_context(environ: Mapping[str, str]) -> tuple[Address, str]:
+    """Return the manager of the context in use, whatever a flag or a variable says, and the name of what said so."""
     contexts = Contexts(context_path(environ))
     name = contexts.current(environ)
     found = contexts.get(name)

@@ -72,6 +72,15 @@ class Contexts:
         self.get(name)
         self._data["current"] = name
 
+    def keep_token(self, name: str, token: str) -> None:
+        """Keep a token with this context, or with an empty one forget it. NotFound when there is none of that name."""
+        self.get(name)
+        place = self._tables().get(name, self._data)
+        if token:
+            place["token"] = token
+        else:
+            place.pop("token", None)
+
     def remove(self, name: str) -> None:
         """Forget it; if it was the current one, this machine's manager is current again."""
         if name not in self._tables():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -60,7 +61,8 @@ def ls(
     """List the tokens. Their secrets are kept nowhere."""
     with connect(manager) as client:
         tokens = client.join_tokens()
-    show_list(tokens, format, quiet or format is Format.NAME, lambda _: _table(tokens))
+    now = datetime.now(UTC)
+    show_list(tokens, format, quiet or format is Format.NAME, lambda _: _table(tokens, now))
     return Exit.DONE
 
 
@@ -84,12 +86,12 @@ def print_token(made: JoinTokenView) -> None:
     note(f"good for {machines} until {made.expires_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _table(tokens: list[JoinTokenView]) -> Table:
+def _table(tokens: list[JoinTokenView], now: datetime) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             Cell(one.id),
             Cell(f"{one.left} of {one.uses}"),
-            Cell(f"{one.expires_at:%Y-%m-%d %H:%M:%S}"),
+            Cell("expired" if one.expires_at <= now else f"{one.expires_at:%Y-%m-%d %H:%M:%S}"),
             Cell(one.node_id or ""),
         )
         for one in tokens

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from cube.cli.address import resolve
-from cube.cli.contexts import context_path
+from cube.cli.address import located, of_context
+from cube.cli.contexts import Contexts, context_path
 from cube.cli.exits import Exit
-from cube.cli.keeping import keep_token
 from cube.cli.output import note, on_terminal
 from cube.cli.target import ManagerOption
 from cube.client.manager import ManagerClient
-from cube.errors import InvalidInput, Objection
+from cube.client.transport import Address
+from cube.errors import CubeError, InvalidInput, Objection
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -27,20 +27,40 @@ def login(
     forget: Annotated[bool, typer.Option("--forget", help="Forget the token instead.")] = False,
 ) -> int:
     """Try a token and keep it for the commands to come. It is read from the terminal or from stdin."""
-    path = context_path(os.environ)
+    contexts = Contexts(context_path(os.environ))
     if forget:
-        keep_token(path, None, os.environ)
-        note(f"no token is kept in {path}")
+        _keep(contexts, "")
+        note(f"no token is kept in {contexts.path}")
         return Exit.DONE
-    address = resolve(manager, os.environ)
+    address = _of_the_context(manager)
     token = _read()
     with ManagerClient(replace(address, token=token)) as client:
         client.check_rights()
-    keep_token(path, token, os.environ)
-    note(f"{address} lets you in; the token is kept in {path}")
+    _keep(contexts, token)
+    note(f"{address} lets you in; the token is kept in {contexts.path}")
     if os.environ.get("CUBE_TOKEN"):
         note("note: CUBE_TOKEN is set and outweighs it")
     return Exit.DONE
+
+
+def _of_the_context(flag: str) -> Address:
+    """Return the manager that the token would stand beside. InvalidInput where another was named: it would get it."""
+    (address, source), (kept, _) = located(flag, os.environ), of_context(os.environ)
+    if (address.host, address.port, address.tls) != (kept.host, kept.port, kept.tls):
+        message = (
+            f"names {address}, and the context in use is that of {kept}: it would get the token"
+        )
+        hint = "`cube context add NAME HOST:PORT --use` first, or set CUBE_TOKEN instead"
+        raise InvalidInput((Objection(source, message),), hint=hint)
+    return address
+
+
+def _keep(contexts: Contexts, token: str) -> None:
+    contexts.keep_token(contexts.current(os.environ), token)
+    try:
+        contexts.save()
+    except OSError as error:
+        raise CubeError(f"{contexts.path} cannot be written: {error.strerror}") from error
 
 
 def _read() -> str:

@@ -159,6 +159,9 @@ def start(
     from cube.worker.policy_file import load
 
     data = data or data_directory("worker")
+    if join and runtime is RuntimeKind.SIMULATED:
+        message = "simulated workers are those of the manager's machine: leave it out"
+        raise InvalidInput((Objection("--join", message),))
     address = _manager(manager, join, token, data)
     settings = WorkerSettings(
         manager_host=address.host,

@@ -191,9 +191,12 @@ class Transport:
 
     def _away(self, err: Exception) -> ManagerAway:
         reason = getattr(err, "strerror", None) or str(err) or type(err).__name__
+        plain = not (self.address.tls or is_loopback(self.address.host))
         return ManagerAway(
             f"no manager answers at {self.address} ({reason.lower()})",
-            hint="start one with `cube manager start`, or name another with -m HOST:PORT",
+            hint=f"other machines are spoken to in TLS: name it https://{self.address}"
+            if plain
+            else "start one with `cube manager start`, or name another with -m HOST:PORT",
         )
 
 

@@ -40,8 +40,9 @@ def pinned_root(host: str, port: int, pin: str) -> tuple[str, str]:
     except ssl.SSLError as error:
         raise PeerFault(f"{where}: {in_words(error, host)}") from error
     except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ManagerAway(
-            f"no manager answers at {where} ({error})",
+            f"no manager answers at {where} ({reason.lower()})",
             hint="is that its address, and was it started with --host?",
         ) from error
     finally:

@@ -86,4 +86,6 @@ def revoked(before: Credential | None, node_id: NodeId) -> Credential:
 
 def _ago(milliseconds: int) -> str:
     minutes = milliseconds // 60_000
+    if not minutes:
+        return f"{milliseconds // 1000} s"
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -180,11 +180,10 @@ class Manager:
             self.secure = await Secure.open(
                 settings, ledger, decider, sessions, entrance.presence, self._clock, listener
             )
-            self.secure.keep(supervisor)
         app.add_routes(entrance.routes(self.secure))
         _end_streams(opening, feed, watching, tunnels, sessions)
         opening.callback(listener.stop_accepting)
-        self.port = await self._listen(listener)
+        self.port = await self._listen(listener, supervisor)
         return decider
 
     def _listener(self, app: web.Application, presence: Presence) -> Listener:
@@ -197,7 +196,7 @@ class Manager:
             presence=presence,
         )
 
-    async def _listen(self, listener: Listener) -> int:
+    async def _listen(self, listener: Listener, supervisor: Supervisor) -> int:
         """Listen on this machine's loopback address and, with TLS, where others reach it; return the port of both."""
         settings = self._settings
         if self.secure is None:
@@ -205,6 +204,7 @@ class Manager:
         shared = settings.host in WILDCARDS
         port = await listener.open(LOOPBACK, settings.port, shared=shared)
         await self.secure.listen(port)
+        self.secure.keep(supervisor)  # a rotation that goes on changes what is shown by now
         return port
 
     def _application(

@@ -80,7 +80,7 @@ class Listener:
             self._server = await asyncio.get_running_loop().create_server(
                 partial(self._accept, self._recognise),
                 host,
-                port,
+                port or (_free_everywhere() if shared else 0),
                 backlog=BACKLOG,
                 reuse_port=shared,
             )
@@ -150,6 +150,12 @@ class Listener:
             max_headers=HEADERS,
             auto_decompress=False,
         )
+
+
+def _free_everywhere() -> int:
+    """Return a port that is free on all addresses. One that is free on loopback may be a connection's elsewhere."""
+    with socket.create_server(("", 0)) as probe:
+        return cast(int, probe.getsockname()[1])
 
 
 def _not_had(host: str, port: int, error: OSError) -> CubeError:

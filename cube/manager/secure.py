@@ -51,6 +51,7 @@ class Secure:
         self._life = timedelta(seconds=settings.certificate_life)
         self._clock = clock
         self._listener = listener
+        self._showing = asyncio.Lock()  # one file, and who comes last shows what is so by then
         self.port = 0
 
     @classmethod
@@ -99,7 +100,7 @@ class Secure:
         return f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}"
 
     def keep(self, supervisor: Supervisor) -> None:
-        """Start what goes on for as long as the manager runs."""
+        """Start what goes on for as long as the manager runs. After `listen`."""
         supervisor.keep(self.rotation.run, "rotation of the root")
         supervisor.keep(self.renew_loop, "the manager's certificate")
 
@@ -116,8 +117,9 @@ class Secure:
 
     async def show_certificate(self) -> None:
         """Show new connections a new certificate, and trust the roots there are now. Those that are open stay."""
-        own = await self._certificate()
-        self._listener.renew_tls(server_context(own, self.authority.bundle))
+        async with self._showing:
+            own = await self._certificate()
+            self._listener.renew_tls(server_context(own, self.authority.bundle))
 
     async def renew_loop(self) -> NoReturn:
         """Renew the manager's own certificate from a third of its life."""

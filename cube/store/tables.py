@@ -48,6 +48,8 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
     _write_records(connection, "allocations", rows.allocations)
     _write_records(connection, "nodes", rows.nodes)
     _write_records(connection, "tokens", rows.tokens)
+    _write_records(connection, "join_tokens", rows.join_tokens)
+    _write_records(connection, "credentials", rows.credentials)
     audit.append(connection, rows.audit)
     if rows.lineage is not None:
         write_lineage(connection, rows.lineage)

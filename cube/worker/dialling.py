@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 
 import aiohttp
@@ -12,6 +13,7 @@ from cube.security import tls
 from cube.wire import routes
 
 KNOCK_SECONDS = 1.0  # as long as TCP waits before it sends its first packet again
+_DENIED = frozenset({401, 403})
 _HTTP = {"ws": "http", "wss": "https"}
 
 
@@ -40,14 +42,21 @@ async def knock(http: aiohttp.ClientSession, session: str, tls: ssl.SSLContext |
         return False
 
 
+def is_denial(error: Exception) -> bool:
+    """Whether the manager was reached and does not let this worker in: only a person can change that."""
+    return isinstance(error, aiohttp.WSServerHandshakeError) and error.status in _DENIED
+
+
 def in_words(error: Exception) -> str:
     """Return what went wrong with a connection to the manager."""
     if isinstance(error, aiohttp.WSServerHandshakeError):
-        if error.status in (401, 403):
+        if not is_denial(error):
+            return f"the manager answers {error.status}"
+        if error.request_info.url.scheme in ("wss", "https"):
             return (
                 "the manager denies this worker's certificate; with a new token it can join again"
             )
-        return f"the manager answers {error.status}"
+        return "the manager does not know this worker's user: run it as root or as the manager's own user"
     cause: Exception = error
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
@@ -56,4 +65,6 @@ def in_words(error: Exception) -> str:
     if isinstance(cause, ssl.SSLError):
         host = getattr(error, "host", None)
         return tls.in_words(cause, host or "that address")
-    return str(error) or type(error).__name__
+    if isinstance(cause, OSError) and (cause.errno or 0) > 0:  # asyncio's own words name no reason
+        return os.strerror(cause.errno).lower()
+    return str(cause) or type(cause).__name__

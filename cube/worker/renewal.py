@@ -19,6 +19,7 @@ from cube.wire import routes
 from cube.wire.codec import decode_view
 from cube.wire.membership import CertificateRequest, Certified
 from cube.worker.credentials import Credentials, Joined
+from cube.worker.dialling import in_words
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,14 @@ RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0
 MOST_ROUNDS = 3
 """What a worker trusts and holds is told before it is changed, so a change takes a second request to be known."""
 REPLY_BYTES = 256 * 1024
+
+
+def retry_in(pause: float, left: float) -> float:
+    """Return when to try again: after the pause, and the sooner the less of the certificate's life is left.
+
+    One that has ended is not renewed any more, and no hurry helps it.
+    """
+    return min(pause, left / 10 + RETRY_FIRST) if left > 0 else pause
 
 
 def due_in(joined: Joined, now: float) -> float:
@@ -61,9 +70,8 @@ class Renewal:
                 pause.reset()
                 wait = self._due()
             except (CubeError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
-                log.warning("the certificate was not renewed: %s", reason)
-                wait = min(pause.next(), self._left() / 10 + RETRY_FIRST)
+                log.warning("the certificate was not renewed: %s", in_words(error))
+                wait = retry_in(pause.next(), self._left())
 
     async def _renew(self) -> None:
         for _ in range(MOST_ROUNDS):
@@ -109,7 +117,7 @@ class Renewal:
         return spread(due_in(self._joined(), self._now()), JITTER_SHARE)
 
     def _left(self) -> float:
-        return max(0.0, self._joined().expires - self._now())
+        return self._joined().expires - self._now()
 
     def _joined(self) -> Joined:
         joined = self._credentials.joined()

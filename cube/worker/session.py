@@ -48,7 +48,7 @@ from cube.wire.messages import (
     Told,
     Welcome,
 )
-from cube.worker.dialling import in_words, knock
+from cube.worker.dialling import in_words, is_denial, knock
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ CLOSE_SECONDS = 0.5
 # counts from its own start: a worker must be back before that one runs out.
 RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
 RETRY_REFUSED = 60.0  # refused for good: only a person can change that, so ask rarely
+# Denied at the door it is asked ever more rarely, and not rarely at once: the manager may be starting.
 SILENT_LEASES = 1.5
 """So many leases without a word from the manager: the connection is dead, whatever TCP says."""
 DOUBT_LEASES = 0.4
@@ -169,7 +170,7 @@ class Session:
 
     async def run(self) -> NoReturn:
         """Keep a session open for ever."""
-        pause = Backoff(RETRY_FIRST, RETRY_LONGEST)
+        pause, denied = Backoff(RETRY_FIRST, RETRY_LONGEST), Backoff(RETRY_FIRST, RETRY_REFUSED)
         while True:
             try:
                 await self._one_session(pause)
@@ -180,6 +181,10 @@ class Session:
                 log.warning("no session with %s: %s", self._url, error)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 log.warning("no session with %s: %s", self._url, in_words(error))
+                if is_denial(error):
+                    await asyncio.sleep(denied.next())
+                    continue
+            denied.reset()
             await asyncio.sleep(pause.next())
 
     async def _one_session(self, pause: Backoff) -> None:

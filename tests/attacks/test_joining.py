@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,85 +19,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cube.errors import NotAllowed
-from cube.manager.app import Manager
 from cube.model.ids import NodeId
 from cube.security.authority import Root, make_key, make_request
 from cube.security.certificates import worker_identity
-from cube.security.join import JoinSecret, read_token
+from cube.security.join import JoinSecret
 from cube.security.tls import client_context
-from cube.settings import Limits, ManagerSettings
 from cube.wire.codec import encode_message
 from cube.wire.messages import PROTOCOL, Hello, Refuse
 from cube.wire.routes import CERTIFICATE, JOIN, JOIN_TOKENS, ROOTS, SESSION
-from cube.worker.credentials import Credentials
-from cube.worker.joining import join
-from tests.manager.conftest import Api, client_of, until
+from tests.manager.conftest import until
 from tests.manager.fake_worker import FakeWorker
+from tests.manager.reached import OUTSIDE, Reached, reached_manager
 
-OUTSIDE = "127.0.0.2"  # the manager's loopback address is 127.0.0.1: all others get TLS
 A, B = NodeId("node-a"), NodeId("node-b")
-
-
-class Reached:
-    """A manager that others reach, and those others."""
-
-    def __init__(self, manager: Manager, api: Api, data: Path) -> None:
-        assert manager.secure is not None
-        self.manager, self.api, self._data = manager, api, data
-        self.secure = manager.secure
-        self.base = f"https://{OUTSIDE}:{manager.port}"
-
-    async def token(self, **wish: Any) -> JoinSecret:
-        """A new join token."""
-        status, made, _ = await self.api.ask("POST", JOIN_TOKENS, json=wish)
-        assert status == 201, made
-        return read_token(made["token"])
-
-    def credentials(self, node_id: NodeId) -> Credentials:
-        """Where the worker keeps what it joined with."""
-        return Credentials(self._data / node_id)
-
-    async def join(
-        self, node_id: NodeId, token: JoinSecret | None = None, port: int = 0
-    ) -> Credentials:
-        """Join as that node, by the code that workers use."""
-        kept = self.credentials(node_id)
-        secret = token or await self.token()
-        where = (OUTSIDE, port or self.manager.port)
-        await asyncio.to_thread(join, kept, *where, secret, node_id, time.time)
-        return kept
-
-    async def ask(
-        self, method: str, path: str, context: ssl.SSLContext, **options: Any
-    ) -> tuple[int, Any]:
-        """Ask over TLS; return status and body."""
-        async with (
-            aiohttp.ClientSession() as http,
-            http.request(method, self.base + path, ssl=context, **options) as answer,
-        ):
-            return answer.status, await answer.json(content_type=None)
-
-    def stranger(self) -> ssl.SSLContext:
-        """One who trusts the manager and shows nothing."""
-        return client_context(self.secure.authority.bundle)
 
 
 @pytest.fixture
 async def reached(tmp_path: Path) -> AsyncIterator[Reached]:
-    settings = ManagerSettings(
-        host="0.0.0.0",
-        advertise=(OUTSIDE,),
-        port=0,
-        data=tmp_path / "manager",
-        limits=Limits(joins_per_minute=100),
-    )
-    manager = Manager(settings)
-    await manager.start()
-    try:
-        async with client_of(manager) as api:
-            yield Reached(manager, api, tmp_path)
-    finally:
-        await manager.stop()
+    async with reached_manager(tmp_path) as one:
+        yield one
 
 
 # -- A11: somebody between
@@ -191,7 +130,7 @@ async def test_a12_a_token_is_worth_nothing_when_it_is_removed_expired_or_misspe
         while status == 200:
             status, expired = await asked(reached, short, request=request)
             await asyncio.sleep(0.1)
-    assert (status, expired["detail"]) == (403, "the join token expired 0 min ago")
+    assert (status, expired["detail"]) == (403, "the join token expired 0 s ago")
 
 
 async def test_a12_a_request_that_claims_another_identity_gets_its_own(reached: Reached) -> None:

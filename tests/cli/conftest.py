@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from cube.cli import app
 from tests.cli.fake_manager import FakeManager
+from tests.cli.real_manager import RealManager
 
 
 class Result(NamedTuple):
@@ -24,6 +26,12 @@ Cube = Callable[..., Result]
 def manager() -> Iterator[FakeManager]:
     with FakeManager() as fake:
         yield fake
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[RealManager]:
+    with RealManager(tmp_path / "manager") as one:
+        yield one
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cube.wire.membership import JoinTokenView, RotationView
 from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json
 
-AT = datetime(2026, 1, 1, tzinfo=UTC)
+AT = datetime(2026, 1, 1, tzinfo=UTC)  # gone by
 TOKEN = f"cubej1-{'a' * 52}-0123abcd-{'b' * 26}"
 MADE = JoinTokenView(
     id="0123abcd", made_at=AT, expires_at=AT, uses=1, left=1, token=TOKEN,
@@ -41,6 +41,7 @@ def test_tokens_are_listed_without_their_secrets(manager: FakeManager, cube: Cub
     listed = cube("join-token", "ls").out
     assert "0123abcd" in listed
     assert "1 of 1" in listed
+    assert "expired" in listed
     assert "bbbb" not in listed
 
 
@@ -77,6 +78,7 @@ def test_the_root_is_shown_with_who_is_missing(manager: FakeManager, cube: Cube)
         (["--join", "10.0.0.1:5555", "--token", "nonsense"], "is no join token"),
         (["--token", TOKEN], "needs --join HOST:PORT"),
         (["--join", "10.0.0.1:5555", "-m", "h:1"], "leave out -m"),
+        (["--join", "10.0.0.1:5555", "--runtime", "simulated"], "those of the manager's machine"),
     ],
 )
 def test_a_worker_that_cannot_join_says_what_is_missing(

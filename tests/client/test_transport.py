@@ -45,6 +45,17 @@ def test_nobody_there_is_told_with_the_address_and_the_remedy(slept: list[float]
     assert len(slept) == RETRIES
 
 
+def test_who_speaks_to_another_machine_without_tls_is_told_how_it_is_done(
+    slept: list[float],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    # This machine by an address that is none of loopback.
+    with pytest.raises(ManagerAway) as raised:
+        Transport(Address("0.0.0.0", port), sleep=slept.append).read("/task")
+    assert f"name it https://0.0.0.0:{port}" in raised.value.hint
+
+
 def test_a_read_is_tried_again(manager: FakeManager, client: ManagerClient) -> None:
     manager.answer("GET", "/task", refusal(BUSY), Answer(503, b"Bad Gateway"))
 

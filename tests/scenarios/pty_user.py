@@ -54,15 +54,16 @@ class AtTerminal:
         """Type."""
         os.write(self.keyboard, keys)
 
-    def sees(self, text: bytes, seconds: float = 20.0) -> None:
-        """Wait until this is on the screen, and forget what came before it."""
+    def sees(self, text: bytes, seconds: float = 20.0) -> bytes:
+        """Wait until this is on the screen; return what came before it, and forget that."""
         deadline = time.monotonic() + seconds
         while text not in self.screen:
             left = deadline - time.monotonic()
             readable, _, _ = select.select([self.keyboard], [], [], max(left, 0))
             assert readable, f"{text!r} did not appear; the screen has {self.screen[-500:]!r}"
             self.screen += os.read(self.keyboard, 65536)
-        self.screen = self.screen.partition(text)[2]
+        before, _, self.screen = self.screen.partition(text)
+        return before
 
     def attributes(self) -> list[object]:
         """How the terminal is set."""

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from cube.core.effects import Writes
 from cube.errors import ManagerAway
+from cube.model.ids import NodeId
 from cube.model.lineage import Lineage
+from cube.model.membership import Credential, JoinToken
 from cube.store.ledger import Ledger
 from tests.builders import a_node, a_task, an_allocation
 from tests.store.ledger_builders import (
@@ -147,6 +149,19 @@ async def test_a_key_that_is_used_again_holds_the_newest_answer(ledger: Ledger) 
 
     found = await ledger.request("key-1")
     assert found is not None and found.status == 409
+
+
+async def test_who_may_join_and_who_has_is_on_record_until_it_is_taken_out(tmp_path: Path) -> None:
+    tokens = [
+        JoinToken(id=id, secret_hash="h", made_ms=1, expires_ms=2, uses=1, keys=("k",))
+        for id in "ab"
+    ]
+    node = Credential(node_id=NodeId("n"), key="k", era=3, expires_ms=9)
+    async with opened(tmp_path) as ledger:
+        await ledger.commit_membership({one.id: one for one in tokens}, {node.node_id: node})
+        await ledger.commit_membership({"a": None}, {})
+    async with opened(tmp_path) as ledger:
+        assert await ledger.membership() == ([tokens[1]], [node])
 
 
 async def test_closing_records_what_is_queued_and_refuses_what_comes_later(tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ from cube.wire.views import LogRecord
 
 
 class SmallManager:
-    """`acknowledges`, `confirms` and `answers` may be turned off to see what a worker does without an answer."""
+    """`acknowledges`, `confirms` and `answers` may be turned off to see what a worker does without an answer.
+
+    While `denies` nobody is let in; when that was is in `denied_at`.
+    """
 
     def __init__(self) -> None:
         self.hellos: list[Hello] = []
@@ -52,6 +55,8 @@ class SmallManager:
         self.streams_ended = 0
         self.acknowledges = self.confirms = self.answers = True
         self.refuse: Refuse | None = None
+        self.denies = False
+        self.denied_at: list[float] = []
         self.first_orders: tuple[Order, ...] = ()
         self.heartbeat, self.lease = 0.05, 0.4
         self.port = 0
@@ -98,7 +103,11 @@ class SmallManager:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _session(self, request: web.Request) -> web.WebSocketResponse:
+    async def _session(self, request: web.Request) -> web.StreamResponse:
+        if self.denies:
+            self.denied_at.append(asyncio.get_running_loop().time())
+            await self.nudge()
+            return web.Response(status=401)
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         async for frame in socket:

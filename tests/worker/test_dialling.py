@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import pytest
+import socket
+from unittest.mock import Mock
 
-from cube.worker.dialling import health_url, session_url
+import aiohttp
+import pytest
+from yarl import URL
+
+from cube.worker.dialling import health_url, in_words, is_denial, session_url
 
 
 @pytest.mark.parametrize(
@@ -15,3 +20,37 @@ from cube.worker.dialling import health_url, session_url
 def test_session_and_health_are_at_one_place(tls: bool, session: str, health: str) -> None:
     assert session_url("::1", 5555, tls=tls) == session
     assert str(health_url(session)) == health
+
+
+def answered(status: int, url: str) -> aiohttp.WSServerHandshakeError:
+    return aiohttp.WSServerHandshakeError(Mock(url=URL(url)), (), status=status)
+
+
+@pytest.mark.parametrize(
+    ("status", "url", "denied", "words"),
+    [
+        (401, "wss://h:1", True, "denies this worker's certificate; with a new token it can join"),
+        (401, "ws://127.0.0.1:1", True, "does not know this worker's user: run it as root"),
+        (503, "wss://h:1", False, "the manager answers 503"),
+    ],
+)
+def test_why_it_is_not_let_in_is_told_by_how_it_came(
+    status: int, url: str, denied: bool, words: str
+) -> None:
+    error = answered(status, url)
+    assert is_denial(error) is denied
+    assert words in in_words(error)
+
+
+async def test_that_nobody_is_there_is_told_in_the_kernels_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectorError) as raised:
+            await http.ws_connect(session_url("127.0.0.1", port))
+    assert in_words(raised.value) == "connection refused"
+
+
+def test_what_is_no_answer_is_told_as_it_is() -> None:
+    assert in_words(TimeoutError()) == "TimeoutError"
+    assert not is_denial(OSError("no route"))

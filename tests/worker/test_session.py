@@ -9,6 +9,7 @@ import pytest
 from cube.model.orders import Holding
 from cube.settings import WorkerSettings
 from cube.wire.messages import Refuse, Welcome
+from cube.worker import session
 from cube.worker.app import Worker
 from cube.worker.dialling import session_url
 from tests.worker.orders import ID, run
@@ -93,6 +94,28 @@ async def test_a_refused_worker_lives_on(worker: Worker, manager: SmallManager) 
     assert not worker.connected
     manager.refuse = None
     await manager.until(lambda: worker.connected and bool(manager.leases))
+
+
+async def test_a_worker_that_is_denied_asks_ever_more_rarely_and_is_back_when_it_is_let_in(
+    settings: WorkerSettings,
+    manager: SmallManager,
+    engine: SmallEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "RETRY_FIRST", 0.002)
+    monkeypatch.setattr(session, "RETRY_LONGEST", 0.002)
+    manager.denies = True
+    worker = Worker(settings, engine)
+    await worker.start()
+    try:
+        await manager.until(lambda: len(manager.denied_at) == 8)
+        assert (
+            manager.denied_at[7] - manager.denied_at[6] >= 0.064
+        )  # half of 2 ms, six times doubled
+        manager.denies = False
+        await manager.until(lambda: worker.connected)
+    finally:
+        await worker.stop()
 
 
 async def test_a_second_welcome_ends_the_session(worker: Worker, manager: SmallManager) -> None:
