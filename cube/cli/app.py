@@ -53,6 +53,7 @@ COMMANDS = {
     "node": Entry("node", "List nodes; show, drain, cordon, uncordon or remove one."),
     "join-token": Entry("join_token", "Make, list and remove the tokens that machines join with."),
     "ca": Entry("ca", "Show or rotate the root of the cluster's certificates."),
+    "registry": Entry("registry", "Set, list or remove accounts at registries of images."),
     "secret": Entry("secret", "Set, list or remove secrets, which tasks name."),
     "context": Entry("context", "List contexts; use, add, remove or show one."),
     "login": Entry(

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cube.cli.exits import Exit
 from cube.cli.output import Format, FormatOption, QuietOption, lines, note, show_list
+from cube.cli.private import FileOption, read_private, refuse_arguments
 from cube.cli.tables import Cell, Table
 from cube.cli.target import ManagerOption, connect
 from cube.cli.words import age
-from cube.errors import InvalidInput, Objection
 from cube.model.secret import MAX_SECRET_BYTES
 from cube.wire.secret_views import SecretView
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name.")]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of secrets.")]
-FileOption = Annotated[
-    Path | None,
-    typer.Option("-f", "--file", metavar="FILE", help="Its value; - is standard input."),
-]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -51,12 +45,8 @@ def set_value(
 
     A value that was there stays with the containers that have it, until they are replaced: cube restart TASK.
     """
-    if ctx.args:
-        # Everybody on this machine reads arguments, and shells write them down: it is known now.
-        words = "is not taken as an argument, which others can read: choose another value"
-        hint = f"cube secret set {name} --file FILE, or from standard input"
-        raise InvalidInput((Objection("the value", words),), hint=hint)
-    data = _read(file)
+    refuse_arguments(ctx, f"cube secret set {name} --file FILE")
+    data = read_private(file, most=MAX_SECRET_BYTES)
     with connect(manager or ctx.obj) as client:
         kept = client.set_secret(name, data)
     note(f"{kept.name} is set, version {kept.version}")
@@ -84,28 +74,6 @@ def rm(ctx: typer.Context, names: NamesArgument, manager: ManagerOption = "") ->
             client.remove_secret(name)
             note(f"{name} is forgotten")
     return Exit.DONE
-
-
-def _read(file: Path | None) -> bytes:
-    """Return the value: of a file as it is; of standard input without the line end that `echo` adds."""
-    if file is None and sys.stdin.isatty():
-        note("type the value, then Enter and Ctrl-D")
-    try:
-        from_stdin = file is None or str(file) == "-"
-        if from_stdin:
-            data = sys.stdin.buffer.read(MAX_SECRET_BYTES + 2).removesuffix(b"\n")
-        else:
-            assert file is not None
-            with file.open("rb") as opened:
-                data = opened.read(MAX_SECRET_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput(
-            (Objection("--file", f"{file} cannot be read: {error.strerror}"),)
-        ) from error
-    if not data or len(data) > MAX_SECRET_BYTES:
-        words = "is empty" if not data else f"is longer than {MAX_SECRET_BYTES} bytes"
-        raise InvalidInput((Objection("the value", words),))
-    return data
 
 
 def _list(manager: str, format: Format, quiet: bool) -> int:

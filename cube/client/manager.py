@@ -15,6 +15,7 @@ from cube.client.transport import Address, Query, Transport, segment, target
 from cube.client.watch import Message, watch
 from cube.errors import CubeError, Recovering
 from cube.model.node import Availability
+from cube.wire.account_views import AccountRequest, AccountView
 from cube.wire.codec import decode_view
 from cube.wire.placement_views import MoveView, PlanView, WhyView
 from cube.wire.routes import (
@@ -26,6 +27,7 @@ from cube.wire.routes import (
     NODES,
     READYZ,
     REBALANCE,
+    REGISTRIES,
     SECRETS,
     STATS,
     TASKS,
@@ -241,6 +243,20 @@ class ManagerClient(AccessCalls):
     def remove_secret(self, name: str) -> None:
         """Forget a secret that no task names."""
         self._transport.change("DELETE", f"{SECRETS}/{segment(name)}")
+
+    def accounts(self) -> list[AccountView]:
+        """The accounts at registries, without their passwords."""
+        return decode_view(self._transport.read(REGISTRIES).body, list[AccountView])
+
+    def set_account(self, registry: str, username: str, password: str) -> AccountView:
+        """Keep an account in place of any other at the registry."""
+        path = f"{REGISTRIES}/{segment(registry)}"
+        body = msgspec.json.encode(AccountRequest(username=username, password=password))
+        return decode_view(self._transport.change("PUT", path, body).body, AccountView)
+
+    def remove_account(self, registry: str) -> None:
+        """Forget the account at a registry."""
+        self._transport.change("DELETE", f"{REGISTRIES}/{segment(registry)}")
 
     def backup(self) -> BackupView:
         """Have a copy of the ledger made on the manager's machine."""

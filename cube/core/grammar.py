@@ -19,8 +19,10 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 NAME_LENGTH = 63  # a host name's label (RFC 1035)
 
 # Docker's grammar (distribution/reference): [host[:port]/]path[:tag][@digest].
+NAME_OF_A_HOST = 253  # RFC 1035
 _HOST_LABEL = r"[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*"
 _HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_REGISTRY = re.compile(_HOST)
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
 _IMAGE = re.compile(
@@ -89,6 +91,12 @@ def is_image(text: str) -> bool:
         and len(match["name"]) <= _IMAGE_NAME_LENGTH
         and not _ID.fullmatch(match["name"])
     )
+
+
+def is_registry(text: str) -> bool:
+    """Whether it names a registry as images do: a host, and perhaps a port. A bare word is a folder of Docker Hub."""
+    looks_like_host = "." in text or ":" in text or text == "localhost"
+    return len(text) <= NAME_OF_A_HOST and looks_like_host and bool(_REGISTRY.fullmatch(text))
 
 
 def is_volume(text: str) -> bool:

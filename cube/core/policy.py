@@ -115,6 +115,11 @@ def canonical_image(image: str) -> str:
     return f"{host}/{repository}@{digest}" if digest else f"{host}/{repository}:{tag}"
 
 
+def registry_of(image: str) -> str:
+    """Return the registry that an image comes from: `docker.io` of `busybox`."""
+    return canonical_image(image).partition("/")[0]
+
+
 def _is_host(first: str) -> bool:
     """Docker's rule: a dot, a colon, upper case, or the word localhost."""
     return "." in first or ":" in first or first != first.lower() or first == "localhost"

@@ -250,10 +250,8 @@ class Manager:
             PageApi(decider, ledger),
         ):
             app.add_routes(api.routes())
-        cluster_id, tell_secret = decider.core.cluster.id, entrance.secrets.tell
-        conversation = Conversation(
-            decider, sessions, streams, tunnels, samples, cluster_id, tell_secret
-        )
+        cluster_id, tell = decider.core.cluster.id, entrance.tell
+        conversation = Conversation(decider, sessions, streams, tunnels, samples, cluster_id, tell)
         app.router.add_get(SESSION, conversation.serve, allow_head=False)
         return app
 

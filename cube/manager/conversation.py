@@ -28,11 +28,13 @@ from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
 from cube.manager.tunnels import Tunnels
-from cube.model.ids import AllocationId, NodeId
+from cube.model.ids import NodeId
 from cube.wire.codec import decode_from_worker, encode_message
 from cube.wire.messages import (
     MAX_MESSAGE_BYTES,
     PROTOCOL,
+    AskAccount,
+    Asked,
     AskSecret,
     Described,
     FromWorker,
@@ -43,7 +45,7 @@ from cube.wire.messages import (
     Refuse,
     Sampled,
     StreamRefused,
-    TellSecret,
+    Told,
     Welcome,
 )
 
@@ -56,8 +58,8 @@ SILENT_LEASES = 3  # after so many leases without a word the connection is taken
 REPORTS_AHEAD = 4
 """Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each."""
 
-SECRETS_ASKED = 1_000
-"""Of one worker, not told yet; an honest one asks for those of a few containers at a time."""
+ASKED_AT_ONCE = 1_000
+"""Secrets and accounts for one worker, not told yet; an honest one asks for those of a few containers at a time."""
 
 
 class _Refused(Exception):
@@ -79,7 +81,7 @@ class Conversation:
         tunnels: Tunnels,
         samples: Samples,
         cluster_id: str,
-        tell_secret: Callable[[NodeId, AllocationId, str], Awaitable[TellSecret]],
+        tell: Callable[[NodeId, Asked], Awaitable[Told]],
     ) -> None:
         self._decider = decider
         self._sessions = sessions
@@ -87,7 +89,7 @@ class Conversation:
         self._tunnels = tunnels
         self._samples = samples
         self._cluster_id = cluster_id
-        self._tell_secret = tell_secret
+        self._tell = tell
         self._reports = Share()
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -130,10 +132,10 @@ class Conversation:
             welcomed = await self._connect(hello, session)
             session.lease = welcomed.lease
             try:
-                asked = asyncio.Queue[AskSecret](SECRETS_ASKED)
+                asked = asyncio.Queue[Asked](ASKED_AT_ONCE)
                 await race(
                     listening=self._listen(socket, session, welcomed, asked),
-                    telling=self._tell_secrets(session, asked),
+                    telling=self._tell_asked(session, asked),
                     speaking=session.write(socket.send_bytes),
                     minding=_mind(session),
                 )
@@ -194,7 +196,7 @@ class Conversation:
         socket: web.WebSocketResponse,
         session: Session,
         welcomed: Welcomed,
-        asked: asyncio.Queue[AskSecret],
+        asked: asyncio.Queue[Asked],
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
         room = asyncio.Semaphore(REPORTS_AHEAD + 1)
@@ -204,9 +206,9 @@ class Conversation:
                 return
             session.heard()
             match message:
-                case AskSecret():
+                case AskSecret() | AskAccount():
                     if asked.full():
-                        raise PeerFault(f"more than {SECRETS_ASKED} secrets were asked for at once")
+                        raise PeerFault(f"more than {ASKED_AT_ONCE} secrets were asked for at once")
                     asked.put_nowait(message)
                 case Observe() | Described():
                     await room.acquire()
@@ -216,11 +218,11 @@ class Conversation:
             # What is buffered is received without a pause: the leases of others must not stand behind all of it.
             await asyncio.sleep(0)
 
-    async def _tell_secrets(self, session: Session, asked: asyncio.Queue[AskSecret]) -> NoReturn:
-        """Tell one secret after the other, beside the leases: reading the ledger may take a while."""
+    async def _tell_asked(self, session: Session, asked: asyncio.Queue[Asked]) -> NoReturn:
+        """Tell one after the other, beside the leases: reading the ledger may take a while."""
         while True:
             one = await asked.get()
-            told = await self._tell_secret(session.node_id, one.id, one.name)
+            told = await self._tell(session.node_id, one)
             if self._sessions.of(session.node_id) is session:
                 session.say(told)
 

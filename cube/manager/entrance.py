@@ -8,6 +8,8 @@ from aiohttp import web
 
 from cube.aio.supervise import Supervisor
 from cube.manager.access import Access
+from cube.manager.accounts import Accounts
+from cube.manager.api.accounts import AccountApi
 from cube.manager.api.audit import AuditApi
 from cube.manager.api.certificates import CertificateApi
 from cube.manager.api.join import JoinApi
@@ -21,15 +23,17 @@ from cube.manager.presence import Presence
 from cube.manager.secrets import Secrets
 from cube.manager.secure import Secure
 from cube.manager.token_book import TokenBook
+from cube.model.ids import NodeId
 from cube.settings import ManagerSettings
 from cube.store.ledger import Ledger
+from cube.wire.messages import Asked, AskSecret, Told
 from cube.wire.operations import MANAGER
 
 
 class Entrance:
     """What stands between callers and handlers.
 
-    `presence` is who is here, by whichever listener they came; `secrets` what workers are told by name.
+    `presence` is who is here, by whichever listener they came.
     """
 
     def __init__(
@@ -55,7 +59,8 @@ class Entrance:
         self.access = Access(
             MANAGER, self._book, self.presence, self._auditor, settings.limits, monotonic
         )
-        self.secrets = Secrets(ledger, decider, now_ms, settings.data)
+        self._secrets = Secrets(ledger, decider, now_ms, settings.data)
+        self._accounts = Accounts(ledger, decider, now_ms, settings.data)
 
     async def open(self, supervisor: Supervisor) -> None:
         """Know the tokens that are on record, before anybody is let in, and start what goes on until the end."""
@@ -63,13 +68,22 @@ class Entrance:
         supervisor.keep(self._book.run, "tokens")
         supervisor.keep(self._auditor.run, "audit")
 
+    async def tell(self, node_id: NodeId, asked: Asked) -> Told:
+        """Return what a worker asks for, or why it does not get it."""
+        if isinstance(asked, AskSecret):
+            return await self._secrets.tell(node_id, asked.id, asked.name)
+        return await self._accounts.tell(node_id, asked.id, asked.registry)
+
     def routes(self, secure: Secure | None) -> list[web.RouteDef]:
         """Return what is served about it. `secure`: where there is TLS."""
         auditor, settings = self._auditor, self._settings
         return [
             *TokenApi(self._book, auditor, settings, self._now_ms).routes(),
             *AuditApi(self._ledger).routes(),
-            *SecretApi(self.secrets, auditor, body_seconds=settings.limits.body_seconds).routes(),
+            *SecretApi(self._secrets, auditor, body_seconds=settings.limits.body_seconds).routes(),
+            *AccountApi(
+                self._accounts, auditor, body_seconds=settings.limits.body_seconds
+            ).routes(),
             *JoinApi(secure, self._decider, auditor, settings, monotonic).routes(),
             *CertificateApi(secure, self._decider, auditor).routes(),
         ]

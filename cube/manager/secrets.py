@@ -12,6 +12,7 @@ from cube.core.attachments import is_mount_name
 from cube.core.cluster import Cluster
 from cube.errors import Conflict, CubeError, InvalidInput, NotFound, Objection
 from cube.manager.decider import Decider
+from cube.model.account import SealedAccount
 from cube.model.allocation import Allocation
 from cube.model.audit import AuditEntry
 from cube.model.ids import AllocationId, NodeId
@@ -38,6 +39,9 @@ class Vault(Protocol):
 
     async def secrets(self) -> list[SealedSecret]:
         """Return the newest version of each secret."""
+
+    async def accounts(self) -> list[SealedAccount]:
+        """Return all accounts at registries, which are sealed with the same key."""
 
 
 class Secrets:
@@ -71,7 +75,7 @@ class Secrets:
         self, name: str, value: bytes, audit: Callable[[SealedSecret], Iterable[AuditEntry]]
     ) -> SealedSecret:
         """Return the new version once it is on record. One at a time."""
-        first = not await self._vault.secrets()
+        first = not (await self._vault.secrets() or await self._vault.accounts())
         kept = await self._vault.secret(name)
         version = kept[-1].version + 1 if kept else 1
         sealer = load_key(self._folder, make=first)

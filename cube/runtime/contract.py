@@ -6,12 +6,13 @@ asking again for what is already so is success. An answer that was lost on the w
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
 import msgspec
 
 from cube.errors import CubeError
+from cube.model.account import Account
 from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen as ContainerSeen
 from cube.model.container import ContainerState as ContainerState
@@ -96,6 +97,10 @@ class CommandResult(msgspec.Struct, frozen=True, gc=False):
     output: str
 
 
+AskAccount = Callable[[], Awaitable[Account | None]]
+"""Returns the account that the registry of an image is shown; None: what the machine itself has, if anything."""
+
+
 class Runtime(Protocol):
     """What a worker asks of a container engine. One instance serves one worker: it sees only containers whose
     labels name that worker's node id, and never touches another."""
@@ -112,9 +117,15 @@ class Runtime(Protocol):
     async def images(self) -> list[str]:
         """The images that are there, by each name they have, the newest made first."""
 
-    async def pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
+    async def pull(
+        self,
+        image: str,
+        progress: Callable[[PullProgress], None],
+        account: AskAccount | None = None,
+    ) -> None:
         """Fetch the image whatever is there already. One pull per image at a time; later callers join it.
 
+        `account` is asked once, when a pull begins, for who this is to the registry; what it tells is noted nowhere.
         Fails with IMAGE_MISSING, REGISTRY_DENIED, REGISTRY_AWAY or NO_SPACE; ENGINE_SLOW after 60 s without
         progress. Cancelling the last caller cancels the pull.
         """

@@ -1,4 +1,4 @@
-"""Registry credentials from docker's own configuration, so that `docker login` is all a user has to know.
+"""Registry credentials: of the cluster's account, or from docker's own configuration on this machine.
 
 Read anew for each pull (a login takes effect at once), kept nowhere, shown by no repr.
 """
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from cube.core.policy import DOCKER_HUB, registry_of
+from cube.model.account import Account
+
 log = logging.getLogger(__name__)
 
-DOCKER_HUB = "docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"  # under which docker keeps its Hub login
 HELPER_SECONDS = 10.0  # a helper may ask a cloud's metadata service
 HELPER_TOKEN_USER = "<token>"  # a helper's way to say that the secret is an identity token
@@ -71,13 +73,17 @@ def config_path() -> Path:
     return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
 
 
-def registry_of(image: str) -> str:
-    """Return the registry an image name points to, by docker's rule: the first part, if it looks like a host."""
-    first, slash, _ = image.partition("/")
-    looks_like_host = "." in first or ":" in first or first == "localhost"
-    if not slash or not looks_like_host or first == "index.docker.io":
-        return DOCKER_HUB
-    return first
+def credentials_of(account: Account) -> Credentials:
+    """Return what logs in with an account of the cluster."""
+    return Credentials(
+        username=account.username,
+        password=account.password,
+        serveraddress=_key_of(account.registry),
+    )
+
+
+def _key_of(registry: str) -> str:
+    return DOCKER_HUB_KEY if registry == DOCKER_HUB else registry
 
 
 async def credentials_for(image: str, path: Path) -> Credentials | None:
@@ -88,7 +94,7 @@ async def credentials_for(image: str, path: Path) -> Credentials | None:
     """
     config = await asyncio.to_thread(read_config, path)
     registry = registry_of(image)
-    key = DOCKER_HUB_KEY if registry == DOCKER_HUB else registry
+    key = _key_of(registry)
     helper = config.cred_helpers.get(key) or config.cred_helpers.get(registry) or config.creds_store
     if helper and (found := await _from_helper(helper, key)):
         return found

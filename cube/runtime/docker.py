@@ -21,6 +21,7 @@ from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.model.usage import Consumption
 from cube.runtime.commands import run_command
 from cube.runtime.contract import (
+    AskAccount,
     CommandResult,
     ContainerEvent,
     ContainerSeen,
@@ -142,11 +143,11 @@ class DockerRuntime:
         found = await self._engine.ask_for(list[ListedImage], asked, "images/json", LIST_SECONDS)
         return names_of(found)
 
-    async def pull(self, image: str, progress: Listener) -> None:
+    async def pull(self, image: str, progress: Listener, account: AskAccount | None = None) -> None:
         """Fetch the image, or join the pull that is under way."""
         check_image(image, self._policy.allows)  # a registry nobody allows is not even asked
         name = image_name(image, self._policy.allows)
-        await self._pulls.pull(full_reference(name), progress)
+        await self._pulls.pull(full_reference(name), progress, account)
 
     async def create(self, label: RunLabel, given: GivenSecrets = NO_SECRETS) -> ContainerSeen:
         """Make the container of this run, or find the one already made."""
@@ -278,8 +279,9 @@ class DockerRuntime:
         killed = seen.exit is not None and seen.exit.code == KILLED
         return killed and self._fencing is not None and self._fencing.killed(seen.id)
 
-    async def _fetch(self, reference: str, tell: Listener) -> None:
-        await fetch_image(self._engine, config_path(), reference, tell)
+    async def _fetch(self, reference: str, tell: Listener, account: AskAccount | None) -> None:
+        own = await account() if account is not None else None
+        await fetch_image(self._engine, config_path(), reference, tell, own)
 
     async def _details(self, container_id: str) -> Inspected | None:
         asked = Asked(Verb.INSPECT, container_id)

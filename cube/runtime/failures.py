@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from cube.core.policy import registry_of
 from cube.model.allocation import Failure, FailureKind
 from cube.runtime.contract import RuntimeFailure
 
@@ -185,7 +186,7 @@ def _pull_failure(image: str, status: int, text: str) -> Failure:
         return Failure(
             FailureKind.REGISTRY_DENIED,
             f"the registry does not let this machine pull {image}; "
-            "run docker login there as the worker's user",
+            f"use cube registry set {registry_of(image)}, or docker login there as the worker's user",
         )
     if status == 404:
         return Failure(

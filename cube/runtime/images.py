@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from cube.model.account import Account
 from cube.model.allocation import Failure, FailureKind
 from cube.runtime.contract import PullProgress, RuntimeFailure
-from cube.runtime.credentials import credentials_for
+from cube.runtime.credentials import credentials_for, credentials_of
 from cube.runtime.engine import Engine
 from cube.runtime.failures import Asked, Refused, Verb
 from cube.runtime.pulls import Listener
@@ -83,13 +84,20 @@ def full_reference(image: str) -> str:
     return image if ":" in name or "@" in name else f"{image}:latest"
 
 
-async def fetch_image(engine: Engine, docker_config: Path, reference: str, tell: Listener) -> None:
+async def fetch_image(
+    engine: Engine,
+    docker_config: Path,
+    reference: str,
+    tell: Listener,
+    account: Account | None = None,
+) -> None:
     """Have the engine pull the image, telling of each step. On return the image is there.
 
-    `reference` carries a tag or a digest. ENGINE_SLOW after 60 s without news.
+    `reference` carries a tag or a digest. Without an account docker's own configuration is asked for one. ENGINE_SLOW
+    after 60 s without news.
     """
     asked = Asked(Verb.PULL, reference)
-    found = await credentials_for(reference, docker_config)
+    found = credentials_of(account) if account else await credentials_for(reference, docker_config)
     headers = {"X-Registry-Auth": found.header()} if found else {}
     layers = LayerProgress()
     async with aclosing(_messages(engine, asked, headers)) as messages:

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 
 from cube.aio.supervise import Supervisor
 from cube.model.allocation import Failure, FailureKind
-from cube.runtime.contract import PullProgress, RuntimeFailure
+from cube.runtime.contract import AskAccount, PullProgress, RuntimeFailure
 
 Listener = Callable[[PullProgress], None]
-Fetch = Callable[[str, Listener], Awaitable[None]]
+Fetch = Callable[[str, Listener, AskAccount | None], Awaitable[None]]
 
 
 class _Pull:
@@ -39,12 +39,15 @@ class SharedPulls:
         self._pulls: dict[str, _Pull] = {}
         self._supervisor = Supervisor()
 
-    async def pull(self, image: str, progress: Listener) -> None:
-        """Fetch the image, or join the pull that is under way and hear how far it has come."""
+    async def pull(self, image: str, progress: Listener, account: AskAccount | None = None) -> None:
+        """Fetch the image, or join the pull that is under way and hear how far it has come.
+
+        A pull asks for the account of who began it: those who join want the same image of the same registry.
+        """
         pull = self._pulls.get(image)
         if pull is None:
             pull = self._pulls[image] = _Pull()
-            pull.task = self._supervisor.spawn(self._run(image, pull), f"pull {image}")
+            pull.task = self._supervisor.spawn(self._run(image, pull, account), f"pull {image}")
         elif pull.last is not None:
             progress(pull.last)
         pull.listeners.append(progress)
@@ -69,12 +72,12 @@ class SharedPulls:
         if self._pulls.get(image) is pull:
             del self._pulls[image]
 
-    async def _run(self, image: str, pull: _Pull) -> None:
+    async def _run(self, image: str, pull: _Pull, account: AskAccount | None) -> None:
         """Fetch, and leave the outcome where the callers wait for it."""
         given_up = Failure(FailureKind.ENGINE_AWAY, f"the pull of {image} was given up")
         failure: RuntimeFailure | None = RuntimeFailure(given_up)
         try:
-            await self._fetch(image, pull.tell)
+            await self._fetch(image, pull.tell, account)
             failure = None
         except RuntimeFailure as raised:
             failure = raised

@@ -15,6 +15,7 @@ from cube.model.ids import NodeId
 from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.model.usage import Consumption
 from cube.runtime.contract import (
+    AskAccount,
     CommandResult,
     ContainerEvent,
     ContainerPaused,
@@ -68,9 +69,14 @@ class SimulatedRuntime:
         await self._engine.reached(Verb.IMAGES)
         return self._engine.images()
 
-    async def pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
-        """Fetch the image, or join the pull that is under way."""
-        await self._pulls.pull(full_reference(image), progress)
+    async def pull(
+        self,
+        image: str,
+        progress: Callable[[PullProgress], None],
+        account: AskAccount | None = None,
+    ) -> None:
+        """Fetch the image, or join the pull that is under way. What asks no registry shows none an account."""
+        await self._pulls.pull(full_reference(image), progress, account)
 
     async def create(self, label: RunLabel, given: GivenSecrets = NO_SECRETS) -> ContainerSeen:  # noqa: ARG002  # the protocol's
         """Make the container of this run, or find the one already made. What nothing runs in needs no secrets."""
@@ -186,7 +192,12 @@ class SimulatedRuntime:
             raise RuntimeFailure(removed_outside(container_id))
         return container
 
-    async def _fetch(self, reference: str, tell: Callable[[PullProgress], None]) -> None:
+    async def _fetch(
+        self,
+        reference: str,
+        tell: Callable[[PullProgress], None],
+        _account: AskAccount | None,
+    ) -> None:
         await self._engine.reached(Verb.PULL, reference)
         behaviour = self._engine.behaviour(reference)
         for step in range(1, PULL_STEPS + 1):

@@ -18,14 +18,15 @@ from typing import Self
 from cube.core.audit import Verdict
 from cube.core.effects import Snapshot, Writes
 from cube.errors import CubeError, ManagerAway, Overloaded
+from cube.model.account import SealedAccount
 from cube.model.audit import AuditEntry
 from cube.model.event import TaskEvent
 from cube.model.ids import NodeId, TaskId
 from cube.model.membership import Credential, JoinToken
 from cube.model.secret import SealedSecret
 from cube.model.token import Token, TokenId
+from cube.store import accounts, history, secrets, tables
 from cube.store import audit as audit_table
-from cube.store import history, secrets, tables
 from cube.store.audit import NumberedEntry
 from cube.store.backup import Backup, write_backup
 from cube.store.database import Database
@@ -230,6 +231,22 @@ class Ledger:
     async def secrets(self) -> list[SealedSecret]:
         """Return the newest version of each secret, sealed."""
         return await self._database.call(secrets.newest, within=READ_SECONDS)
+
+    async def put_account(self, account: SealedAccount, audit: Iterable[AuditEntry] = ()) -> None:
+        """Record the account in place of any other at its registry."""
+        work = partial(accounts.put, account=account, audit=audit)
+        await self._database.call(lambda held: self._writer.run(held, work), within=READ_SECONDS)
+
+    async def remove_account(self, registry: str, audit: Iterable[AuditEntry] = ()) -> bool:
+        """Forget an account and return whether there was one. Of none, nothing is noted."""
+        work = partial(accounts.remove, registry=registry, audit=audit)
+        return await self._database.call(
+            lambda held: self._writer.run(held, work), within=READ_SECONDS
+        )
+
+    async def accounts(self) -> list[SealedAccount]:
+        """Return all accounts, sealed, by registry."""
+        return await self._database.call(accounts.everything, within=READ_SECONDS)
 
     async def backup(self, *, now_ms: int) -> Backup:
         """Copy everything recorded so far, and what is recorded meanwhile, to a file among the backups.

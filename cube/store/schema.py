@@ -45,6 +45,8 @@ STEPS: Sequence[Step] = (
     (
         "CREATE TABLE secrets (name TEXT NOT NULL, version INTEGER NOT NULL, revision INTEGER NOT NULL,"
         " at_ms INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (name, version))",
+        "CREATE TABLE accounts (registry TEXT PRIMARY KEY, username TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+        " sealed BLOB NOT NULL)",
     ),
 )
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cube.model.account import Account
 from cube.model.allocation import Observed
 from cube.model.ids import AllocationId, NodeId
 from cube.model.logs import Mark
@@ -95,6 +96,13 @@ class AskSecret(msgspec.Struct, frozen=True, tag="ask_secret", kw_only=True):
 
     id: AllocationId
     name: str
+
+
+class AskAccount(msgspec.Struct, frozen=True, tag="ask_account", kw_only=True):
+    """The image of the allocation is about to be pulled from this registry. Answered by `TellAccount`."""
+
+    id: AllocationId
+    registry: str
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome", kw_only=True):
@@ -191,8 +199,23 @@ class TellSecret(msgspec.Struct, frozen=True, tag="tell_secret", kw_only=True):
     why: str = ""
 
 
-FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled | AskSecret
-FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | Renew | TellSecret
+class TellAccount(msgspec.Struct, frozen=True, tag="tell_account", kw_only=True):
+    """Who the cluster is to the registry; without an account nobody there, or why it cannot be told now."""
+
+    id: AllocationId
+    registry: str
+    account: Account | None = None
+    why: str = ""
+
+
+Asked = AskSecret | AskAccount
+"""What a worker asks for when it needs it, and keeps no longer than it needs it."""
+
+Told = TellSecret | TellAccount
+"""The answers to `Asked`."""
+
+FromWorker = Hello | Lease | Observe | Described | StreamRefused | Sampled | Asked
+FromManager = Welcome | Refuse | LeaseHeld | Acknowledge | Instruct | Errand | Renew | Told
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A message beyond this closes the session; both sides split what they send well below it."""

@@ -16,6 +16,7 @@ from cube.model.spec import TaskSpec
 from cube.model.task import TaskState
 from cube.wire import routes
 from cube.wire.access_views import AuditCheck, AuditView, NewToken, TokenRequest, TokenView
+from cube.wire.account_views import AccountRequest, AccountView
 from cube.wire.membership import (
     CertificateRequest,
     Certified,
@@ -61,6 +62,7 @@ from cube.wire.watch import AttentionView, Snapshot
 Noun = Literal["task", "node"]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,126}$")]
+Registry = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9.:\[\]\-]{0,252}$")]
 
 _REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "web")
 _NODE_REF = Parameter("ref", Place.PATH, Name, "id, unique beginning of an id, or name", "w1")
@@ -69,6 +71,9 @@ _TOKEN_REF = Parameter(
 )
 _JOIN_TOKEN_REF = Parameter("ref", Place.PATH, Name, "the token's id", "7f3a91c2")
 _SECRET_REF = Parameter("ref", Place.PATH, Name, "its name", "db-password")
+_REGISTRY_REF = Parameter(
+    "ref", Place.PATH, Registry, "its host as in images", "registry.example.com:5000"
+)
 _KEY = Parameter(
     "Idempotency-Key",
     Place.HEADER,
@@ -227,6 +232,13 @@ MANAGER = (
         parameters=(_SECRET_REF,), problems=(408, 409, 413, 507)),
     _change("DELETE", f"{routes.SECRETS}/{{ref}}", "removeSecret", "Forget a secret that no task names",
         Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_SECRET_REF,), problems=(404, 409)),
+    _get(routes.REGISTRIES, "listAccounts", "The accounts at registries, without their passwords",
+        Answer(200, "all of them", list[AccountView]), role=Role.OPERATOR),
+    _change("PUT", f"{routes.REGISTRIES}/{{ref}}", "setAccount", "Keep an account, in place of any other there",
+        Answer(200, "the registry and the user", AccountView), role=Role.ADMIN, body=(AccountRequest,),
+        parameters=(_REGISTRY_REF,), problems=(408, 409, 413, 507)),
+    _change("DELETE", f"{routes.REGISTRIES}/{{ref}}", "removeAccount", "Forget the account at a registry",
+        Answer(204, "it is forgotten"), role=Role.ADMIN, parameters=(_REGISTRY_REF,), problems=(404,)),
     # -- the page: open to all, and without anything of the cluster for who may not see it
     _get(routes.PAGE, "getPage", "The web page", Answer(200, "the page, with what the caller may see", str, HTML),
         role=None),

@@ -19,8 +19,18 @@ from cube.log import about
 from cube.model.node import Usage
 from cube.runtime.contract import ContainerEvent, Runtime
 from cube.settings import WorkerSettings
-from cube.wire.messages import PROTOCOL, Errand, Hello, OpenTunnel, Sample, Welcome
+from cube.wire.messages import (
+    PROTOCOL,
+    Errand,
+    Hello,
+    OpenTunnel,
+    Sample,
+    TellSecret,
+    Told,
+    Welcome,
+)
 from cube.worker import host
+from cube.worker.accounts import Accounts
 from cube.worker.api import LocalApi
 from cube.worker.credentials import Credentials
 from cube.worker.dialling import session_url
@@ -75,6 +85,7 @@ class Worker:
         self._loop = Loop(self._core, self._clock, metrics.told if metrics else None)
         self._told_of_holding = False
         self._secrets = Secrets(self._identity.node_id, lambda ask: self._session.send(ask))
+        self._accounts = Accounts(lambda ask: self._session.send(ask))
         self._executor = Executor(
             runtime=runtime,
             identity=self._identity,
@@ -84,6 +95,7 @@ class Worker:
             tell=self._loop.tell,
             pulled=lambda image: self._images.pulled(image),
             secrets=self._secrets.give,
+            account=self._accounts.at,
         )
         self._prober = Prober(runtime=runtime, supervisor=self._supervisor, tell=self._loop.tell)
         self._watch = EngineWatch(
@@ -165,7 +177,7 @@ class Worker:
             welcomed=self._welcomed,
             tell=self._loop.tell,
             asked=self._asked,
-            told_secret=self._secrets.told,
+            told=self._told,
             report_every=settings.report_every,
             tls=self._tls,
             renew=self._renewal.soon if self._renewal is not None else lambda: None,
@@ -300,6 +312,12 @@ class Worker:
             self._tunnels.open(wanted)
         else:
             self._streams.open(wanted)
+
+    def _told(self, answer: Told) -> None:
+        if isinstance(answer, TellSecret):
+            self._secrets.told(answer)
+        else:
+            self._accounts.told(answer)
 
     def _trouble(self) -> str:
         if self._watch.error:

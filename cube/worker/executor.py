@@ -12,6 +12,7 @@ from cube.aio.supervise import Supervisor
 from cube.core.worker.inputs import Pulled, StepCancelled, StepDone, StepFailed, WorkerInput
 from cube.core.worker.steps import Create, Discard, Halt, Pull, Start, Step
 from cube.log import about
+from cube.model.account import Account
 from cube.model.allocation import Failure, FailureKind
 from cube.model.container import ContainerSeen, RunLabel
 from cube.model.ids import AllocationId
@@ -38,6 +39,7 @@ class Executor:
         tell: Callable[[WorkerInput], None],
         pulled: Callable[[str], None],
         secrets: Callable[[AllocationId, TaskSpec], Awaitable[GivenSecrets]],
+        account: Callable[[AllocationId, str], Awaitable[Account | None]],
     ) -> None:
         self._runtime = runtime
         self._identity = identity
@@ -47,6 +49,7 @@ class Executor:
         self._tell = tell
         self._pulled = pulled
         self._secrets = secrets
+        self._account = account
         self._running: dict[AllocationId, asyncio.Task[None]] = {}
         self._given_up: set[AllocationId] = set()
 
@@ -100,7 +103,11 @@ class Executor:
     async def _do(self, step: Step) -> ContainerSeen | None:
         match step:
             case Pull():
-                await self._runtime.pull(step.image, lambda progress: self._note(step.id, progress))
+                await self._runtime.pull(
+                    step.image,
+                    lambda progress: self._note(step.id, progress),
+                    partial(self._account, step.id, step.image),
+                )
                 self._pulled(step.image)
                 return None
             case Create():

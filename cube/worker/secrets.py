@@ -15,15 +15,14 @@ from collections.abc import Awaitable, Callable, Collection
 from hashlib import blake2s
 from pathlib import Path
 
-from cube.errors import CubeError
 from cube.model.allocation import Failure, FailureKind
 from cube.model.ids import AllocationId
 from cube.model.secret import NO_SECRETS, GivenSecrets, SecretValue
 from cube.model.spec import Secret, TaskSpec
 from cube.runtime.contract import RuntimeFailure
 from cube.wire.messages import AskSecret, TellSecret
+from cube.worker.asking import Asking
 
-ANSWER_SECONDS = 10.0  # of a manager whose disk is busy
 IN_MEMORY = (Path("/run"), Path("/dev/shm"))  # where a system has its tmpfs; the first that is one
 MOUNTS = Path("/proc/self/mounts")
 
@@ -33,8 +32,7 @@ class Secrets:
 
     def __init__(self, node_id: str, send: Callable[[AskSecret], Awaitable[None]]) -> None:
         self._node_id = node_id
-        self._send = send
-        self._asked: dict[tuple[AllocationId, str], asyncio.Future[TellSecret]] = {}
+        self._asking = Asking[AskSecret, TellSecret](send)
 
     async def give(self, id: AllocationId, spec: TaskSpec) -> GivenSecrets:
         """Return what the container gets. RuntimeFailure SECRET_MISSING says which it waits for, and why.
@@ -61,10 +59,8 @@ class Secrets:
         return GivenSecrets("", env)
 
     def told(self, answer: TellSecret) -> None:
-        """Take in what the manager answered. What nobody asked for is dropped."""
-        waiting = self._asked.get((answer.id, answer.name))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        """Take in what the manager answered."""
+        self._asking.told((answer.id, answer.name), answer)
 
     def forget(self, id: AllocationId) -> None:
         """Remove the files of an allocation that has ended. Repeats safely."""
@@ -82,17 +78,9 @@ class Secrets:
                 shutil.rmtree(folder, ignore_errors=True)
 
     async def _ask(self, id: AllocationId, name: str) -> SecretValue:
-        key = (id, name)
-        waiting: asyncio.Future[TellSecret] = asyncio.get_running_loop().create_future()
-        self._asked[key] = waiting
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._send(AskSecret(id=id, name=name))
-                answer = await waiting
-        except (TimeoutError, CubeError):
-            raise _missing(name, "the manager cannot be asked for it now") from None
-        finally:
-            self._asked.pop(key, None)
+        answer = await self._asking.ask((id, name), AskSecret(id=id, name=name))
+        if answer is None:
+            raise _missing(name, "the manager cannot be asked for it now")
         if answer.secret is None:
             raise _missing(name, answer.why)
         return answer.secret

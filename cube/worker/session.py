@@ -36,7 +36,7 @@ from cube.wire.messages import (
     Refuse,
     Renew,
     Sample,
-    TellSecret,
+    Told,
     Welcome,
 )
 from cube.worker.dialling import in_words, is_denial, knock
@@ -87,7 +87,7 @@ class Session:
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
         asked: Callable[[Errand], None],
-        told_secret: Callable[[TellSecret], None],
+        told: Callable[[Told], None],
         report_every: float,
         tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
         renew: Callable[[], None] = lambda: None,
@@ -104,7 +104,7 @@ class Session:
         self._welcomed = welcomed
         self._tell = tell
         self._asked = asked
-        self._told_secret = told_secret
+        self._told = told
         self._reporting = Reporting(self.send, tell, every=report_every)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._leases: dict[int, float] = {}  # number -> when it was sent
@@ -280,12 +280,12 @@ class Session:
                 self._renew()
             case OpenStream() | OpenTunnel() | Sample():
                 self._asked(message)
-            case TellSecret():
-                self._told_secret(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():
                 raise PeerFault("the manager said welcome twice")
+            case _:
+                self._told(message)
 
     def _confirm(self, held: LeaseHeld) -> None:
         sent_at = self._leases.get(held.number)

@@ -34,6 +34,7 @@ GROUPS = {
     "manager": ("start",),
     "worker": ("start",),
     "secret": ("set", "ls", "rm"),
+    "registry": ("set", "ls", "rm"),
 }
 
 

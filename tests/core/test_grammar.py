@@ -65,3 +65,30 @@ def test_no_text_is_slow_to_judge(judge: object, unit: str) -> None:
     assert (
         time.process_time() - began < 1.0
     )  # a thousandth of it; a pattern that backtracks takes for ever
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["docker.io", "localhost", "10.0.0.5:5000", "[::1]:5000", "a-b.example", "registry:5000"],
+)
+def test_a_registry_is_a_host_as_images_name_it(text: str) -> None:
+    assert grammar.is_registry(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "library",
+        "a.b/c",
+        "https://a.b",
+        "a.b:",
+        "a.b:x",
+        "a..b",
+        "a b.c",
+        "a.b\n",
+        "x." * 200 + "y",
+    ],
+)
+def test_anything_else_is_no_registry(text: str) -> None:
+    assert not grammar.is_registry(text)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cube.core.policy import Rights, canonical_image, forbidden, image_allowed, rights_of
+from cube.core.policy import (
+    Rights,
+    canonical_image,
+    forbidden,
+    image_allowed,
+    registry_of,
+    rights_of,
+)
 from cube.model.policy import Policy
 from tests.builders import a_spec
 
@@ -72,3 +79,19 @@ def test_limits_are_told_in_their_units() -> None:
     asked = Rights(image="x/y:1", pids=100, memory_bytes=513 << 20)
     assert forbidden(policy, asked) == "more than 512 MiB of memory"
     assert forbidden(Policy(pids_most=0), Rights(image="x/y:1", pids=-1)) == ""
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("nginx", "docker.io"),
+        ("team/nginx:1", "docker.io"),
+        ("docker.io/nginx", "docker.io"),
+        ("index.docker.io/nginx", "docker.io"),
+        ("localhost/nginx", "localhost"),
+        ("localhost:5000/nginx", "localhost:5000"),
+        ("registry.example/team/nginx@sha256:0", "registry.example"),
+    ],
+)
+def test_the_registry_is_the_first_part_that_looks_like_a_host(image: str, registry: str) -> None:
+    assert registry_of(image) == registry

@@ -20,9 +20,10 @@ import pytest
 
 from tests.runtime.worlds import docker, until
 
-USER, PASSWORD = "cube", "s3cret"
-# `htpasswd -nbB -C 4 cube s3cret`: the registry takes no other kind of hash, and this one costs no package.
-HTPASSWD = "cube:$2y$04$PF9/ZIOvAWaPVymaBvP.0uqj4ytqOm8h2TFW/RluLz4jcETRttowu\n"
+# The password is put together at run time, so that no file of this checkout holds it: tests look for it everywhere.
+USER, PASSWORD = "cube", "-".join(("cube", "canary", "41f7aa"))
+# `htpasswd -nbB -C 4 USER PASSWORD`: the registry takes no other kind of hash, and this one costs no package.
+HTPASSWD = "cube:$2y$04$PF9/ZIOvAWaPVymaBvP.0u0keCQaKJaW/FFx8hYjmnqE9NnEGK3BS\n"
 
 CONFIG = """\
 version: 0.1

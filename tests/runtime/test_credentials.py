@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from cube.model.account import Account
 from cube.runtime.credentials import (
     DOCKER_HUB_KEY,
     Credentials,
     config_path,
     credentials_for,
+    credentials_of,
     read_config,
-    registry_of,
 )
 
 LOGIN = Credentials(username="me", password="s3cret", serveraddress="registry.example")
@@ -46,22 +47,6 @@ def a_helper(
 def answer(username: str, secret: str) -> str:
     said = json.dumps({"ServerURL": "x", "Username": username, "Secret": secret})
     return f"read asked; test \"$1\" = get || exit 1; echo '{said}'"
-
-
-@pytest.mark.parametrize(
-    ("image", "registry"),
-    [
-        ("nginx", "docker.io"),
-        ("team/nginx:1", "docker.io"),
-        ("docker.io/nginx", "docker.io"),
-        ("index.docker.io/nginx", "docker.io"),
-        ("localhost/nginx", "localhost"),
-        ("localhost:5000/nginx", "localhost:5000"),
-        ("registry.example/team/nginx@sha256:0", "registry.example"),
-    ],
-)
-def test_the_registry_is_the_first_part_that_looks_like_a_host(image: str, registry: str) -> None:
-    assert registry_of(image) == registry
 
 
 def test_docker_says_where_its_configuration_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +78,16 @@ async def test_a_login_at_the_hub_is_found(config: Path) -> None:
 
     assert found is not None
     assert (found.username, found.serveraddress) == ("me", DOCKER_HUB_KEY)
+
+
+@pytest.mark.parametrize(
+    ("registry", "key"),
+    [("registry.example:5000", "registry.example:5000"), ("docker.io", DOCKER_HUB_KEY)],
+)
+def test_an_account_of_the_cluster_is_shown_as_docker_would(registry: str, key: str) -> None:
+    shown = credentials_of(Account(registry, "me", "s3cret"))
+
+    assert shown == Credentials(username="me", password="s3cret", serveraddress=key)
 
 
 async def test_a_token_is_passed_on(config: Path) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from cube.model.account import Account
 from cube.model.allocation import Failure, FailureKind
-from cube.runtime.contract import PullProgress, RuntimeFailure
+from cube.runtime.contract import AskAccount, PullProgress, RuntimeFailure
 from cube.runtime.pulls import SharedPulls
 
 HALF = PullProgress(done_bytes=1, total_bytes=2)
@@ -19,12 +20,16 @@ class Fetches:
 
     def __init__(self) -> None:
         self.begun: list[str] = []
+        self.accounts: list[Account | None] = []
         self.cancelled = 0
         self.goes_on = asyncio.Event()
         self.failure: RuntimeFailure | None = None
 
-    async def __call__(self, image: str, tell: Callable[[PullProgress], None]) -> None:
+    async def __call__(
+        self, image: str, tell: Callable[[PullProgress], None], account: AskAccount | None
+    ) -> None:
         self.begun.append(image)
+        self.accounts.append(await account() if account else None)
         tell(HALF)
         try:
             await self.goes_on.wait()
@@ -139,3 +144,19 @@ async def test_closing_tells_those_who_wait() -> None:
     with pytest.raises(RuntimeFailure, match="given up") as raised:
         await waiting
     assert raised.value.kind is FailureKind.ENGINE_AWAY
+
+
+async def test_a_pull_asks_once_for_the_account_of_who_began_it() -> None:
+    fetches = Fetches()
+    pulls = SharedPulls(fetches)
+    account = Account("registry.example", "me", "CANARY")
+    asked: list[str] = []
+
+    async def ask() -> Account:
+        asked.append("")
+        return account
+
+    fetches.goes_on.set()
+    await asyncio.gather(pulls.pull("a", ignore, ask), pulls.pull("a", ignore, ask))
+
+    assert (fetches.accounts, len(asked)) == ([account], 1)

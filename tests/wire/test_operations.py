@@ -37,7 +37,7 @@ def test_reading_is_for_viewers_and_changing_is_not() -> None:
     above = {one.id for one in MANAGER if one.method in READS and one.role not in low}
     assert above == {
         *("listBackups", "openSession", "carryTunnel", "execInTask", "copyFiles"),
-        *("listTokens", "listJoinTokens", "listAudit", "checkAudit", "listSecrets"),
+        *("listTokens", "listJoinTokens", "listAudit", "checkAudit", "listSecrets", "listAccounts"),
     }
 
 

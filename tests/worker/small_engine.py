@@ -14,6 +14,7 @@ from cube.model.resources import Resources
 from cube.model.secret import NO_SECRETS, GivenSecrets
 from cube.model.usage import Consumption
 from cube.runtime.contract import (
+    AskAccount,
     CommandResult,
     ContainerEvent,
     EngineFacts,
@@ -63,7 +64,13 @@ class SmallEngine:
         await self._answer("images")
         return list(self.images_there)
 
-    async def pull(self, image: str, progress: Callable[[PullProgress], None]) -> None:
+    async def pull(
+        self,
+        image: str,
+        progress: Callable[[PullProgress], None],
+        account: AskAccount | None = None,
+    ) -> None:
+        self.shown = await account() if account is not None else None
         await self._answer(f"pull {image}")
         progress(PullProgress(done_bytes=43, total_bytes=100))
         if self.pull_forever:

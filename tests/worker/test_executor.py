@@ -27,6 +27,10 @@ async def _none(_id: AllocationId, _spec: TaskSpec) -> GivenSecrets:
     return NO_SECRETS
 
 
+async def _nobody(_id: AllocationId, _image: str) -> None:
+    """Have no account anywhere."""
+
+
 class Bench:
     """An executor with its answers in a queue."""
 
@@ -43,6 +47,7 @@ class Bench:
             tell=self.answers.put_nowait,
             pulled=self.pulled.append,
             secrets=_none,
+            account=_nobody,
         )
 
     async def answer(self) -> WorkerInput:
