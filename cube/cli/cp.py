@@ -22,7 +22,7 @@ from cube.wire.tunnels import PathInfo
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-BLOCK = 64 * 1024
+BLOCK = 256 * 1024
 LEFT_OUT_SHOWN = 10
 
 

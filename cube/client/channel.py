@@ -24,7 +24,7 @@ from cube.wire.tunnels import (
     encode_frame,
     pieces,
 )
-from cube.wire.window import Incoming, Outgoing
+from cube.wire.window import WINDOW, Incoming, Outgoing
 
 CONNECT_SECONDS = 5.0
 HEARTBEAT = 10.0
@@ -50,11 +50,11 @@ class Socket(Protocol):
 class Channel(Generic[F]):
     """Frames of kind `F` come in. `listen` must run for as long as anything is sent."""
 
-    def __init__(self, socket: Socket, decode: Callable[[bytes], F]) -> None:
+    def __init__(self, socket: Socket, decode: Callable[[bytes], F], window: int = WINDOW) -> None:
         self._socket = socket
         self._decode = decode
-        self._outgoing = Outgoing()
-        self._incoming = Incoming()
+        self._outgoing = Outgoing(window)
+        self._incoming = Incoming(window)
         self._room = asyncio.Event()
 
     async def listen(

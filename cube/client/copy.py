@@ -25,10 +25,14 @@ from cube.wire.tunnels import (
     ToUser,
     WriteArchive,
 )
+from cube.wire.window import COPY_WINDOW
 
 T = TypeVar("T")
 
 BLOCK = 64 * 1024
+HANDED_OVER = COPY_WINDOW // 8
+"""Bytes that go from one thread to the other at once, and are told back at once: waking a thread costs more than a
+frame, milliseconds on a busy machine."""
 
 
 def stat_path(address: Address, ref: str, path: str) -> PathInfo | None:
@@ -58,29 +62,46 @@ class Source:
         self._loop = loop
         self._channel = channel
         self._pieces: queue.SimpleQueue[bytes | CubeError] = queue.SimpleQueue()  # by the window
-        self._rest = b""
+        self._piece = b""
+        self._read = 0  # of the piece
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._end: CubeError | bool | None = False
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes, empty at the end."""
-        if not self._rest and self._end is False:
+        if self._read >= len(self._piece) and self._end is False:
             piece = self._pieces.get()
             if isinstance(piece, CubeError):
                 self._end = piece
             elif not piece:
                 self._end = None
             else:
-                self._rest = piece
+                self._piece, self._read = piece, 0
                 taken = self._channel.took(len(piece))
                 asyncio.run_coroutine_threadsafe(taken, self._loop)
         if isinstance(self._end, CubeError):
             raise self._end
-        data, self._rest = self._rest[:count], self._rest[count:]
+        data = self._piece[self._read : self._read + count]
+        self._read += len(data)
         return data
 
-    def put(self, piece: bytes | CubeError) -> None:
-        """Let the thread read this next; empty: the end."""
-        self._pieces.put(piece)
+    def put(self, data: bytes) -> None:
+        """Have the thread read this next; it may wait for more, or for the end."""
+        self._gathered.append(data)
+        self._gathered_bytes += len(data)
+        if self._gathered_bytes >= HANDED_OVER:
+            self._hand_over()
+
+    def end(self, error: CubeError | None = None) -> None:
+        """Have the thread find the end behind what was put, or this error."""
+        self._hand_over()
+        self._pieces.put(error or b"")
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._pieces.put(b"".join(self._gathered))
+        self._gathered, self._gathered_bytes = [], 0
 
 
 class Sink:
@@ -126,9 +147,9 @@ async def _read(
         async def listen() -> None:
             try:
                 await tunnel.listen(hear)
-                source.put(b"")
+                source.end()
             except CubeError as error:
-                source.put(error)
+                source.end(error)
                 if not began.done():
                     began.set_exception(error)
             await asyncio.get_running_loop().create_future()
@@ -142,7 +163,7 @@ async def _read(
         try:
             await race(listening=listen(), using=use())
         finally:
-            source.put(ManagerAway("the copy was interrupted"))  # lets the thread end
+            source.end(ManagerAway("the copy was interrupted"))  # lets the thread end
         return results[0]
 
 

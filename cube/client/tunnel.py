@@ -25,6 +25,7 @@ from cube.wire.tunnels import (
     Wish,
     decode_to_user,
     encode_wish,
+    window_of,
 )
 from cube.wire.views import Problem
 
@@ -66,7 +67,7 @@ async def open_tunnel(address: Address, ref: str, wish: Wish) -> AsyncIterator[T
     try:
         async with dial(url, bearer(address), tls=tls) as socket:
             await socket.send_str(encode_wish(wish))
-            yield Tunnel(Channel(socket, decode_to_user))
+            yield Tunnel(Channel(socket, decode_to_user, window_of(wish)))
     except aiohttp.WSServerHandshakeError as error:
         raise PeerFault(
             f"the manager at {address} opened no tunnel ({error.status})",

@@ -14,6 +14,8 @@ from cube.runtime.inside import PathSeen
 
 ASK_SECONDS = 30.0
 STALLED_SECONDS = 60.0  # a disk that gives nothing for so long
+AS_IT_IS = {"Accept-Encoding": "identity"}
+"""Else the engine packs the archive with gzip, on one core and at a tenth of the speed."""
 STAT_HEADER = "X-Docker-Container-Path-Stat"
 
 # Go's os.FileMode, in which the engine tells what a path is: not the bits of Unix.
@@ -25,7 +27,7 @@ _GO_OTHER = (
 
 
 class _Stat(msgspec.Struct, frozen=True, rename={"link_target": "linkTarget"}):
-    name: str
+    name: str = ""
     mode: int = 0
     size: int = 0
     link_target: str = ""
@@ -52,7 +54,9 @@ async def read_archive(
     asked = Asked(Verb.ARCHIVE, container_id)
     where = container_path(container_id, "archive")
     try:
-        opened = engine.open(asked, "GET", where, ASK_SECONDS, params={"path": path})
+        opened = engine.open(
+            asked, "GET", where, ASK_SECONDS, params={"path": path}, headers=AS_IT_IS
+        )
         stream = await opened.__aenter__()
     except Refused as refused:
         if refused.status != 404:

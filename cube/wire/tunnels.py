@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from cube.errors import InvalidInput, Objection, PeerFault
+from cube.wire.window import COPY_WINDOW, WINDOW
 
 DATA_LONGEST = 64 * 1024
 FRAME_LONGEST = DATA_LONGEST + 64
@@ -93,6 +94,11 @@ class WriteArchive(
 
 
 Wish = Exec | Stat | ReadArchive | WriteArchive
+
+
+def window_of(wish: Wish) -> int:
+    """Return how many bytes of data may be under way in each direction of its tunnel."""
+    return WINDOW if isinstance(wish, Exec) else COPY_WINDOW
 
 
 class PathInfo(msgspec.Struct, frozen=True, array_like=True):

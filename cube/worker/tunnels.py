@@ -28,6 +28,7 @@ from cube.wire.tunnels import (
     Wish,
     WriteArchive,
     decode_from_user,
+    window_of,
 )
 from cube.worker.copies import receive_archive, send_archive, tell_path
 from cube.worker.execs import serve_exec
@@ -93,7 +94,7 @@ class Tunnels:
         url = self._manager_url + routes.TUNNEL.format(tunnel_id=wanted.tunnel_id)
         try:
             async with dial(url, tls=self._tls()) as socket:
-                channel = Channel(socket, decode_from_user)
+                channel = Channel(socket, decode_from_user, window_of(wanted.wish))
                 try:
                     await serve(channel, await self._runtime.inside(container_id), wanted.wish)
                 except RuntimeFailure as failure:

@@ -59,7 +59,6 @@ TESTED_THROUGH = {
     "cube/client/exec.py": "tests/worker/test_tunnels.py",
     "cube/client/tunnel.py": "tests/worker/test_tunnels.py",
     "cube/manager/api/tunnels.py": "tests/manager/test_tunnels.py",
-    "cube/runtime/archives.py": "tests/runtime/test_contract_inside.py",
     "cube/runtime/docker_inside.py": "tests/runtime/test_contract_inside.py",
     "cube/runtime/execs.py": "tests/runtime/test_contract_inside.py",
     "cube/runtime/hijack.py": "tests/runtime/test_contract_inside.py",

@@ -111,6 +111,7 @@ class Tab:
         self.complaints: list[str] = []
         """What the browser found wrong: errors of scripts, and what the page's policy kept it from doing."""
         self.requests: list[dict[str, Any]] = []
+        self._asked: dict[str, str] = {}
         self._loaded = asyncio.Event()
 
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
@@ -126,6 +127,11 @@ class Tab:
                 self.complaints.append(params["entry"]["text"])
             case "Network.requestWillBeSent":
                 self.requests.append(params["request"])
+                self._asked[params["requestId"]] = params["request"]["url"]
+            case "Network.loadingFailed" if params["errorText"] and not params.get("canceled"):
+                self.complaints.append(
+                    f"{self._asked.get(params['requestId'])}: {params['errorText']}"
+                )
             case "Page.loadEventFired":
                 self._loaded.set()
 
@@ -136,6 +142,12 @@ class Tab:
     async def reload(self) -> None:
         """Load the page anew, and return when it is loaded: what is seen then is not the old one."""
         await self._load("Page.reload")
+
+    async def loads_again(self) -> None:
+        """Return when the page has loaded itself anew."""
+        self._loaded.clear()
+        async with asyncio.timeout(DEADLINE):
+            await self._loaded.wait()
 
     async def _load(self, method: str, **params: Any) -> None:
         self._loaded.clear()

@@ -22,6 +22,8 @@ class Front:
         self._session = session
         self._streams: set[aiohttp.ClientResponse] = set()
         self.token = ""
+        self.failing: dict[str, int] = {}
+        """How often each of these paths is still to be answered with 503."""
         self.base = ""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
 
@@ -34,6 +36,9 @@ class Front:
         """Answer as the manager does."""
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         self.asked.append((request.method, request.path_qs, headers))
+        if self.failing.get(request.path, 0):
+            self.failing[request.path] -= 1
+            return web.Response(status=503)
         is_open = request.path == "/" or request.path.startswith(OPEN)
         if self.token and not is_open and headers.get("Authorization") != f"Bearer {self.token}":
             problem = {"detail": "this needs a token with the role viewer", "status": 401}

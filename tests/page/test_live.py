@@ -192,3 +192,16 @@ async def test_light_and_dark_are_chosen_and_kept(api: Api, tab: Tab) -> None:
     await tab.until(LIVE)
     assert await tab.see(ground) == dark
     assert await tab.see("document.querySelector('#theme').innerText") == "Theme: dark"
+
+
+async def test_a_page_of_which_a_part_did_not_come_is_loaded_again(
+    api: Api, browser: Chromium
+) -> None:
+    async with front_of(api.base) as front, browser.tab() as tab:
+        front.failing = {"/page/store.js": 1}
+        await tab.open(front.base)
+        words = await tab.see("document.querySelector('#connection').innerText")
+        assert words == "a part of this page did not come; loading it again"
+        await tab.loads_again()
+        await tab.until(LIVE)
+        assert await tab.see("sessionStorage.getItem('cube.loading')") is None

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cube.errors import PeerFault
+from cube.wire.tunnels import Exec, ReadArchive, window_of
 from cube.wire.window import WINDOW, Incoming, Outgoing
 
 
@@ -43,6 +44,17 @@ def test_more_than_the_window_is_the_peers_fault() -> None:
     incoming = Incoming()
     incoming.arrived(WINDOW)
 
+    with pytest.raises(PeerFault):
+        incoming.arrived(1)
+
+
+def test_a_copy_has_more_under_way_than_a_command() -> None:
+    copy, command = window_of(ReadArchive(path="/x")), window_of(Exec(command=("sh",)))
+    incoming = Incoming(copy)
+
+    assert copy > command
+    assert Outgoing(copy).room == copy
+    incoming.arrived(copy)
     with pytest.raises(PeerFault):
         incoming.arrived(1)
 

@@ -16,7 +16,7 @@ from cube.manager.concerns import all_concerns
 from cube.manager.decider import Decider
 from cube.manager.doors import Core, History
 from cube.manager.intake import Query
-from cube.manager.page.assets import assets, frame
+from cube.manager.page.assets import assets, frame, preload
 from cube.manager.page.rendering import Sight, drawn, fill
 from cube.manager.revisions import matches
 from cube.manager.views import event_view, moment, node_view, task_view
@@ -76,7 +76,7 @@ class PageApi:
     async def page(self, request: web.Request) -> web.Response:
         """Send the page; with the cluster drawn into it for whoever may see that."""
         Query(request).end()
-        parts = {"version": cube.__version__}
+        parts = {"version": cube.__version__, "preload": preload()}
         if _sees():
             parts |= {"refresh": _REFRESH, **drawn(await self._sight())}
         return web.Response(

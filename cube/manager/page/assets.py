@@ -10,6 +10,8 @@ import msgspec
 
 from cube.wire.operation import PAGE_MEDIA
 
+PLAIN = frozenset({"loading.js", "theme.js"})
+"""Scripts that are no modules, and in the frame."""
 PAGE = "page.html"
 """The frame that is filled in for each request. The only file that is not sent as it stands."""
 
@@ -32,6 +34,17 @@ def assets() -> dict[str, Asset]:
 def frame() -> str:
     """Return the frame: HTML in which comments of one word say what is put there."""
     return _read()[PAGE].body.decode()
+
+
+@lru_cache(1)
+def preload() -> str:
+    """Return what has a browser ask for all modules at once, and not for each when it has read who imports it."""
+    scripts = (
+        name for name, asset in sorted(assets().items()) if asset.media.endswith("javascript")
+    )
+    return "\n".join(
+        f'<link rel="modulepreload" href="/page/{name}">' for name in scripts if name not in PLAIN
+    )
 
 
 def _read() -> dict[str, Asset]:

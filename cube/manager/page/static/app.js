@@ -102,6 +102,7 @@ function start() {
   setInterval(() => views?.tasks.tick(Date.now()), AGES_MS);
   showConnection("waiting");
   new Live(take, showConnection, drawn).run();
+  dispatchEvent(new Event("cube-started"));
 }
 
 start();

@@ -84,7 +84,7 @@ export class Live {
   #look() {
     const now = performance.now();
     if (this.heardAt && now - this.heardAt > STALE_MS) this.#tell("stale", this.trouble || "the manager says nothing");
-    if (this.heardAt && this.connection && now - Math.max(this.openedAt, this.heardAt) > SILENT_MS) this.connection.abort();
+    if (this.connection && now - Math.max(this.openedAt, this.heardAt) > SILENT_MS) this.connection.abort();
   }
 
   #tell(state, trouble) {
