@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -42,13 +43,13 @@ from cube.manager.listener import Listener
 from cube.manager.metrics import ManagerMetrics, monotonic
 from cube.manager.middleware import guard
 from cube.manager.mint import mint
+from cube.manager.names import WILDCARDS, names_of
 from cube.manager.negotiation import Offers
 from cube.manager.presence import Presence
 from cube.manager.readings import Gauges
 from cube.manager.recognition import Recognise, user_of_this_machine
 from cube.manager.recording import Recording
 from cube.manager.samples import Samples
-from cube.manager.secure import WILDCARDS, Secure, names_of
 from cube.manager.session import Sessions
 from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
@@ -63,6 +64,9 @@ from cube.settings import ManagerSettings
 from cube.store.ledger import Ledger
 from cube.wire.operations import MANAGER
 from cube.wire.routes import SESSION
+
+if TYPE_CHECKING:  # only where others reach the manager
+    from cube.manager.secure import Secure
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +181,8 @@ class Manager:
         listener = self._listener(app, entrance.presence)
         opening.push_async_callback(listener.close)
         if not is_loopback(settings.host):
+            from cube.manager.secure import Secure  # it takes a tenth of a second of cryptography
+
             self.secure = await Secure.open(
                 settings, ledger, decider, sessions, entrance.presence, self._clock, listener
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -21,13 +22,15 @@ from cube.manager.doors import Recorder
 from cube.manager.metrics import monotonic
 from cube.manager.presence import Presence
 from cube.manager.secrets import Secrets
-from cube.manager.secure import Secure
 from cube.manager.token_book import TokenBook
 from cube.model.ids import NodeId
 from cube.settings import ManagerSettings
 from cube.store.ledger import Ledger
 from cube.wire.messages import Asked, AskSecret, Told
 from cube.wire.operations import MANAGER
+
+if TYPE_CHECKING:  # only where others reach the manager
+    from cube.manager.secure import Secure
 
 
 class Entrance:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import NoReturn
 
 from cube.aio.clock import Clock
 from cube.aio.supervise import Supervisor
-from cube.errors import CubeError
 from cube.manager.decider import Decider
 from cube.manager.listener import Listener
 from cube.manager.membership import Membership, Record
+from cube.manager.names import WILDCARDS, names_of
 from cube.manager.presence import Presence
 from cube.manager.rotation import Rotation
 from cube.manager.session import Sessions
@@ -27,9 +26,6 @@ from cube.security.tls import server_context, small_buffers
 from cube.settings import ManagerSettings
 
 log = logging.getLogger(__name__)
-
-WILDCARDS = frozenset({"", "0.0.0.0", "::"})
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 
 
 class Secure:
@@ -143,20 +139,3 @@ class Secure:
     async def _certificate(self) -> Path:
         now_ms = self._clock.now().wall_ms
         return await asyncio.to_thread(self.authority.issue_manager, self.names, now_ms, self._life)
-
-
-def names_of(settings: ManagerSettings) -> list[str]:
-    """Return the names of a manager that others reach. CubeError when none was said that they can dial."""
-    names = [*settings.advertise, settings.host]
-    names = list(dict.fromkeys(name for name in names if name not in WILDCARDS))
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise CubeError(
-                f"{name!r} is no name or address of a machine", hint="see --host and --advertise"
-            )
-    if not names:
-        raise CubeError(
-            f"{settings.host or 'everywhere'} is no address that a worker can dial",
-            hint="add --advertise with the name or address by which workers reach this machine",
-        )
-    return names

@@ -8,9 +8,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from cube.errors import Conflict
 
 KEY_FILE = "secrets.key"
@@ -25,6 +22,9 @@ class Sealer:
     """Seals and opens under one key. Shows it in no repr."""
 
     def __init__(self, key: bytes) -> None:
+        # Not above: a manager without secrets starts without it.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         self._cipher = AESGCM(key)
 
     def seal(self, name: str, version: int, value: bytes) -> bytes:
@@ -34,6 +34,8 @@ class Sealer:
 
     def open(self, name: str, version: int, sealed: bytes) -> bytes:
         """Return the value. KeyLost when it was sealed with another key, or as something else, or was changed."""
+        from cryptography.exceptions import InvalidTag
+
         nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, body, _bound(name, version))
@@ -79,7 +81,7 @@ def load_key(folder: Path, *, make: bool) -> Sealer:
 
 
 def _make(path: Path) -> bytes:
-    key = AESGCM.generate_key(_KEY_BYTES * 8)
+    key = os.urandom(_KEY_BYTES)
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)  # of a process that died over it: nothing is sealed with that one
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

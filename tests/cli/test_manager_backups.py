@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cube.errors import Recovering
 from cube.store.backup import verify
 from cube.wire.views import BackupView
 from tests.cli.conftest import Cube
-from tests.cli.fake_manager import FakeManager, json, refusal
+from tests.cli.fake_manager import FakeManager, json
 from tests.store.ledger_builders import a_commit, opened
 
 
@@ -146,8 +145,3 @@ def test_a_recovery_that_waits_is_ended_by_request(cube: Cube, manager: FakeMana
 
     assert result.code == 0
     assert "the recovery has ended" in result.err
-
-
-def test_status_says_that_the_ledger_is_being_recovered(cube: Cube, manager: FakeManager) -> None:
-    manager.answer("GET", "/readyz", refusal(Recovering("the ledger is being recovered: w1")))
-    assert "the ledger is being recovered: w1" in cube("status").err

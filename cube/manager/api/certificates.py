@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from cube.core.rotation import Acknowledged
@@ -15,10 +17,12 @@ from cube.manager.doors import Core
 from cube.manager.intake import Query, read_body, reference
 from cube.manager.lookup import find_node
 from cube.manager.replies import json_response
-from cube.manager.secure import Secure
 from cube.model.ids import NodeId
 from cube.wire.membership import CertificateRequest, RotationView
 from cube.wire.routes import CERTIFICATE, NODES, ROTATION
+
+if TYPE_CHECKING:  # only where others reach the manager
+    from cube.manager.secure import Secure
 
 REQUEST_BYTES = 16 * 1024  # a signing request and two fingerprints
 REQUEST_SECONDS = 10.0

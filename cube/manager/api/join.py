@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -16,13 +17,15 @@ from cube.manager.intake import Query, read_body, reference
 from cube.manager.limits import Buckets
 from cube.manager.lookup import find_node
 from cube.manager.replies import json_response, shown
-from cube.manager.secure import Secure
 from cube.manager.views import moment
 from cube.model.ids import NodeId
 from cube.model.membership import JoinToken
 from cube.settings import ManagerSettings
 from cube.wire.membership import JoinRequest, JoinTokenView, JoinTokenWish, RootsView
 from cube.wire.routes import JOIN, JOIN_TOKENS, ROOTS
+
+if TYPE_CHECKING:  # only where others reach the manager
+    from cube.manager.secure import Secure
 
 
 class JoinApi:
