@@ -100,6 +100,20 @@ class Effects(msgspec.Struct, kw_only=True):
     look_again_at: float | None = None
     more: bool = False
 
+    def absorb(self, later: Effects) -> None:
+        """Become the one consequence of both, but for the answer; the later one has the last word."""
+        self.writes.tasks.update(later.writes.tasks)
+        self.writes.allocations.update(later.writes.allocations)
+        self.writes.nodes.update(later.writes.nodes)
+        self.writes.events.extend(later.writes.events)
+        if later.writes.lineage is not None:
+            self.writes.lineage = later.writes.lineage
+        for node_id, orders in later.orders.items():
+            self.orders.setdefault(node_id, []).extend(orders)
+        self.touched.update(later.touched)
+        self.look_again_at = later.look_again_at
+        self.more = self.more or later.more
+
 
 class Snapshot(msgspec.Struct, kw_only=True):
     """Everything the ledger holds that decisions need: what a core is built from."""

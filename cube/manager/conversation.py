@@ -1,19 +1,20 @@
 """Talking with one worker over its WebSocket, from Hello to the end. Turns messages into inputs of the core.
 
-Leases are answered at once; reports are acknowledged when they are recorded, without holding up the leases behind
-them.
+Leases are answered at once. Reports of all workers are taken in a few milliseconds at a time, and acknowledged when
+they are recorded: neither the leases behind them nor anybody else waits for the reports of a thousand workers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from functools import partial
 from typing import NoReturn
 
 from aiohttp import WSMsgType, web
 
 from cube.aio.race import race
+from cube.aio.share import Share
 from cube.core.effects import Answer, Effects, Held, TurnedAway, Welcomed
 from cube.core.inputs import Connect, Disconnect, Renew
 from cube.core.inputs import Described as DescribedInput
@@ -48,8 +49,7 @@ CLOSE_SECONDS = 2.0
 RENEWED_EVERY = 0.5  # the lease of a worker that waits for its Welcome; a heartbeat is 1 s
 SILENT_LEASES = 3  # after so many leases without a word the connection is taken for dead
 REPORTS_AHEAD = 4
-"""Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each; and the
-lease of nobody stands behind the reports of others."""
+"""Of one worker, on their way to the disk, beyond which no more is read from it. An honest one waits for each."""
 
 
 class _Refused(Exception):
@@ -78,6 +78,7 @@ class Conversation:
         self._tunnels = tunnels
         self._samples = samples
         self._cluster_id = cluster_id
+        self._reports = Share()
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Hold one session, until either side ends it."""
@@ -174,23 +175,31 @@ class Conversation:
         self, socket: web.WebSocketResponse, session: Session, welcomed: Welcomed
     ) -> None:
         """Take in what the worker says, until it leaves or has been silent for long."""
-        unrecorded: deque[asyncio.Future[list[Answer]]] = deque()
+        room = asyncio.Semaphore(REPORTS_AHEAD + 1)
         while True:
             message = await _receive(socket)
             if message is None:
                 return
             session.heard()
-            if (told := self._take_in(message, session, welcomed.epoch)) is not None:
-                unrecorded.append(told)
-                if len(unrecorded) > REPORTS_AHEAD:
-                    await asyncio.wait([unrecorded.popleft()])
+            if isinstance(message, Observe | Described):
+                await room.acquire()
+                self._reports.do(partial(self._report, message, session, welcomed.epoch, room))
+            else:
+                self._take_in(message, session, welcomed.epoch)
             # What is buffered is received without a pause: the leases of others must not stand behind all of it.
             await asyncio.sleep(0)
 
-    def _take_in(
-        self, message: FromWorker, session: Session, epoch: int
-    ) -> asyncio.Future[list[Answer]] | None:
-        """Return what is to be recorded of it, if anything is."""
+    def _report(
+        self, message: Observe | Described, session: Session, epoch: int, room: asyncio.Semaphore
+    ) -> None:
+        if isinstance(message, Observe):
+            told = self._observe(message, session, epoch)
+        else:
+            described = DescribedInput(session.node_id, epoch, message.allocations)
+            told = self._decider.post([described])
+        told.add_done_callback(lambda _: room.release())
+
+    def _take_in(self, message: FromWorker, session: Session, epoch: int) -> None:
         match message:
             case Lease():
                 error, usage = message.runtime_error, message.usage
@@ -203,10 +212,6 @@ class Conversation:
                     )
                 else:
                     session.close("its lease is not that of the present session")
-            case Observe():
-                return self._observe(message, session, epoch)
-            case Described(allocations=allocations):
-                return self._decider.post([DescribedInput(session.node_id, epoch, allocations)])
             case StreamRefused():
                 # Ids are random: at most one of the two knows this one.
                 self._streams.refuse(message.stream_id, message.reason)
@@ -215,7 +220,8 @@ class Conversation:
                 self._samples.arrived(session.node_id, message)
             case Hello():
                 raise PeerFault("the worker said Hello twice")
-        return None
+            case _:
+                pass  # a report, which waits for its turn
 
     def _observe(
         self, message: Observe, session: Session, epoch: int

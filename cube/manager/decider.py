@@ -32,6 +32,7 @@ READING_TURNS = 3
 However long a turn takes: what a busy manager has not read yet is held against no worker."""
 EASY_TURN = 0.01  # a turn of the loop in which nobody has much to do is shorter by far
 LONGEST_PAUSE = 0.5  # a node that is overdue is not to wait for its verdict
+TOLD_AT_ONCE = 0.01  # seconds: the records of a thousand decisions come back together, and others have the next turn
 FULL_PAUSE = 1.0  # after a full disk: how long to spare it before the next change is tried
 
 Seen = TypeVar("Seen")
@@ -83,6 +84,7 @@ class Decider:
         self._decided = decided
         self._loop = asyncio.get_running_loop()
         self._untold: deque[_Decision] = deque()
+        self._tells_on = False  # in the next turn of the loop
         self._doubt: CubeError | None = None  # why nothing can be decided now
         self._trustworthy = asyncio.Event()  # memory holds nothing the ledger will never hold
         self._trustworthy.set()
@@ -177,7 +179,7 @@ class Decider:
             recorded.add_done_callback(self._on_recorded)
         decision = _Decision(answers, effects, recorded, then, self._loop.create_future())
         self._untold.append(decision)
-        if recorded is None:
+        if recorded is None and not self._tells_on:
             self._tell_recorded()
         return decision
 
@@ -193,7 +195,7 @@ class Decider:
         for input in inputs[1:]:
             effects = self.core.handle(input, now)
             answers.append(effects.answer)
-            _join(whole, effects)
+            whole.absorb(effects)
         self._set_timer(whole)
         return answers, whole
 
@@ -205,13 +207,16 @@ class Decider:
         else:
             error = recorded.exception()
         if error is None:
-            self._tell_recorded()
+            if not self._tells_on:
+                self._tell_recorded()
         elif not isinstance(error, _PASSING):
             self._distrust(error if isinstance(error, CubeError) else LedgerBroken(repr(error)))
         elif not isinstance(self._doubt, _PASSING):  # the first of those that could not be recorded
             self._distrust(error)
 
-    def _tell_recorded(self) -> None:
+    def _tell_recorded(self, *, all: bool = False) -> None:
+        """Tell what is recorded; unless `all` is wanted, what is left of very much in the next turn of the loop."""
+        until = inf if all else self._loop.time() + TOLD_AT_ONCE
         while self._untold:
             head = self._untold[0]
             if head.recorded is not None:
@@ -221,6 +226,14 @@ class Decider:
                     return  # its own callback is about to come
             self._untold.popleft()
             self._tell(head)
+            if self._loop.time() > until:
+                self._tells_on = True
+                self._loop.call_soon(self._tell_on)
+                return
+
+    def _tell_on(self) -> None:
+        self._tells_on = False
+        self._tell_recorded()
 
     def _tell(self, decision: _Decision) -> None:
         if not decision.told.done():
@@ -291,6 +304,7 @@ class Decider:
         self._doubt = reason
         self._trustworthy.clear()
         if not isinstance(reason, DecisionFailed):
+            self._tell_recorded(all=True)
             while self._untold:  # none of these was or will be recorded
                 _fail(self._untold.popleft().told, reason)
             if not isinstance(reason, _PASSING):
@@ -326,21 +340,6 @@ class Decider:
     def _begin_from(self, snapshot: Snapshot) -> None:
         self.core = self._build(snapshot, self._clock.now())
         self._trustworthy.set()
-
-
-def _join(whole: Effects, later: Effects) -> None:
-    """Make one consequence of two; the later one has the last word."""
-    whole.writes.tasks.update(later.writes.tasks)
-    whole.writes.allocations.update(later.writes.allocations)
-    whole.writes.nodes.update(later.writes.nodes)
-    whole.writes.events.extend(later.writes.events)
-    if later.writes.lineage is not None:
-        whole.writes.lineage = later.writes.lineage
-    for node_id, orders in later.orders.items():
-        whole.orders.setdefault(node_id, []).extend(orders)
-    whole.touched.update(later.touched)
-    whole.look_again_at = later.look_again_at
-    whole.more = whole.more or later.more
 
 
 def _fail(told: asyncio.Future[list[Answer]], error: CubeError) -> None:

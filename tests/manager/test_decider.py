@@ -55,6 +55,46 @@ async def test_orders_and_events_leave_in_the_order_of_the_decisions(bench: Benc
     assert bench.heard.all == [removal(1), 1, removal(2), 2, removal(3), 3]
 
 
+async def test_what_is_recorded_together_is_told_a_little_in_each_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_after = await tell_three(bench, monkeypatch)
+    assert told_after == [[1], [1, 2], [1, 2, 3]]
+
+
+async def test_what_was_recorded_is_told_before_the_failure_of_what_was_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_after = await tell_three(bench, monkeypatch, failing=3)
+    assert told_after[-1] == [1, 2]
+    assert bench.decider.doubt is not None
+
+
+async def tell_three(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, failing: int = 0
+) -> list[list[object]]:
+    """Have three decisions come back together; return what had been told after each of three turns of the loop."""
+    monkeypatch.setattr(decider_module, "TOLD_AT_ONCE", -1.0)
+    told = []
+    for number in (1, 2, 3):
+        bench.will(number)
+        told.append(asyncio.ensure_future(bench.decider.post([a_wish()])))
+    for number, commit in enumerate(bench.ledger.commits, start=1):
+        if number == failing:
+            commit.set_exception(LedgerFull("no room"))
+        else:
+            commit.set_result(None)
+    seen: list[list[object]] = []
+    for _ in range(3):
+        await asyncio.sleep(0)
+        seen.append(list(bench.heard.all))
+    outcomes = await asyncio.gather(*told, return_exceptions=True)
+    assert [isinstance(one, LedgerFull) for one in outcomes] == [
+        number == failing for number in (1, 2, 3)
+    ]
+    return seen
+
+
 async def test_what_needs_no_commit_waits_for_those_before_it(bench: Bench) -> None:
     bench.will(1)
     bench.will(0, Held(True))
@@ -260,6 +300,9 @@ class BusyLoop:
 
     def create_future(self) -> asyncio.Future[Any]:
         return self._real.create_future()
+
+    def call_soon(self, *what: Any) -> None:
+        self._real.call_soon(*what)
 
 
 async def test_a_core_with_more_to_plan_leaves_a_busy_loop_to_others(
