@@ -180,12 +180,7 @@ class Manager:
         app.add_routes(UpkeepApi(decider, backups).routes())
         listener = self._listener(app, entrance.presence)
         opening.push_async_callback(listener.close)
-        if not is_loopback(settings.host):
-            from cube.manager.secure import Secure  # it takes a tenth of a second of cryptography
-
-            self.secure = await Secure.open(
-                settings, ledger, decider, sessions, entrance.presence, self._clock, listener
-            )
+        self.secure = await self._authority(ledger, decider, sessions, entrance.presence, listener)
         app.add_routes(entrance.routes(self.secure))
         _end_streams(opening, feed, watching, tunnels, sessions)
         opening.callback(listener.stop_accepting)
@@ -200,6 +195,24 @@ class Manager:
             limits=settings.limits,
             recognise=self._recognise,
             presence=presence,
+        )
+
+    async def _authority(
+        self,
+        ledger: Ledger,
+        decider: Decider,
+        sessions: Sessions,
+        presence: Presence,
+        listener: Listener,
+    ) -> Secure | None:
+        """Return what certifies machines and the manager; None where only this machine reaches it."""
+        settings = self._settings
+        if is_loopback(settings.host):
+            return None
+        from cube.manager.secure import Secure  # it takes a tenth of a second of cryptography
+
+        return await Secure.open(
+            settings, ledger, decider, sessions, presence, self._clock, listener
         )
 
     async def _listen(self, listener: Listener, supervisor: Supervisor) -> int:

@@ -47,6 +47,8 @@ SHOWN = {
     "context": (["context", "ls"],),
     "login": (["login"],),
     "token": (["token", "ls"],),
+    "secret": (["secret", "ls"],),
+    "registry": (["registry", "ls"],),
     "audit": (["audit"],),
     "version": (["version"],),
     "top": (["top"],),
