@@ -22,6 +22,7 @@ from cube.errors import CubeError, PeerFault
 from cube.log import also_about
 from cube.manager.callers import caller
 from cube.manager.decider import Decider
+from cube.manager.pings import next_message
 from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
@@ -84,7 +85,7 @@ class Conversation:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Hold one session, until either side ends it."""
         socket = web.WebSocketResponse(
-            max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=CLOSE_SECONDS
+            max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=CLOSE_SECONDS, autoping=False
         )
         await socket.prepare(request)
         try:
@@ -192,8 +193,6 @@ class Conversation:
                 unrecorded.append(told)
                 if len(unrecorded) > REPORTS_AHEAD:
                     await asyncio.wait([unrecorded.popleft()])
-            # What is buffered is received without a pause: the leases of others must not stand behind all of it.
-            await asyncio.sleep(0)
 
     def _take_in(
         self, message: FromWorker, session: Session, epoch: int
@@ -255,7 +254,7 @@ async def _mind(session: Session) -> NoReturn:
 
 async def _receive(socket: web.WebSocketResponse) -> FromWorker | None:
     """Return the next message; None when the worker has closed."""
-    frame = await socket.receive()
+    frame = await next_message(socket)
     if frame.type is WSMsgType.BINARY:
         return decode_from_worker(frame.data)
     if frame.type is WSMsgType.TEXT:
