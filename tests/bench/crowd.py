@@ -111,7 +111,7 @@ async def measure(strangers: int, workers: int) -> str:
     )
     return (
         f"{table(columns, rows)}\n\n{workers:,} workers: {ended} sessions ended, {lost} nodes lost. "
-        f"Strangers cost {used:.0%} of a core."
+        f"The manager took {used:.0%} of a core while the strangers were there."
     )
 
 
