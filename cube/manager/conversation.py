@@ -24,6 +24,7 @@ from cube.errors import CubeError, PeerFault
 from cube.log import also_about
 from cube.manager.callers import caller
 from cube.manager.decider import Decider
+from cube.manager.pings import next_message
 from cube.manager.samples import Samples
 from cube.manager.session import Session, Sessions
 from cube.manager.streams import Streams
@@ -95,7 +96,7 @@ class Conversation:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Hold one session, until either side ends it."""
         socket = web.WebSocketResponse(
-            max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=CLOSE_SECONDS
+            max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=CLOSE_SECONDS, autoping=False
         )
         await socket.prepare(request)
         try:
@@ -215,8 +216,6 @@ class Conversation:
                     self._reports.do(partial(self._report, message, session, welcomed.epoch, room))
                 case _:
                     self._take_in(message, session, welcomed.epoch)
-            # What is buffered is received without a pause: the leases of others must not stand behind all of it.
-            await asyncio.sleep(0)
 
     async def _tell_asked(self, session: Session, asked: asyncio.Queue[Asked]) -> NoReturn:
         """Tell one after the other, beside the leases: reading the ledger may take a while."""
@@ -290,7 +289,7 @@ async def _mind(session: Session) -> NoReturn:
 
 async def _receive(socket: web.WebSocketResponse) -> FromWorker | None:
     """Return the next message; None when the worker has closed."""
-    frame = await socket.receive()
+    frame = await next_message(socket)
     if frame.type is WSMsgType.BINARY:
         return decode_from_worker(frame.data)
     if frame.type is WSMsgType.TEXT:

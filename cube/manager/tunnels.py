@@ -15,6 +15,7 @@ from aiohttp import WSMsgType, web
 
 from cube.aio.race import race
 from cube.errors import CubeError, NotFound, Overloaded, PeerFault
+from cube.manager.pings import next_message
 from cube.wire.tunnels import Exited, Failed, decode_from_user, decode_to_user, encode_frame
 
 ARRIVAL_SECONDS = 10.0  # a worker dials at once; this covers a slow link
@@ -132,7 +133,7 @@ async def _pass(
 ) -> None:
     """Pass frames on as they came until the source closes. PeerFault when one is no frame of that direction."""
     while True:
-        message = await source.receive()
+        message = await next_message(source)
         if message.type is WSMsgType.TEXT:
             raise PeerFault("text came through a tunnel; its frames are MessagePack")
         if message.type is not WSMsgType.BINARY:

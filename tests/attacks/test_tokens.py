@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from hmac import compare_digest
 
 import pytest
 from msgspec.structs import replace
@@ -43,6 +44,31 @@ async def test_a13_a_right_id_with_another_secret_is_no_better_than_none(target:
     assert [{**one, "request_id": ""} for one in problems[:1]] == [
         {**one, "request_id": ""} for one in problems[1:]
     ]
+
+
+@pytest.mark.slow
+async def test_a13_a_secret_is_compared_in_one_way_however_near_it_is(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time cannot be measured here; that all go the same way, by the comparison that takes the same time, can."""
+    right = tokens.parse(await target.token(Role.ADMIN))
+    assert right is not None
+    compared: list[tuple[int, int]] = []
+
+    def constant_time(shown: bytes, held: bytes) -> bool:
+        compared.append((len(shown), len(held)))
+        return compare_digest(shown, held)
+
+    monkeypatch.setattr("cube.security.tokens.hmac.compare_digest", constant_time)
+    last = "0" if right.secret[-1] != "0" else "1"
+    first = "0" if right.secret[0] != "0" else "1"
+    near = replace(right, secret=right.secret[:-1] + last)
+    far = replace(right, secret=first + right.secret[1:])
+    unknown = tokens.mint()
+    for wrong in (near, far, unknown):
+        assert (await target.ask("GET", "/task", token=wrong.text()))[0] == 401
+    assert (await target.ask("GET", "/task", token=right.text()))[0] == 200
+    assert compared == [(32, 32)] * 4
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "x"])

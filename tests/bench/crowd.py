@@ -33,7 +33,7 @@ LOOK_EVERY = 0.05
 READY_SECONDS = 30.0
 GATHER_SECONDS = 300.0
 FIRST = -15  # of the manager and of who measures it: the others would be on machines of their own
-LAST = ("nice", "-n", "30")  # from there to the end of the queue
+BEHIND = ("nice", "-n", str(-FIRST))  # as everybody else
 
 
 class Program:
@@ -111,7 +111,7 @@ async def measure(strangers: int, workers: int) -> str:
     )
     return (
         f"{table(columns, rows)}\n\n{workers:,} workers: {ended} sessions ended, {lost} nodes lost. "
-        f"Strangers cost {used:.0%} of a core."
+        f"The manager took {used:.0%} of a core while the strangers were there."
     )
 
 
@@ -201,7 +201,7 @@ async def _manager(port: int, data: Path) -> AsyncIterator[Program]:
 @contextlib.asynccontextmanager
 async def _program(module: str, *arguments: int) -> AsyncIterator[Program]:
     process = await asyncio.create_subprocess_exec(
-        *(*LAST, sys.executable, "-m", module, *map(str, arguments)),
+        *(*BEHIND, sys.executable, "-m", module, *map(str, arguments)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tarfile
@@ -160,6 +161,27 @@ def test_a_second_name_of_what_is_not_in_the_archive_is_left_out(home: Path) -> 
 
     assert len(left_out) == 1
     assert tree(home) == {"d", "d/mine"}
+
+
+def test_a25_a_hostile_archive_leaves_nothing_outside(home: Path) -> None:
+    before = sorted(path.name for path in home.parent.iterdir())
+    for hostile in (
+        [file("../precious")],
+        [file("/etc/evil")],
+        [link("d/way", ".."), file("d/way/precious")],
+        [link("d/way", "/etc"), file("d/way/evil")],
+        [second("d/precious", "../precious"), file("d/precious")],
+        [entry("d/disk", tarfile.BLKTYPE), entry("d/pipe", tarfile.FIFOTYPE)],
+        [file("d/../../precious"), file("d/sudo", mode=0o6755)],
+    ):
+        with contextlib.suppress(CubeError):
+            unpack(a_tar(entry("d", tarfile.DIRTYPE), *hostile), home, root="d", name="d")
+    assert (home.parent / "precious").read_text() == "mine"
+    assert sorted(path.name for path in home.parent.iterdir()) == before
+    for path in home.rglob("*"):
+        assert path.resolve().is_relative_to(home.resolve())
+        assert path.is_dir() or path.is_file()
+        assert not path.stat().st_mode & 0o6000
 
 
 def test_a_second_name_of_a_file_outside_is_refused(home: Path) -> None:

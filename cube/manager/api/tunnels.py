@@ -14,6 +14,7 @@ from cube.errors import Conflict, CubeError, InvalidInput, Objection, PeerFault
 from cube.manager.decider import Decider
 from cube.manager.intake import Query, reference
 from cube.manager.lookup import find_slot
+from cube.manager.pings import next_message
 from cube.manager.replies import HttpRefusal
 from cube.manager.session import Session, Sessions
 from cube.manager.tunnels import Meeting, Tunnels, tell_failure
@@ -118,7 +119,7 @@ class TunnelApi:
 
 async def _wish(socket: web.WebSocketResponse) -> Wish:
     async with asyncio.timeout(WISH_SECONDS):
-        message = await socket.receive()
+        message = await next_message(socket)
     if message.type is WSMsgType.TEXT:
         return decode_wish(message.data)
     if message.type is WSMsgType.BINARY:
@@ -128,7 +129,11 @@ async def _wish(socket: web.WebSocketResponse) -> Wish:
 
 def _socket(longest: int) -> web.WebSocketResponse:
     return web.WebSocketResponse(
-        max_msg_size=longest, compress=False, timeout=CLOSE_SECONDS, heartbeat=HEARTBEAT
+        max_msg_size=longest,
+        compress=False,
+        timeout=CLOSE_SECONDS,
+        heartbeat=HEARTBEAT,
+        autoping=False,
     )
 
 
