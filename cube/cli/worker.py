@@ -24,6 +24,7 @@ from cube.cli.target import ManagerOption
 from cube.client.transport import Address
 from cube.errors import InvalidInput, Objection
 from cube.log import LogFormat
+from cube.model.policy import HostPolicy
 from cube.settings import WorkerSettings
 from cube.wire.quantities import cores_millis, size
 
@@ -156,8 +157,6 @@ def start(
     log_format: LogFormatOption = LogFormat.AUTO,
 ) -> int:
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
-    from cube.worker.policy_file import load
-
     data = data or data_directory("worker")
     if join and runtime is RuntimeKind.SIMULATED:
         message = "simulated workers are those of the manager's machine: leave it out"
@@ -176,7 +175,7 @@ def start(
         docker=docker,
         cpu_millis=cores_millis(cpu, "--cpu") if cpu else 0,
         memory_bytes=size(memory, "--memory") if memory else 0,
-        policy=load(policy),
+        policy=_allowed(policy),
     )
     if runtime is RuntimeKind.SIMULATED:
         scripted = (start_time, fail_share, fail_after)
@@ -193,6 +192,13 @@ def start(
         [worker],
         ready=lambda: announce(f"cube worker for {address}, own API on {host}:{worker.port}"),
     )
+
+
+def _allowed(file: Path | None) -> HostPolicy:
+    """Return what the machine's own file lets tasks have. InvalidInput names the line that is wrong."""
+    from cube.worker.policy_file import load
+
+    return load(file)
 
 
 def _manager(manager: str, join: str, token: str, data: Path) -> Address:

@@ -65,6 +65,8 @@ def in_words(error: Exception) -> str:
     if isinstance(cause, ssl.SSLError):
         host = getattr(error, "host", None)
         return tls.in_words(cause, host or "that address")
-    if isinstance(cause, OSError) and (cause.errno or 0) > 0:  # asyncio's own words name no reason
+    if (
+        isinstance(cause, OSError) and cause.errno and cause.errno > 0
+    ):  # asyncio's own words name no reason
         return os.strerror(cause.errno).lower()
     return str(cause) or type(cause).__name__
