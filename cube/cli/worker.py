@@ -24,6 +24,7 @@ from cube.cli.target import ManagerOption
 from cube.client.transport import Address
 from cube.errors import InvalidInput, Objection
 from cube.log import LogFormat
+from cube.model.policy import HostPolicy
 from cube.settings import WorkerSettings
 from cube.wire.quantities import cores_millis, size
 
@@ -156,8 +157,6 @@ def start(
     log_format: LogFormatOption = LogFormat.AUTO,
 ) -> int:
     """Start a worker and serve until SIGTERM or Ctrl-C. Containers keep running after it."""
-    from cube.worker.policy_file import load
-
     data = data or data_directory("worker")
     _check_kind(runtime, join, count)
     address = _manager(manager, join, token, data)
@@ -174,7 +173,7 @@ def start(
         docker=docker,
         cpu_millis=cores_millis(cpu, "--cpu") if cpu else 0,
         memory_bytes=size(memory, "--memory") if memory else 0,
-        policy=load(policy),
+        policy=_allowed(policy),
     )
     if runtime is RuntimeKind.SIMULATED:
         scripted = (start_time, fail_share, fail_after)
@@ -198,6 +197,13 @@ def _check_kind(runtime: RuntimeKind, join: str, count: int) -> None:
     if runtime is not RuntimeKind.SIMULATED and count > 1:
         message = "needs --runtime simulated: a machine has one worker"
         raise InvalidInput((Objection("--count", message),))
+
+
+def _allowed(file: Path | None) -> HostPolicy:
+    """Return what the machine's own file lets tasks have. InvalidInput names the line that is wrong."""
+    from cube.worker.policy_file import load
+
+    return load(file)
 
 
 def _manager(manager: str, join: str, token: str, data: Path) -> Address:

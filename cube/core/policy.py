@@ -55,32 +55,37 @@ def rights_of(spec: TaskSpec) -> Rights:
 
 def forbidden(policy: Policy, asked: Rights) -> str:
     """Return the first thing asked for that the policy does not allow, in words; empty when it allows all."""
-    return next(_forbidden(policy, asked), "")
+    return next((what for what, _ in _forbidden(policy, asked)), "")
 
 
-def _forbidden(policy: Policy, asked: Rights) -> Iterator[str]:
+def allowed_instead(policy: Policy, asked: Rights) -> tuple[str, ...]:
+    """Return what the policy allows of the kind that `forbidden` names, by the words of its file; often nothing."""
+    return next((names for _, names in _forbidden(policy, asked)), ())
+
+
+def _forbidden(policy: Policy, asked: Rights) -> Iterator[tuple[str, tuple[str, ...]]]:
     if asked.privileged and not policy.privileged:
-        yield "privileged"
+        yield "privileged", ()
     if asked.host_network and not policy.host_network:
-        yield "network: host"
+        yield "network: host", ()
     for device in asked.devices:
         if device not in policy.devices:
-            yield f"device {device}"
+            yield f"device {device}", policy.devices
     for name in asked.capabilities:
         if name not in policy.capabilities:
-            yield f"capability {name}"
+            yield f"capability {name}", policy.capabilities
     allowed = {mount.name: mount for mount in policy.mounts}
     for name, writes in asked.mounts:
         if name not in allowed:
-            yield f"mount {name}"
+            yield f"mount {name}", tuple(allowed)
         elif writes and allowed[name].read_only:
-            yield f"mount {name} other than read_only"
+            yield f"mount {name} other than read_only", ()
     if not image_allowed(policy.images, asked.image):
-        yield f"image {asked.image}"
+        yield f"image {asked.image}", policy.images
     if policy.pids_most and not 0 <= asked.pids <= policy.pids_most:
-        yield f"more than {policy.pids_most} processes"
+        yield f"more than {policy.pids_most} processes", ()
     if policy.memory_most and asked.memory_bytes > policy.memory_most:
-        yield f"more than {human_bytes(policy.memory_most)} of memory"
+        yield f"more than {human_bytes(policy.memory_most)} of memory", ()
 
 
 def image_allowed(patterns: tuple[str, ...], canonical: str) -> bool:

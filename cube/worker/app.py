@@ -23,8 +23,10 @@ from cube.wire.messages import (
     PROTOCOL,
     Errand,
     Hello,
+    OpenStream,
     OpenTunnel,
     Sample,
+    TellAccount,
     TellSecret,
     Told,
     Welcome,
@@ -176,8 +178,7 @@ class Worker:
             runtime_error=lambda: self._watch.error,
             welcomed=self._welcomed,
             tell=self._loop.tell,
-            asked=self._asked,
-            told=self._told,
+            hand_on=self._handed_on,
             report_every=settings.report_every,
             tls=self._tls,
             renew=self._renewal.soon if self._renewal is not None else lambda: None,
@@ -305,19 +306,18 @@ class Worker:
             return event.action == "start" and self._core.runs(event.container_id)
         return (event.action == "start") is isinstance(step, Start)
 
-    def _asked(self, wanted: Errand) -> None:
-        if isinstance(wanted, Sample):
-            self._sampler.sample(wanted)
-        elif isinstance(wanted, OpenTunnel):
-            self._tunnels.open(wanted)
-        else:
-            self._streams.open(wanted)
-
-    def _told(self, answer: Told) -> None:
-        if isinstance(answer, TellSecret):
-            self._secrets.told(answer)
-        else:
-            self._accounts.told(answer)
+    def _handed_on(self, message: Errand | Told) -> None:
+        match message:
+            case Sample():
+                self._sampler.sample(message)
+            case OpenTunnel():
+                self._tunnels.open(message)
+            case OpenStream():
+                self._streams.open(message)
+            case TellSecret():
+                self._secrets.told(message)
+            case TellAccount():
+                self._accounts.told(message)
 
     def _trouble(self) -> str:
         if self._watch.error:

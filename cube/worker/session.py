@@ -31,11 +31,8 @@ from cube.wire.messages import (
     Instruct,
     Lease,
     LeaseHeld,
-    OpenStream,
-    OpenTunnel,
     Refuse,
     Renew,
-    Sample,
     Told,
     Welcome,
 )
@@ -85,8 +82,7 @@ class Session:
         runtime_error: Callable[[], str],
         welcomed: Callable[[Welcome], None],
         tell: Callable[[WorkerInput], None],
-        asked: Callable[[Errand], None],
-        told: Callable[[Told], None],
+        hand_on: Callable[[Errand | Told], None],
         report_every: float,
         tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
         renew: Callable[[], None] = lambda: None,
@@ -102,8 +98,7 @@ class Session:
         self._runtime_error = runtime_error
         self._welcomed = welcomed
         self._tell = tell
-        self._asked = asked
-        self._told = told
+        self._hand_on = hand_on
         self._reporting = Reporting(self.send, tell, every=report_every)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._leases: dict[int, float] = {}  # number -> when it was sent
@@ -277,14 +272,12 @@ class Session:
                 self._tell(Ordered(message.orders))
             case Renew():
                 self._renew()
-            case OpenStream() | OpenTunnel() | Sample():
-                self._asked(message)
             case Refuse(reason=reason):
                 raise SessionEnded(reason)
             case Welcome():
                 raise PeerFault("the manager said welcome twice")
             case _:
-                self._told(message)
+                self._hand_on(message)
 
     def _confirm(self, held: LeaseHeld) -> None:
         sent_at = self._leases.get(held.number)

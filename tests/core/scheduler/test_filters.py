@@ -79,6 +79,27 @@ def test_a_node_says_what_its_policy_does_not_allow(asked: dict[str, Any], words
     assert verdict(a_stock("w1"), **asked) == told
 
 
+@pytest.mark.parametrize(
+    ("allows", "asked", "words"),
+    [
+        (Policy(devices=("/dev/fuse",)), {"devices": (Device("/dev/kvm"),)}, "/dev/fuse"),
+        (Policy(mounts=(MountRight("logs"),)), {"mounts": (Mount("data", "/data"),)}, "logs"),
+        (Policy(images=("r.example/*",)), {"image": "busybox"}, "r.example/*"),
+        (
+            Policy(capabilities=("NET_RAW", "SYSLOG", "SYS_TIME", "MKNOD", "IPC_LOCK", "BPF")),
+            {"cap_add": ("NET_ADMIN",)},
+            "NET_RAW, SYSLOG, SYS_TIME, MKNOD, IPC_LOCK, …",
+        ),
+    ],
+)
+def test_a_node_says_what_its_policy_would_allow_instead(
+    allows: Policy, asked: dict[str, Any], words: str
+) -> None:
+    found = verdict(a_stock("w1", policy=allows), **asked)
+    assert found is not None
+    assert found[1].endswith(f"; it allows {words}")
+
+
 def test_a_node_takes_what_its_policy_allows() -> None:
     allows = Policy(privileged=True, mounts=(MountRight("data", read_only=True),))
     stock = a_stock("w1", policy=allows)

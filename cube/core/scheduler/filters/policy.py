@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cube.core.policy import forbidden
+from cube.core.policy import allowed_instead, forbidden
 from cube.core.scheduler.columns import Flags, Ints
 from cube.core.scheduler.demand import Demand
 from cube.core.scheduler.filters.filter import Alike, NodeRefusal, refusal
 from cube.core.scheduler.inventory import Inventory
 from cube.core.scheduler.offers import Offers
+
+NAMED = 5  # of what would be allowed: the whole list is in the machine's file
 
 
 class Allowed(Alike):
@@ -31,11 +33,16 @@ class Allowed(Alike):
     def refuse(
         self, inventory: Inventory, row: int, demand: Demand, _ahead: int, /
     ) -> NodeRefusal | None:
-        """Return what is not allowed."""
+        """Return what is not allowed, and what of that kind would be."""
         node = inventory.node(row)
         about = forbidden(node.facts.policy, demand.rights)
+        if not about:
+            return None
         words = f"the policy of {node.name} does not allow {about}"
-        return refusal(inventory, row, "policy", words, about=about) if about else None
+        if instead := allowed_instead(node.facts.policy, demand.rights):
+            more = ", …" if len(instead) > NAMED else ""
+            words += f"; it allows {', '.join(instead[:NAMED])}{more}"
+        return refusal(inventory, row, "policy", words, about=about)
 
     def kinds(self, refused: Offers, /) -> Ints:
         """Return a number for each thing that is not allowed."""
