@@ -152,25 +152,26 @@ _cube_live() {{
     COMPREPLY=($(command cube __complete "$1" "$cur" 2>/dev/null))
 }}
 _cube() {{
-    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} path= i
+    # Not `path`: to zsh that is PATH.
+    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} at= i
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
-        case "${{path:+ $path}} ${{COMP_WORDS[i]}}" in
-        {paths}) path="${{path:+$path }}${{COMP_WORDS[i]}}" ;;
+        case "${{at:+ $at}} ${{COMP_WORDS[i]}}" in
+        {paths}) at="${{at:+$at }}${{COMP_WORDS[i]}}" ;;
         esac
     done
-    case "$path:$prev" in
+    case "$at:$prev" in
 {values}
     esac
     case "$cur" in
     -*)
-        case "$path" in
+        case "$at" in
 {flags}
         esac
         return
         ;;
     esac
-    case "$path" in
+    case "$at" in
 {arguments}
     esac
 }}
