@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from cube.aio.aside import Aside
 from cube.aio.clock import Clock, SystemClock
 from cube.aio.lag import LagGauge
 from cube.aio.supervise import Supervisor
-from cube.core.effects import Effects, Snapshot
+from cube.core.effects import Snapshot
 from cube.core.manager import ManagerCore
 from cube.manager.api.discovery import DiscoveryApi
 from cube.manager.api.events import EventApi
@@ -38,6 +38,7 @@ from cube.manager.conversation import Conversation
 from cube.manager.decider import Decider
 from cube.manager.entrance import Entrance
 from cube.manager.feed import Feed
+from cube.manager.hearers import Hearers
 from cube.manager.idempotency import Changes
 from cube.manager.listener import Listener
 from cube.manager.metrics import ManagerMetrics, monotonic
@@ -55,9 +56,6 @@ from cube.manager.strategies import check, installed
 from cube.manager.streams import Streams
 from cube.manager.tunnels import Tunnels
 from cube.manager.watching import Watching
-from cube.model.event import TaskEvent
-from cube.model.ids import NodeId
-from cube.model.orders import Order
 from cube.model.timing import Instant
 from cube.security.hosts import LOOPBACK_NAMES, HostGuard, is_loopback
 from cube.settings import ManagerSettings
@@ -137,7 +135,7 @@ class Manager:
         feed = Feed(queue=settings.feed_queue, followers=settings.followers)
         streams = Streams(limit=settings.streams)
         metrics = ManagerMetrics(lambda: decider.core.cluster)
-        hearers = _Hearers(sessions, feed)
+        hearers = Hearers(sessions, feed)
         tunnels = Tunnels(limit=settings.tunnels)
         recorder = Recording(ledger, metrics, monotonic)
         decider = Decider(
@@ -328,33 +326,3 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-class _Hearers:
-    """Who hears of decisions: the workers, the followers of events, and those who watch everything."""
-
-    def __init__(self, sessions: Sessions, feed: Feed) -> None:
-        self._sessions = sessions
-        self._feed = feed
-        self.watching: Watching | None = None  # looks at what decides, and is told of it
-
-    def deliver(self, node_id: NodeId, orders: list[Order]) -> None:
-        """Send orders to their worker."""
-        self._sessions.deliver(node_id, orders)
-
-    def publish(self, events: Sequence[TaskEvent]) -> None:
-        """Tell those who follow."""
-        self._feed.publish(events)
-        if self.watching is not None:
-            self.watching.publish(events)
-
-    def touched(self, effects: Effects) -> None:
-        """Have shown what changed."""
-        if self.watching is not None:
-            self.watching.touched(effects)
-
-    def start_over(self) -> None:
-        """Let the workers come again."""
-        self._sessions.close("decisions were taken back")
-        if self.watching is not None:
-            self.watching.start_over()
