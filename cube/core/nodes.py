@@ -174,7 +174,7 @@ def order_for(cluster: Cluster, allocation: Allocation) -> Order | None:
         spec=cluster.tasks[allocation.task_id].spec,
         devices=allocation.devices,
         first_restart=seen.restart + (seen.phase >= Phase.RUNNING),
-        runs_over=seen.restart + (seen.phase >= Phase.EXITED),
+        runs_over=seen.restart + (seen.phase >= Phase.STOPPING),
         revision=allocation.revision,
     )
 

@@ -22,8 +22,8 @@ class Run(msgspec.Struct, frozen=True, tag="run", gc=False, kw_only=True):
     first_restart: int = 0
     """One more than the newest run known to have had a container: where a worker that finds none goes on."""
     runs_over: int = 0
-    """How many runs are over on record. A worker that knows of fewer goes on from `first_restart`: what it says of
-    them would be taken for old news."""
+    """How many runs are over on record, or are being stopped. A worker that knows of fewer goes on from
+    `first_restart`: what it says of them would be taken for old news."""
     revision: int = 0  # at which it was assigned: the journal of a ledger that may be lost
 
 

@@ -129,6 +129,7 @@ def test_a_worker_that_returns_without_its_engine_says_so() -> None:
         ({"phase": Phase.ASSIGNED}, 0, 0),
         ({"phase": Phase.STARTING, "restart": 2}, 2, 2),
         ({"phase": Phase.RUNNING, "restart": 2}, 3, 2),
+        ({"phase": Phase.STOPPING, "restart": 2}, 3, 3),
         ({"phase": Phase.EXITED, "restart": 2}, 3, 3),
     ],
     ids=str,

@@ -141,7 +141,7 @@ class Workload(msgspec.Struct, kw_only=True):
             return
         if isinstance(self.verdict, Again):  # the run to come takes the next number by itself
             self.restart = max(self.restart, order.first_restart - 1)
-        elif order.runs_over > self.restart:
+        elif order.runs_over > self.restart and not self.is_stopping:
             self.restart = order.first_restart
             self.reached = Phase.ASSIGNED
 

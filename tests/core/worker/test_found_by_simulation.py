@@ -264,3 +264,29 @@ def test_of_orders_before_the_first_look_a_removal_counts_whatever_else_was_orde
 
     assert machine.done == []
     assert machine.newest.phase is Phase.REMOVED
+
+
+def test_a_run_that_is_on_record_as_being_stopped_and_runs_is_told_as_the_next(
+    machine: Machine,
+) -> None:
+    machine.order(run())
+
+    order = run(first_restart=1)  # put back to when a removal was under way that was never ordered
+    machine.order(msgspec.structs.replace(order, runs_over=1))
+
+    assert len(machine.running()) == 1
+    assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 1)
+
+
+def test_a_run_that_is_truly_being_stopped_is_not_told_as_the_next(machine: Machine) -> None:
+    opens_session(machine)
+    machine.order(run(on_disconnect="stop"))
+    machine.holding_back = True
+    machine.wait(3.1)
+    assert machine.newest.phase is Phase.STOPPING
+    opens_session(machine, 2)
+
+    order = run(on_disconnect="stop", first_restart=1)
+    machine.order(msgspec.structs.replace(order, runs_over=1))
+
+    assert (machine.newest.phase, machine.newest.restart) == (Phase.STOPPING, 0)
