@@ -47,7 +47,9 @@ def rotate(
     manager: ManagerOption = "",
     finish: Annotated[
         bool,
-        typer.Option("--finish", help="End a rotation without the missing: they need a token."),
+        typer.Option(
+            "--finish", help="Go on without those that are not connected: they need a token."
+        ),
     ] = False,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Do not wait.")] = False,
 ) -> int:

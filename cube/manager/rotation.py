@@ -44,6 +44,7 @@ class Rotation:
         self._reopen = reopen
         self._said: dict[NodeId, Acknowledged] = {}
         self._urged: dict[NodeId, float] = {}
+        self._finishing = False
         self._news = Wakeup()
         self._turn = asyncio.Lock()
 
@@ -71,12 +72,13 @@ class Rotation:
                 await self._enter()
 
     async def finish(self) -> None:
-        """Go through to the end without those that are missing: they need a token to come back."""
+        """Wait from now on for connected workers only. The others need a token to come back."""
         async with self._turn:
             if not self._going_on:
                 raise Conflict("no rotation is going on", hint="`cube ca rotate` begins one")
-            while self._going_on:
-                await self._step()
+            self._finishing = True
+            self._urged.clear()
+            self._news.set()
 
     def acknowledged(self, node_id: NodeId, said: Acknowledged) -> None:
         """A worker said what it trusts and holds."""
@@ -87,7 +89,7 @@ class Rotation:
         """Take each step once everybody is ready for it."""
         while True:
             async with self._turn:
-                waiting = self.missing()
+                waiting = self._waited_for()
                 if self._going_on and not waiting:
                     await self._step()
                     continue
@@ -97,6 +99,12 @@ class Rotation:
     @property
     def _going_on(self) -> bool:
         return self._authority.stage is not Stage.QUIET
+
+    def _waited_for(self) -> list[NodeId]:
+        missing = self.missing()
+        if self._finishing:
+            return [node_id for node_id in missing if self._sessions.of(node_id) is not None]
+        return missing
 
     async def _step(self) -> None:
         if self._authority.stage is Stage.ANNOUNCING:
@@ -111,6 +119,7 @@ class Rotation:
         self._urged.clear()
         await self._reopen()
         if not self._going_on:  # so that they forget the old root, too
+            self._finishing = False
             self._urge(list(self._membership.credentials))
         self._news.set()
 

@@ -303,7 +303,7 @@ MANAGER = (
         Answer(200, "the stage, and the nodes it waits for", RotationView), problems=(409,)),
     _change("POST", routes.ROTATION, "rotateRoot", "Put a new root in the place of the old one, step by step",
         Answer(200, "how far it is", RotationView), role=Role.ADMIN,
-        parameters=(_query("finish", bool, "end it without the nodes it waits for: they need a token to come back"),),
+        parameters=(_query("finish", bool, "go on without nodes that are not connected: they need a token then"),),
         problems=(409, 507)),
     # -- workers
     _change("POST", routes.CERTIFICATE, "renewCertificate", "Another certificate for the key of a worker",

@@ -42,17 +42,26 @@ async def knock(http: aiohttp.ClientSession, session: str, tls: ssl.SSLContext |
         return False
 
 
+_HUNG_UP = (
+    "the manager hung up; where it goes on doing that it does not accept this worker's certificate any more, "
+    "which has expired or is by a former root: join again with a token"
+)
+
+
 def is_denial(error: Exception) -> bool:
     """Whether the manager was reached and does not let this worker in: only a person can change that."""
     return isinstance(error, aiohttp.WSServerHandshakeError) and error.status in _DENIED
 
 
-def in_words(error: Exception) -> str:
-    """Return what went wrong with a connection to the manager."""
+def in_words(error: Exception, url: str) -> str:
+    """Return what went wrong with a connection to the manager at this address."""
+    # In TLS 1.3 a client is told that its certificate is no good when it thinks that the handshake is over.
+    if _is_tls(url) and isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
+        return _HUNG_UP
     if isinstance(error, aiohttp.WSServerHandshakeError):
         if not is_denial(error):
             return f"the manager answers {error.status}"
-        if error.request_info.url.scheme in ("wss", "https"):
+        if _is_tls(url):
             return (
                 "the manager denies this worker's certificate; with a new token it can join again"
             )
@@ -65,8 +74,11 @@ def in_words(error: Exception) -> str:
     if isinstance(cause, ssl.SSLError):
         host = getattr(error, "host", None)
         return tls.in_words(cause, host or "that address")
-    if (
-        isinstance(cause, OSError) and cause.errno and cause.errno > 0
-    ):  # asyncio's own words name no reason
-        return os.strerror(cause.errno).lower()
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number is not None and number > 0:  # asyncio's own words name no reason
+        return os.strerror(number).lower()
     return str(cause) or type(cause).__name__
+
+
+def _is_tls(url: str) -> bool:
+    return url.startswith(("wss:", "https:"))

@@ -70,7 +70,7 @@ class Renewal:
                 pause.reset()
                 wait = self._due()
             except (CubeError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                log.warning("the certificate was not renewed: %s", in_words(error))
+                log.warning("the certificate was not renewed: %s", in_words(error, self._url))
                 wait = retry_in(pause.next(), self._left())
 
     async def _renew(self) -> None:

@@ -55,8 +55,7 @@ CLOSE_SECONDS = 0.5
 # A manager restarts in a second. The longest pause is well below a lease, which a restarted manager
 # counts from its own start: a worker must be back before that one runs out.
 RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
-RETRY_REFUSED = 60.0  # refused for good: only a person can change that, so ask rarely
-# Denied at the door it is asked ever more rarely, and not rarely at once: the manager may be starting.
+RETRY_REFUSED = 60.0  # only a person can change that, so ask rarely; denied, ever more rarely
 SILENT_LEASES = 1.5
 """So many leases without a word from the manager: the connection is dead, whatever TCP says."""
 DOUBT_LEASES = 0.4
@@ -175,7 +174,7 @@ class Session:
             except CubeError as error:
                 log.warning("no session with %s: %s", self._url, error)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                log.warning("no session with %s: %s", self._url, in_words(error))
+                log.warning("no session with %s: %s", self._url, in_words(error, self._url))
                 if is_denial(error):
                     await asyncio.sleep(denied.next())
                     continue

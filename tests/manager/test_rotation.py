@@ -94,16 +94,39 @@ async def test_each_step_waits_for_the_worker_and_is_shown_to_new_connections(
     assert one.reopened == 3
 
 
-async def test_a_rotation_can_be_ended_without_the_missing(tmp_path: Path) -> None:
+async def test_a_rotation_can_be_ended_without_those_that_are_away(tmp_path: Path) -> None:
     one = Rotating(tmp_path)
     await one.join()
     old = one.authority.signer.pin
     with pytest.raises(Conflict, match="no rotation is going on"):
         await one.rotation.finish()
     await one.rotation.begin()
-    await one.rotation.finish()
-    assert one.rotation.stage is Stage.QUIET
+    running = asyncio.create_task(one.rotation.run())
+    try:
+        await one.rotation.finish()
+        await one.reaches(Stage.QUIET)
+    finally:
+        running.cancel()
     assert one.authority.signer.pin != old
+
+
+async def test_who_is_connected_is_not_left_behind_when_a_rotation_is_ended(tmp_path: Path) -> None:
+    one = Rotating(tmp_path)
+    await one.join()
+    session = Session(A)
+    one.sessions.enter(session)
+    await one.rotation.begin()
+    new = one.authority.newest.pin
+    running = asyncio.create_task(one.rotation.run())
+    try:
+        await one.rotation.finish()
+        one.rotation.acknowledged(A, Acknowledged(frozenset({new}), ""))
+        await one.reaches(Stage.REISSUING)
+        assert one.rotation.missing() == [A]
+        one.rotation.acknowledged(A, Acknowledged(frozenset({new}), new))
+        await one.reaches(Stage.QUIET)
+    finally:
+        running.cancel()
 
 
 async def test_a_certificate_is_renewed_for_the_same_key_only(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from unittest.mock import Mock
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from cube.worker.dialling import health_url, in_words, is_denial, session_url
 
@@ -22,10 +21,6 @@ def test_session_and_health_are_at_one_place(tls: bool, session: str, health: st
     assert str(health_url(session)) == health
 
 
-def answered(status: int, url: str) -> aiohttp.WSServerHandshakeError:
-    return aiohttp.WSServerHandshakeError(Mock(url=URL(url)), (), status=status)
-
-
 @pytest.mark.parametrize(
     ("status", "url", "denied", "words"),
     [
@@ -37,9 +32,9 @@ def answered(status: int, url: str) -> aiohttp.WSServerHandshakeError:
 def test_why_it_is_not_let_in_is_told_by_how_it_came(
     status: int, url: str, denied: bool, words: str
 ) -> None:
-    error = answered(status, url)
+    error = aiohttp.WSServerHandshakeError(Mock(), (), status=status)
     assert is_denial(error) is denied
-    assert words in in_words(error)
+    assert words in in_words(error, url)
 
 
 async def test_that_nobody_is_there_is_told_in_the_kernels_words() -> None:
@@ -48,9 +43,15 @@ async def test_that_nobody_is_there_is_told_in_the_kernels_words() -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.ClientConnectorError) as raised:
             await http.ws_connect(session_url("127.0.0.1", port))
-    assert in_words(raised.value) == "connection refused"
+    assert in_words(raised.value, "ws://h:1") == "connection refused"
+
+
+def test_a_certificate_that_is_no_good_any_more_is_told_of_by_a_manager_that_hangs_up() -> None:
+    for error in (aiohttp.ServerDisconnectedError(), ConnectionResetError(104, "reset")):
+        assert "does not accept this worker's certificate" in in_words(error, "wss://h:1")
+        assert "certificate" not in in_words(error, "ws://h:1")
 
 
 def test_what_is_no_answer_is_told_as_it_is() -> None:
-    assert in_words(TimeoutError()) == "TimeoutError"
+    assert in_words(TimeoutError(), "ws://h:1") == "TimeoutError"
     assert not is_denial(OSError("no route"))

@@ -72,7 +72,7 @@ class CertificateApi:
         return json_response(await self._view())
 
     async def rotate(self, request: web.Request) -> web.Response:
-        """Begin a rotation of the root; with `?finish=1` end one without those it waits for."""
+        """Begin a rotation of the root; with `?finish=1` have one wait for connected workers only."""
         query = Query(request)
         finish = query.flag("finish")
         query.end()
