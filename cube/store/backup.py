@@ -110,7 +110,8 @@ def verify(path: Path) -> Snapshot:
             for key, body in copy.execute("SELECT id, body FROM requests"):
                 unseal(key, body, REQUESTS)
             return tables.read_state(copy)
-    except (Unusable, sqlite3.Error, OSError) as error:
+    # The module decodes what SQLite says is damaged, and that may be the text of the damage itself.
+    except (Unusable, sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise _worded(error, path, "take another backup") from error
 
 

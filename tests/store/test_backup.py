@@ -179,7 +179,7 @@ async def test_flipped_bits_are_found_or_changed_nothing(tmp_path: Path) -> None
     whole, contained = backup.path.read_bytes(), contents(verify(backup.path))
     draw = random.Random(3)
     found = 0
-    for _ in range(120):  # most of the file is room that nothing stands in
+    for _ in range(60):
         damaged = bytearray(whole)
         damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
         backup.path.write_bytes(damaged)
@@ -188,6 +188,14 @@ async def test_flipped_bits_are_found_or_changed_nothing(tmp_path: Path) -> None
         except LedgerBroken:
             found += 1
     assert found > 10
+
+
+async def test_a_schema_that_is_no_text_is_found(tmp_path: Path) -> None:
+    backup = await a_backup(tmp_path)
+    whole = backup.path.read_bytes()
+    assert b"CREATE INDEX" in whole
+    backup.path.write_bytes(whole.replace(b"CREATE INDEX", b"CREATE IND\xefX"))
+    refusal(backup.path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
