@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cube.errors import Recovering
+from cube.core.attention import about_manager
 from cube.store.backup import verify
 from cube.wire.views import BackupView
+from cube.wire.watch import AttentionView
 from tests.cli.conftest import Cube
-from tests.cli.fake_manager import FakeManager, json, refusal
+from tests.cli.fake_manager import FakeManager, json
 from tests.store.ledger_builders import a_commit, opened
 
 
@@ -149,5 +150,7 @@ def test_a_recovery_that_waits_is_ended_by_request(cube: Cube, manager: FakeMana
 
 
 def test_status_says_that_the_ledger_is_being_recovered(cube: Cube, manager: FakeManager) -> None:
-    manager.answer("GET", "/readyz", refusal(Recovering("the ledger is being recovered: w1")))
+    [concern] = about_manager(recovering="w1", trouble="")
+    told = AttentionView(errors=1, warnings=0, notices=0, concerns=(concern,))
+    manager.answer("GET", "/attention", json(told))
     assert "the ledger is being recovered: w1" in cube("status").err
