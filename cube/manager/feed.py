@@ -83,7 +83,7 @@ class Subscription:
     def __init__(
         self,
         bound: int,
-        wanted: Callable[[TaskEvent], bool],
+        wanted: Callable[[TaskEvent], bool] | None,
         left: Callable[[Subscription], None],
     ) -> None:
         self._bound = bound
@@ -109,7 +109,8 @@ class Subscription:
         """Queue what is wanted of these; beyond the bound let go of everything. Whether that happened just now."""
         if self._lagged:
             return False
-        self._events.extend(event for event in events if self._wanted(event))
+        # A thousand followers of everything are told of each event: they are not asked what they want.
+        self._events.extend(events if self._wanted is None else filter(self._wanted, events))
         if len(self._events) > self._bound:
             self._events.clear()
             self._lagged = True
@@ -177,8 +178,10 @@ async def follow(
             yield fresh
 
 
-def wants(task_id: TaskId | None, node_id: NodeId | None) -> Callable[[TaskEvent], bool]:
-    """Return what tells the events of that task and node from others; None stands for any."""
+def wants(task_id: TaskId | None, node_id: NodeId | None) -> Callable[[TaskEvent], bool] | None:
+    """Return what tells the events of that task and node from others; None stands for any, also as the answer."""
+    if task_id is None and node_id is None:
+        return None
 
     def wanted(event: TaskEvent) -> bool:
         return (task_id is None or event.task_id == task_id) and (

@@ -203,11 +203,7 @@ class Watch:
         self.heard: dict[tuple[str, str], list[float]] = {}
 
     async def __aenter__(self) -> Self:
-        self._answer = await self._session.get(
-            "/event",
-            headers={"Accept": "text/event-stream"},
-            timeout=aiohttp.ClientTimeout(total=None),
-        )
+        self._answer = await self._open("")
         self._reader = asyncio.create_task(self._read(), name="event stream")
         return self
 
@@ -226,16 +222,30 @@ class Watch:
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: self._counts[task_id, kind] >= times)
 
+    async def _open(self, last: str) -> aiohttp.ClientResponse:
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
+        limits = aiohttp.ClientTimeout(total=None)
+        return await self._session.get("/event", headers=headers, timeout=limits)
+
     async def _read(self) -> None:
-        async for line in self._answer.content:
-            if not line.startswith(b"data:"):
-                continue
-            event = json.loads(line[5:])
-            key = (event.get("task_id") or "", event["kind"])
-            self.heard.setdefault(key, []).append(time.perf_counter())
-            async with self._changed:
-                self._counts[key] += 1
-                self._changed.notify_all()
+        """Read on for ever: among a thousand followers a burst may be more than one is kept."""
+        last = ""
+        while True:
+            async for line in self._answer.content:
+                if line.startswith(b"id:"):
+                    last = line[3:].strip().decode()
+                elif line.startswith(b"data:"):
+                    await self._count(line)
+            self._answer.close()
+            self._answer = await self._open(last)
+
+    async def _count(self, line: bytes) -> None:
+        event = json.loads(line[5:])
+        key = (event.get("task_id") or "", event["kind"])
+        self.heard.setdefault(key, []).append(time.perf_counter())
+        async with self._changed:
+            self._counts[key] += 1
+            self._changed.notify_all()
 
 
 def _items(answer: Any) -> list[dict[str, Any]]:

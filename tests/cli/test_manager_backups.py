@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cube.core.attention import about_manager
 from cube.store.backup import verify
 from cube.wire.views import BackupView
+from cube.wire.watch import AttentionView
 from tests.cli.conftest import Cube
 from tests.cli.fake_manager import FakeManager, json
 from tests.store.ledger_builders import a_commit, opened
@@ -145,3 +147,10 @@ def test_a_recovery_that_waits_is_ended_by_request(cube: Cube, manager: FakeMana
 
     assert result.code == 0
     assert "the recovery has ended" in result.err
+
+
+def test_status_says_that_the_ledger_is_being_recovered(cube: Cube, manager: FakeManager) -> None:
+    [concern] = about_manager(recovering="w1", trouble="")
+    told = AttentionView(errors=1, warnings=0, notices=0, concerns=(concern,))
+    manager.answer("GET", "/attention", json(told))
+    assert "the ledger is being recovered: w1" in cube("status").err

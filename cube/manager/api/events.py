@@ -11,6 +11,7 @@ from typing import NamedTuple
 from aiohttp import hdrs, web
 
 from cube.errors import InvalidInput, NotFound, Objection
+from cube.manager.buffers import bound_buffer
 from cube.manager.decider import Decider
 from cube.manager.doors import Core, PrunedHistory
 from cube.manager.feed import Feed, Lagged, follow
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 EVENTS_MOST = 1_000
 EVENTS_SHOWN = 100
 WRITE_SECONDS = 10.0  # a follower that takes nothing for so long is let go; it resumes by revision
+EVENTS_AT_ONCE = 100  # in one write, 40 kB: so much more is held for one who does not read
 FRAMES_KEPT = 2_000  # about 1 MB: an event is worded once for all who follow, not once for each
 COMMENT_EVERY = 15.0  # shows both sides that the connection lives
 LAST_EVENT_ID = "Last-Event-ID"
@@ -95,6 +97,7 @@ class EventApi:
                 "X-Accel-Buffering": "no",  # nginx would hold events back until its buffer is full
             }
         )
+        bound_buffer(request)
         await response.prepare(request)
         events = follow(
             self._feed,
@@ -121,8 +124,11 @@ class EventApi:
         try:
             async for batch in events:
                 some = batch if kind is None else [event for event in batch if event.kind is kind]
-                if some or not batch:
-                    await _send(response, b"".join(map(self._frame, some)) or b":\n\n")
+                if not batch:
+                    await _send(response, b":\n\n")
+                for start in range(0, len(some), EVENTS_AT_ONCE):
+                    frames = map(self._frame, some[start : start + EVENTS_AT_ONCE])
+                    await _send(response, b"".join(frames))
                 # After the write, not before it: what comes alone leaves at once, only a burst is gathered.
                 await asyncio.sleep(self._feed.pause())
         except Lagged:

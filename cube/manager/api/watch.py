@@ -7,16 +7,16 @@ comes first. It comes back with `Last-Event-ID` and goes on from there, or is to
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
+from cube.manager.buffers import bound_buffer
 from cube.manager.concerns import all_concerns
 from cube.manager.decider import Decider
 from cube.manager.disclosure import sees_values, veiled_events
 from cube.manager.intake import Query
-from cube.manager.journal import CHUNK_BYTES, Journal, Overtaken
+from cube.manager.journal import Journal, Overtaken
 from cube.manager.replies import json_response
 from cube.manager.watch_views import framed
 from cube.manager.watching import Watching
@@ -25,9 +25,6 @@ from cube.wire.routes import ATTENTION, WATCH
 from cube.wire.watch import Resync, WatchKind
 
 WRITE_SECONDS = 10.0
-SEND_BUFFER = (
-    64 * 1024
-)  # in the kernel, for one who does not read; its own choice would be megabytes
 COMES_BACK_MS = 1000  # a browser's own choice is three seconds
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -65,7 +62,7 @@ class WatchApi:
                     "X-Accel-Buffering": "no",  # nginx would hold events back until its buffer is full
                 }
             )
-            _bound_buffer(request)
+            bound_buffer(request)
             await response.prepare(request)
             await _send(response, f"retry: {COMES_BACK_MS}\n\n".encode())
             if number is None:
@@ -93,16 +90,6 @@ async def _go_on(
 
 def _resync(reason: str) -> bytes:
     return framed(WatchKind.RESYNC, encode_view(Resync(reason)))
-
-
-def _bound_buffer(request: web.Request) -> None:
-    """Keep the kernel from holding megabytes for somebody who does not read."""
-    wire = request.transport
-    if wire is None:
-        return
-    wire.set_write_buffer_limits(high=CHUNK_BYTES)
-    if (door := wire.get_extra_info("socket")) is not None:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 async def _send(response: web.StreamResponse, data: bytes) -> None:
