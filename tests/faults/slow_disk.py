@@ -18,7 +18,7 @@ SECONDS = 60
 SYNC_MICROSECONDS = 1_000_000
 WORKERS = 3
 CLIENTS = 4
-READ_SECONDS = 5.0  # a list shows nothing that is not recorded: twice it may wait for a sync and the one behind
+READ_SECONDS = 6.0  # a list shows nothing that is not recorded: twice it may wait for a sync and the one behind
 LOST = ("node.suspect", "node.lost")
 
 

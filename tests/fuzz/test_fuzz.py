@@ -26,7 +26,7 @@ def test_one_number_is_one_request() -> None:
 
 
 def test_every_operation_is_asked_for_and_some_of_its_bodies_are_json() -> None:
-    drawn = [draw(number) for number in range(6_000)]
+    drawn = [draw(number) for number in range(20_000)]
     asked = {request.about.partition(" ")[2] for request in drawn}
     assert {operation["operationId"] for _, _, operation in described()[0]} <= asked
     bodies = [one.data.partition(b"\r\n\r\n")[2] for one in drawn if one.about == "POST createTask"]
