@@ -9,6 +9,7 @@ from tests.house.checkout import MODULES, ROOT, TESTS, name_of, parsed
 
 # Modules whose promises cannot be seen from outside of another one: tested through it, in the file named.
 TESTED_THROUGH = {
+    "cube/manager/sending.py": "tests/manager/test_event_api.py",
     "cube/manager/hearers.py": "tests/manager/test_watch_api.py",
     "cube/worker/reporting.py": "tests/worker/test_session.py",
     "cube/wire/placement_views.py": "tests/manager/test_placement_api.py",

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from cube.core.effects import Snapshot
 from cube.core.manager import ManagerCore
-from cube.manager.api import events as events_module
+from cube.manager import sending
 from cube.manager.api.events import EventApi
 from cube.manager.app import Manager
 from cube.manager.feed import Feed
@@ -117,7 +117,7 @@ async def test_stopping_the_manager_ends_the_feed(api: Api, manager: Manager) ->
 
 
 async def test_a_follower_that_never_reads_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events_module, "WRITE_SECONDS", 0.05)
+    monkeypatch.setattr(sending, "WRITE_SECONDS", 0.05)
     feed = Feed(queue=1_000, followers=1)
     app = web.Application()
     app.add_routes(EventApi(Quiet(), Nothing(), feed).routes())  # type: ignore[arg-type]

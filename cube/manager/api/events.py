@@ -19,6 +19,7 @@ from cube.manager.intake import MAX_INTEGER, Query
 from cube.manager.lookup import find_node, find_task
 from cube.manager.paging import next_revision, revision_cursor
 from cube.manager.replies import json_response
+from cube.manager.sending import Sender
 from cube.manager.views import event_view
 from cube.manager.watch_views import framed
 from cube.model.event import EventKind, TaskEvent
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 EVENTS_MOST = 1_000
 EVENTS_SHOWN = 100
-WRITE_SECONDS = 10.0  # a follower that takes nothing for so long is let go; it resumes by revision
 EVENTS_AT_ONCE = 100  # in one write, 40 kB: so much more is held for one who does not read
 FRAMES_KEPT = 2_000  # about 1 MB: an event is worded once for all who follow, not once for each
 COMMENT_EVERY = 15.0  # shows both sides that the connection lives
@@ -53,6 +53,7 @@ class EventApi:
         self._decider = decider
         self._history = history
         self._feed = feed
+        self._sender = Sender()
         self._frames: dict[int, bytes] = {}  # by revision; only what is on record is ever told
 
     def routes(self) -> list[web.RouteDef]:
@@ -107,9 +108,9 @@ class EventApi:
             node_id=wanted.node_id,
             pause=COMMENT_EVERY,
         )
-        await _send(response, f": events after {start}\n\n".encode())
+        await self._sender.send(response, f": events after {start}\n\n".encode())
         if oldest > start + 1:
-            await _send(response, _resync(oldest))
+            await self._sender.send(response, _resync(oldest))
         async with aclosing(events):
             await self._stream(response, events, wanted.kind)
         return response
@@ -125,14 +126,15 @@ class EventApi:
             async for batch in events:
                 some = batch if kind is None else [event for event in batch if event.kind is kind]
                 if not batch:
-                    await _send(response, b":\n\n")
+                    await self._sender.send(response, b":\n\n")
                 for start in range(0, len(some), EVENTS_AT_ONCE):
+                    await self._sender.turn()
                     frames = map(self._frame, some[start : start + EVENTS_AT_ONCE])
-                    await _send(response, b"".join(frames))
+                    await self._sender.send(response, b"".join(frames))
                 # After the write, not before it: what comes alone leaves at once, only a burst is gathered.
                 await asyncio.sleep(self._feed.pause())
         except Lagged:
-            await _send(response, b": lagged behind; resume with Last-Event-ID\n\n")
+            await self._sender.send(response, b": lagged behind; resume with Last-Event-ID\n\n")
 
     def _frame(self, event: TaskEvent) -> bytes:
         """Return the event as it is sent: worded once for all who follow."""
@@ -160,14 +162,6 @@ class EventApi:
             )
             return newest[0].revision - 1 if newest else now
         return now
-
-
-async def _send(response: web.StreamResponse, data: bytes) -> None:
-    try:
-        async with asyncio.timeout(WRITE_SECONDS):
-            await response.write(data)
-    except TimeoutError:
-        raise ConnectionResetError("the follower does not read") from None
 
 
 def _resync(oldest: int) -> bytes:

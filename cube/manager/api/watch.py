@@ -6,7 +6,6 @@ comes first. It comes back with `Last-Event-ID` and goes on from there, or is to
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from aiohttp import hdrs, web
@@ -18,13 +17,13 @@ from cube.manager.disclosure import sees_values, veiled_events
 from cube.manager.intake import Query
 from cube.manager.journal import Journal, Overtaken
 from cube.manager.replies import json_response
+from cube.manager.sending import Sender
 from cube.manager.watch_views import framed
 from cube.manager.watching import Watching
 from cube.wire.codec import encode_view
 from cube.wire.routes import ATTENTION, WATCH
 from cube.wire.watch import Resync, WatchKind
 
-WRITE_SECONDS = 10.0
 COMES_BACK_MS = 1000  # a browser's own choice is three seconds
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -35,6 +34,7 @@ class WatchApi:
     def __init__(self, decider: Decider, watching: Watching) -> None:
         self._decider = decider
         self._watching = watching
+        self._sender = Sender()
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served."""
@@ -64,37 +64,35 @@ class WatchApi:
             )
             bound_buffer(request)
             await response.prepare(request)
-            await _send(response, f"retry: {COMES_BACK_MS}\n\n".encode())
+            await self._sender.send(response, f"retry: {COMES_BACK_MS}\n\n".encode())
             if number is None:
                 if last:
-                    await _send(response, _resync("what came behind the last id is not kept"))
+                    await self._sender.send(
+                        response, _resync("what came behind the last id is not kept")
+                    )
                 everything = await self._watching.everything()
                 for message in everything.messages:
-                    await _send(response, shown(message))
+                    await self._sender.send(response, shown(message))
                 number = everything.number
-            await _go_on(response, journal, number, shown)
+            await self._go_on(response, journal, number, shown)
         return response
 
-
-async def _go_on(
-    response: web.StreamResponse, journal: Journal, number: int, shown: Callable[[bytes], bytes]
-) -> None:
-    """Send what is in the journal from that number on, until it is closed."""
-    try:
-        while await journal.news(number):
-            data, number = journal.read(number)
-            await _send(response, shown(data))
-    except Overtaken as error:
-        await _send(response, _resync(error.message))
+    async def _go_on(
+        self,
+        response: web.StreamResponse,
+        journal: Journal,
+        number: int,
+        shown: Callable[[bytes], bytes],
+    ) -> None:
+        """Send what is in the journal from that number on, until it is closed."""
+        try:
+            while await journal.news(number):
+                await self._sender.turn()
+                data, number = journal.read(number)
+                await self._sender.send(response, shown(data))
+        except Overtaken as error:
+            await self._sender.send(response, _resync(error.message))
 
 
 def _resync(reason: str) -> bytes:
     return framed(WatchKind.RESYNC, encode_view(Resync(reason)))
-
-
-async def _send(response: web.StreamResponse, data: bytes) -> None:
-    try:
-        async with asyncio.timeout(WRITE_SECONDS):
-            await response.write(data)
-    except TimeoutError:
-        raise ConnectionResetError("the follower does not read") from None
