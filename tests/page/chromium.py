@@ -143,12 +143,6 @@ class Tab:
         """Load the page anew, and return when it is loaded: what is seen then is not the old one."""
         await self._load("Page.reload")
 
-    async def loads_again(self) -> None:
-        """Return when the page has loaded itself anew."""
-        self._loaded.clear()
-        async with asyncio.timeout(DEADLINE):
-            await self._loaded.wait()
-
     async def _load(self, method: str, **params: Any) -> None:
         self._loaded.clear()
         await self.send(method, **params)

@@ -198,10 +198,13 @@ async def test_a_page_of_which_a_part_did_not_come_is_loaded_again(
     api: Api, browser: Chromium
 ) -> None:
     async with front_of(api.base) as front, browser.tab() as tab:
-        front.failing = {"/page/store.js": 1}
+        await tab.open(f"{front.base}/page/loading.js")
+        await tab.see("sessionStorage.setItem('cube.loading', 3)")  # so it waits for half a minute
+        front.failing = {"/page/store.js": 2}
         await tab.open(front.base)
-        words = await tab.see("document.querySelector('#connection').innerText")
-        assert words == "a part of this page did not come; loading it again"
-        await tab.loads_again()
+        words = "a part of this page did not come; loading it again"
+        await tab.until(f"document.querySelector('#connection').innerText === '{words}'")
+        await tab.see("sessionStorage.clear()")
+        await tab.reload()  # in vain; then it loads again by itself
         await tab.until(LIVE)
         assert await tab.see("sessionStorage.getItem('cube.loading')") is None

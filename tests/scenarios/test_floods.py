@@ -78,7 +78,7 @@ def test_a_flood_of_logs_fills_neither_memory_nor_disk(cluster: Cluster) -> None
     cluster.client.stop("calm")
 
     log = json.loads(docker("inspect", container))[0]["HostConfig"]["LogConfig"]
-    assert log == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    assert log == {"Type": "json-file", "Config": {"max-size": "10485760", "max-file": "3"}}
 
 
 def test_lines_without_end_are_cut_and_told_whole(cluster: Cluster) -> None:

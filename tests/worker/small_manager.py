@@ -17,6 +17,7 @@ from cube.wire.codec import decode_from_worker, decode_view, encode_message
 from cube.wire.log_frames import Frame, FrameReader
 from cube.wire.messages import (
     Acknowledge,
+    AskAccount,
     AskSecret,
     FromManager,
     Hello,
@@ -29,6 +30,7 @@ from cube.wire.messages import (
     Sample,
     Sampled,
     StreamRefused,
+    TellAccount,
     TellSecret,
     Welcome,
 )
@@ -136,6 +138,9 @@ class SmallManager:
                     secret=None if value is None else SecretValue(asked.name, 1, value),
                     why="" if value is not None else "there is none",
                 )
+                await socket.send_bytes(encode_message(told))
+            case AskAccount() as asked:
+                told = TellAccount(id=asked.id, registry=asked.registry)
                 await socket.send_bytes(encode_message(told))
             case StreamRefused() as refusal:
                 self.refusals.append(refusal)
