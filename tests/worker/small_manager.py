@@ -139,9 +139,9 @@ class SmallManager:
                     why="" if value is not None else "there is none",
                 )
                 await socket.send_bytes(encode_message(told))
-            case AskAccount() as asked:
-                told = TellAccount(id=asked.id, registry=asked.registry)
-                await socket.send_bytes(encode_message(told))
+            case AskAccount(id=id, registry=registry):
+                nobody = TellAccount(id=id, registry=registry)
+                await socket.send_bytes(encode_message(nobody))
             case StreamRefused() as refusal:
                 self.refusals.append(refusal)
             case Sampled() as sampled:
