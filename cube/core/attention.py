@@ -182,8 +182,8 @@ def _verdict(slot: Slot, roster: Roster, now_ms: int) -> tuple[Severity, str] | 
             return _unready(slot) or _unstable(slot, now_ms)
         case Standing.READY:
             return _unstable(slot, now_ms)
-        case Standing.ASSIGNED:
-            return _not_running(slot)
+        case Standing.ASSIGNED if slot.latest is not None:
+            return _not_running(slot.latest.observed)
         case _:
             return None
 
@@ -219,10 +219,7 @@ def _crashes(slot: Slot) -> str:
     )
 
 
-def _not_running(slot: Slot) -> tuple[Severity, str] | None:
-    seen = slot.latest.observed if slot.latest else None
-    if seen is None:
-        return None
+def _not_running(seen: Observed) -> tuple[Severity, str] | None:
     crashes = seen.failures_in_row
     if crashes >= CRASHES_GRAVE:
         return Severity.ERROR, "crash_loop"

@@ -81,9 +81,7 @@ def _of_slot(slot: Slot, cluster: Cluster) -> Iterator[Endpoint]:
     allocation = slot.latest
     if allocation is None or not allocation.ready:
         return
-    node = cluster.nodes.get(allocation.node_id)
-    if node is None:
-        return
+    node = cluster.nodes[allocation.node_id]
     for binding in _tcp_ports(allocation):
         if host := _reachable(binding.host_ip, node.facts.address):
             yield Endpoint(

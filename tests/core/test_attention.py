@@ -6,12 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from cube.core.attention import about_manager, about_node, about_task, worst_first
+from cube.core.cluster import Cluster
+from cube.core.effects import Snapshot
 from cube.core.inputs import SetAvailability
 from cube.model.allocation import Exit, Failure, FailureKind, Health, Phase
 from cube.model.concern import Concern, Severity, Subject
 from cube.model.node import Availability, Condition, Facts, Node, Usage
 from cube.model.resources import Resources
-from tests.builders import GIB, a_node, node_id
+from tests.builders import GIB, a_node, a_task, node_id
 from tests.world import World
 
 SMALL = Resources(cpu_millis=1_000, memory_bytes=GIB)
@@ -55,6 +57,13 @@ def test_a_task_that_fits_nowhere_is_an_error_until_a_part_of_it_runs(world: Wor
     assert found(world) == (Severity.WARNING, "unplaceable", 1)
     concern = concern_of(world)
     assert concern and concern.slot == 2 and concern.reason.startswith("web.2: no node fits")
+
+
+def test_a_slot_that_was_not_looked_at_yet_is_no_concern() -> None:
+    task = a_task()
+    cluster = Cluster(Snapshot(cluster_id="c1", tasks=[task]))
+    cluster.rosters[task.id].slot(1).waiting = ""
+    assert about_task(task, cluster, 1_000) is None
 
 
 def test_an_image_that_does_not_exist_is_an_error_with_its_reason(world: World) -> None:

@@ -12,6 +12,7 @@ from cube.core.effects import Snapshot
 from cube.core.invariants import violations
 from cube.model.allocation import Phase, Wanted
 from cube.model.extras import Share
+from cube.model.ids import AllocationId
 from cube.model.node import Condition
 from cube.model.resources import Resources
 from cube.model.spec import Port, Protocol
@@ -44,6 +45,13 @@ def kept_in_the_wrong_order(cluster: Cluster) -> None:
     (first,) = cluster.allocations.values()
     slot = cluster.slots(first.task_id)[first.slot]
     slot.leaving = {first.id: replace(first, lost=True)}
+
+
+def relieves_another(cluster: Cluster) -> None:
+    (first,) = cluster.allocations.values()
+    other = an_allocation(cluster.tasks[first.task_id], a_node("w2"), generation=2)
+    relief = replace(other, relieves=AllocationId("another.1.1"))
+    cluster.slots(first.task_id)[first.slot].relief = relief
 
 
 def live_beyond_the_replicas(cluster: Cluster) -> None:
@@ -155,6 +163,7 @@ def live_on_a_lost_node(cluster: Cluster) -> None:
 BROKEN: list[tuple[Callable[[Cluster], None], str]] = [
     (two_may_run, "may still run beside another allocation"),
     (kept_in_the_wrong_order, "is not older than"),
+    (relieves_another, "relieves another than"),
     (live_beyond_the_replicas, "although its slot is not wanted"),
     (recorded_under_another_name, "is recorded as"),
     (over_committed, "is over-committed"),

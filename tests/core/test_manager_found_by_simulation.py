@@ -151,6 +151,24 @@ def test_a_forgotten_node_that_returns_reserves_nothing_for_what_is_over() -> No
     assert world.summary().state is TaskState.COMPLETED
 
 
+def test_who_reports_beside_a_relief_that_stands_by_is_not_planned_for_it(world: World) -> None:
+    world.join("w1")
+    world.submit()
+    world.run_all()
+    world.join("w2")
+    world.submit("db", constraints=("node.name==w2",))
+    world.run_all()
+    world.tell(SetAvailability(node_id("w1"), Availability.DRAINING))
+    assert world.core.cluster.reliefs
+    before = world.live_ids()
+
+    for _ in range(2):
+        for name in ("web", "db"):
+            world.report(world.latest(name), phase=Phase.RUNNING, paused=True)
+
+    assert world.live_ids() == before
+
+
 def test_what_loses_its_relief_with_its_node_leaves_the_draining_node_all_the_same(
     world: World,
 ) -> None:

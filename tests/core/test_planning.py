@@ -10,7 +10,7 @@ from cube.core.planning import Planning
 from cube.model.allocation import Allocation, Wanted
 from cube.model.event import EventKind
 from cube.model.ids import NodeId, TaskId
-from cube.model.node import Availability, Node
+from cube.model.node import Availability, Drain, Node
 from cube.model.task import Goal, Task
 from cube.model.timing import DEFAULT_TIMING, Instant
 from tests.builders import a_node, a_task, an_allocation, node_id, task_id
@@ -147,6 +147,30 @@ def test_the_same_reason_is_not_said_again_when_a_node_changes() -> None:
     desk.work_off()
     desk.apply(PutNode(W1, None))
     assert desk.work_off() == []
+
+
+def test_a_reason_that_is_over_is_left_to_the_look_that_finds_the_room() -> None:
+    desk = Desk(a_task(), nodes=(CORDONED,))
+    [wait] = desk.work_off()
+    assert isinstance(wait, Wait)
+    desk.cluster.apply(
+        PutNode(a_node("w2"), None), desk.now.wall_ms
+    )  # the agenda hears of it later
+    desk.apply(PutNode(CORDONED, None))
+    assert desk.work_off() == []
+    assert desk.cluster.slots(task_id("web"))[1].waiting == wait.why
+
+
+def test_a_drain_that_is_stuck_on_an_avoided_node_goes_on_when_that_is_over() -> None:
+    task = a_task()
+    draining = a_node("w1", availability=Availability.DRAINING, drain=Drain(began_ms=1))
+    desk = Desk(task, nodes=(draining, a_node("w2")), holds=an_allocation(task, draining))
+    desk.apply(Avoid(task.id, 1, node_id("w2"), until=160.0, why="full"))
+    desk.agenda.mark_drain(draining.id)
+    assert desk.work_off() == []
+    assert desk.planning.look_again_at(desk.now) == 160.0
+    desk.pass_time(60.0)
+    assert kinds(desk.work_off()) == [Assign]
 
 
 def test_in_a_large_cluster_the_reason_is_not_worded_anew_with_every_change_of_a_node() -> None:

@@ -314,9 +314,13 @@ def test_a_drain_has_a_deadline_that_can_be_changed() -> None:
 
 def test_a_node_whose_volumes_are_waited_for_is_forgotten_by_force_only() -> None:
     lost = a_node("w1", condition=Condition.LOST)
-    task = a_task(volumes=(Volume("data", "/data"),))
+    task = a_task(replicas=2, volumes=(Volume("data", "/data"),))
+    other = a_node("w2")
     stay = an_allocation(task, lost, lost=True, started_ms=1)
-    snapshot = Snapshot(cluster_id="c1", tasks=[task], nodes=[lost], allocations=[stay])
+    elsewhere = an_allocation(task, other, slot=2, started_ms=1)
+    snapshot = Snapshot(
+        cluster_id="c1", tasks=[task], nodes=[lost, other], allocations=[stay, elsewhere]
+    )
     answer, changes = wishes.remove_node(Cluster(snapshot), RemoveNode(lost.id), False)
     assert isinstance(answer, Rejected)
     assert answer.message.startswith("node w1 has the volumes of web.1")

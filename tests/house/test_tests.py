@@ -120,7 +120,6 @@ NOTHING_TO_TEST = {
     "cube/errors.py": "words and numbers; seen through every test of an error",
     "cube/settings.py": "defaults only; seen through the commands that show them",
     "cube/core/changes.py": "structs without behaviour",
-    "cube/core/effects.py": "structs without behaviour",
     "cube/core/moves.py": "structs without behaviour",
     "cube/core/scheduler/columns.py": "types only",
     "cube/core/scheduler/strategy.py": "types only",

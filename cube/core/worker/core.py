@@ -289,8 +289,6 @@ class WorkerCore:
     # What follows from the state of one workload.
 
     def _advance(self, workload: Workload, now: Instant, effects: WorkerEffects) -> None:
-        if not self.looked:
-            return
         at = now.monotonic
         self._lease.note_kill(workload, at)
         judge_end(workload, now, self._timing, self._draw_for(workload))

@@ -9,8 +9,9 @@ import pytest
 from cube.core.scheduler.explain import Explanation, Score, explain
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.model.node import Availability, Condition
+from cube.model.policy import Policy
 from cube.model.resources import Resources
-from cube.model.spec import Port, Preference, Spread
+from cube.model.spec import Device, Mount, Network, Port, Preference, Spread
 from tests.builders import GIB, MIB, Stock, a_demand, a_stock, a_task, an_inventory, node_id
 
 BINPACK = STRATEGIES["binpack"]
@@ -169,6 +170,43 @@ def test_a_node_that_has_the_image_says_so() -> None:
                 "ask for at most 1 GiB memory",
                 "ask for at most 0.1 gpu",
             ],
+        ),
+        (
+            [a_stock("w1")],
+            {"privileged": True},
+            [
+                "do without privileged: 1 node would take it",
+                "allow privileged in the policy of w1, and start its worker again",
+            ],
+        ),
+        (
+            [a_stock("w1")],
+            {"network": Network.HOST},
+            [
+                "do without network: host: 1 node would take it",
+                "allow network: host in the policy of w1, and start its worker again",
+            ],
+        ),
+        (
+            [a_stock("w1", policy=Policy(devices=("/dev/kvm",)))],
+            {"devices": (Device("/dev/kvm"), Device("/dev/fuse"))},
+            [
+                "do without device /dev/fuse: 1 node would take it",
+                "allow device /dev/fuse in the policy of w1, and start its worker again",
+            ],
+        ),
+        (
+            [a_stock("w1")],
+            {"mounts": (Mount("data", "/data"),)},
+            [
+                "do without mount data: 1 node would take it",
+                "allow mount data in the policy of w1, and start its worker again",
+            ],
+        ),
+        (
+            [small("w1", GIB)],  # allowing it would not be enough
+            {"privileged": True, "memory_bytes": 2 * GIB},
+            [],
         ),
         ([a_stock("w1")], {"extras_millis": {"gpu": 500}}, []),
         ([a_stock("w1")], {"cpu_millis": 9_000, "constraints": ("zone==a",)}, []),

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from cube.core.scheduler.demand import Home
 from cube.core.scheduler.filters import FILTERS, NodeRefusal, concerning, refuse
+from cube.core.scheduler.place import why_not
 from cube.model.node import Availability, Condition
 from cube.model.policy import MountRight, Policy
 from cube.model.resources import NOTHING, Resources
 from cube.model.spec import Device, Mount, Network, Port, Protocol
-from tests.builders import GIB, MIB, Stock, a_demand, a_stock, a_task, an_inventory, node_id
+from tests.builders import GIB, MIB, Stock, a_demand, a_node, a_stock, a_task, an_inventory, node_id
 
 ROOMY = Resources(cpu_millis=2_000, memory_bytes=2 * GIB, disk_bytes=10 * GIB)
 
@@ -109,6 +110,30 @@ def test_a_node_takes_what_its_policy_allows() -> None:
         "policy",
         "the policy of w1 does not allow mount data other than read_only",
     )
+
+
+def test_among_nodes_of_several_policies_those_pass_that_allow_it() -> None:
+    inventory = an_inventory(
+        a_stock("w1"),
+        a_stock("w2", policy=Policy(privileged=True)),
+        a_stock("w3", policy=Policy(host_network=True)),
+    )
+
+    assert why_not(a_demand(privileged=True), inventory) is None
+    assert refuse(inventory, 0, a_demand(privileged=True)) is not None
+    refused = why_not(a_demand(privileged=True, network=Network.HOST), inventory)
+    assert refused is not None
+    assert refused.sentence() == (
+        "no node fits: 2 do not allow privileged (w1, w3), 1 does not allow network: host (w2)"
+    )
+
+
+def test_policies_that_are_nobodys_any_more_are_not_kept_for_ever() -> None:
+    inventory = an_inventory(a_stock("w1"))
+    for number in range(200):
+        inventory.put(a_node("w1", policy=Policy(pids_most=number + 1)))
+        assert len(inventory.policies[1]) <= 65
+    assert [one.pids_most for one in inventory.policies[1]][-1] == 200
 
 
 def test_max_per_node_counts_replicas_of_this_task_only() -> None:

@@ -254,6 +254,37 @@ def test_a_container_restarted_by_hand_stays_where_the_order_came_before_the_fir
     assert (late.newest.phase, late.newest.restart) == (Phase.RUNNING, 2)
 
 
+def test_a_newer_run_that_somebody_else_began_is_the_present_one(machine: Machine) -> None:
+    machine.order(run())
+    (first,) = machine.running()
+    label = msgspec.structs.replace(first.label, restart=4)
+    copy = msgspec.structs.replace(first, id="copy", label=label, started_ms=first.started_ms + 1)
+    machine.containers[copy.id] = copy
+
+    machine.look()
+
+    assert (machine.newest.phase, machine.newest.restart) == (Phase.RUNNING, 4)
+    assert [seen.id for seen in machine.running()] == ["copy"]
+
+
+def test_a_container_of_an_earlier_run_that_turns_up_is_not_the_present_one(
+    machine: Machine,
+) -> None:
+    machine.order(run())
+    (first,) = machine.running()
+    machine.exits(1)
+    machine.wait(1)
+    (second,) = machine.running()
+    machine.containers["copy"] = msgspec.structs.replace(
+        first, id="copy", state=ContainerState.EXITED
+    )
+
+    machine.look()
+
+    assert [seen.id for seen in machine.running()] == [second.id]
+    assert machine.newest.container_id == second.id
+
+
 def test_of_orders_before_the_first_look_a_removal_counts_whatever_else_was_ordered() -> None:
     machine = Machine(looked=False)
 
