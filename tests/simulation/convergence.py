@@ -12,7 +12,7 @@ from cube.core.roster import Slot, Standing
 from cube.core.scheduler.place import demand_of, place
 from cube.core.scheduler.strategies import STRATEGIES
 from cube.core.scheduler.trial import without
-from cube.model.allocation import Allocation, Health, Phase
+from cube.model.allocation import Allocation, Health, Phase, Wanted
 from cube.model.ids import AllocationId, NodeId
 from cube.model.node import Condition
 from cube.model.spec import RestartPolicy
@@ -40,6 +40,13 @@ def unfinished(world: World) -> list[str]:
         *(["decisions are on their way to the disk"] if not manager.decider.idle else []),
         *([f"the recovery waits: {waits}"] if (waits := manager.core.recovering) else []),
         *_hosts(world, manager.core),
+        *(
+            f"{one.id} has not left yet"
+            for one in manager.core.cluster.allocations.values()
+            if one.wanted is Wanted.REMOVE
+            and not (one.gone or one.lost)
+            and manager.core.connected(one.node_id)
+        ),
         *_tasks(world, manager.core),
         *(
             f"container {one.id} of {one.label.allocation_id} is left over on {host.name}"
@@ -227,6 +234,11 @@ def is_restless(world: World) -> bool:
         for host in world.hosts
         for one in host.engine.containers.values()
     )
+    at_work = any(  # its end is still to be written down
+        one.runs and one.label.spec.image == "job"
+        for host in world.hosts
+        for one in host.engine.containers.values()
+    )
     now = world.clock.monotonic()
     retried = any(
         slot.standing is Standing.VACANT and slot.avoided(now)
@@ -235,6 +247,7 @@ def is_restless(world: World) -> bool:
     )
     return (
         strangers
+        or at_work
         or retried
         or any(_comes_and_goes(task) for task in manager.core.cluster.tasks.values())
     )

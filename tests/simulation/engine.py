@@ -116,7 +116,10 @@ class Engine:
 
     def _do_unheard(self, do: Do) -> None:
         if self.state is State.UP:
-            do(_nobody)
+            do(self._note_unheard)  # a stop is done once its grace is over
+        self._trouble(0.0)
+
+    def _note_unheard(self, _: Outcome) -> None:
         self._trouble(0.0)
 
     def _fail(self, process: Process, seconds: float, told: Told, failure: Failure) -> None:

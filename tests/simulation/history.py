@@ -107,9 +107,10 @@ def _check_quiet(world: World) -> None:
     manager = world.manager
     assert manager is not None
     world.witness.nothing_acknowledged_is_lost()
-    before, restless = world.ledger.commits, is_restless(world)
-    world.schedule.run(world.schedule.now + QUIET)
-    if restless or is_restless(world):
+    before, restless, began = world.ledger.commits, is_restless(world), world.schedule.now
+    world.schedule.run(began + QUIET)
+    late = any(host.engine.troubled_until >= began for host in world.hosts)
+    if restless or late or is_restless(world):
         return
     if world.ledger.commits != before:
         raise Broken("I12", f"{world.ledger.commits - before} commits in a quiet cluster")

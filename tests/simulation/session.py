@@ -102,7 +102,11 @@ class Session:
             self._connection.close(Side.WORKER)
         self._connection = self.open_since = None
         self._attempt += 1
-        self._process.after(pause + self._backoff.next(), self.run)
+        self._process.after(pause + self._backoff.next(), self._dial_again, self._attempt)
+
+    def _dial_again(self, attempt: int) -> None:
+        if attempt == self._attempt:  # else it was ended once more, and dials again behind that
+            self.run()
 
     def drop(self) -> None:
         """The process is no more; the kernel closes what it had open."""

@@ -85,6 +85,8 @@ class Witness:
         self._unread: set[NodeId] = set()  # whose leases waited to be read then
         self._forgiven: set[AllocationId] = set()  # ordered away by a ledger that was put back
         self._was_put_back = False
+        self._put_back_at = -1.0
+        self._heard_since: set[AllocationId] = set()  # ordered to run by the present ledger
 
     # -- the manager --------------------------------------------------------------------------------------------
 
@@ -307,6 +309,8 @@ class Witness:
         """The ledger was put back: what was acknowledged since that state may be forgotten."""
         kept = self.ledger.requests.keys()
         self._was_put_back = True
+        self._put_back_at = self._schedule.now
+        self._heard_since.clear()
         self._applied &= kept
         self._acknowledged = {key: one for key, one in self._acknowledged.items() if key in kept}
         self._stopped = {id: key for id, key in self._stopped.items() if key in kept}
@@ -370,8 +374,12 @@ class Witness:
         for order in orders:
             if isinstance(order, Remove):
                 worker.removals.add(order.id)
-            elif isinstance(order, Run) and order.runs_over:  # it may have to count on from there
-                self._runs[order.id] = max(self._runs[order.id], order.first_restart + 1)
+            elif isinstance(order, Run):
+                opened = worker.session.open_since
+                if opened is not None and opened > self._put_back_at:
+                    self._heard_since.add(order.id)
+                if order.runs_over:  # it may have to count on from there
+                    self._runs[order.id] = max(self._runs[order.id], order.first_restart + 1)
 
     def _hold_lease(self, worker: Worker, sent_at: float) -> None:
         until = worker.process.clock.due(sent_at + worker.lease_seconds)
@@ -414,8 +422,9 @@ class Witness:
             known = self.ledger.allocations.get(step.id)
             seen = known.observed if known is not None else ASSIGNED
             workload = worker.core.get(step.id)
-            if workload is not None and workload.wanted is None:
-                seen = ASSIGNED  # without the manager it knows what the labels say, and no more
+            forgotten = self._was_put_back and step.id not in self._heard_since
+            if forgotten or (workload is not None and workload.wanted is None):
+                seen = ASSIGNED  # without this manager it knows what the labels say, and no more
             if (step.restart, Phase.RUNNING) <= (seen.restart, seen.phase):
                 raise Broken(
                     "I20",
