@@ -46,8 +46,10 @@ def test_an_engine_that_goes_and_comes_back(
     cluster.start_worker("w1", "--docker", engine.address)
     eventually(cluster.nodes_ready, lambda names: names == ["w1"], 15)
     for name, policy in (("web", "always"), ("once", "never")):
+        # An engine that has only just started on a busy machine may hold up a start; it is asked again after a while.
         done = cluster.cube(
-            "run", "busybox", "--name", name, "--restart", policy, "--replicas", "2", *SERVE
+            *("run", "busybox", "--name", name, "--restart", policy, "--replicas", "2", *SERVE),
+            seconds=180,
         )
         assert done.returncode == 0, done.stderr
     before = running(engine)
