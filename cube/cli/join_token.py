@@ -62,7 +62,7 @@ def ls(
     with connect(manager) as client:
         tokens = client.join_tokens()
     now = datetime.now(UTC)
-    show_list(tokens, format, quiet or format is Format.NAME, lambda _: _table(tokens, now))
+    show_list(tokens, format, quiet, lambda _: _table(tokens, now), called="id")
     return Exit.DONE
 
 

@@ -36,13 +36,21 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print ids only
 
 
 def show_list(
-    items: Sequence[Any], format: Format, quiet: bool, table: Callable[[bool], Table]
+    items: Sequence[Any],
+    format: Format,
+    quiet: bool,
+    table: Callable[[bool], Table],
+    *,
+    called: str = "",
 ) -> None:
-    """Print several views in the format asked for; `table` gets whether it is to be wide."""
+    """Print several views in the format asked for; `table` gets whether it is to be wide.
+
+    `called` is the field that views without both an id and a name are called by.
+    """
     if quiet:
-        lines(item.id for item in items)
+        lines(getattr(item, called or "id") for item in items)
     elif format is Format.NAME:
-        lines(item.name for item in items)
+        lines(getattr(item, called or "name") for item in items)
     elif format in (Format.JSON, Format.YAML):
         show_data(items, format)
     else:

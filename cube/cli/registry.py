@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cube.cli.exits import Exit
-from cube.cli.output import Format, FormatOption, QuietOption, lines, note, show_list
+from cube.cli.output import Format, FormatOption, QuietOption, note, show_list
 from cube.cli.private import FileOption, read_private, refuse_arguments
 from cube.cli.tables import Cell, Table
 from cube.cli.target import ManagerOption, connect
@@ -92,10 +92,7 @@ def _text(password: bytes) -> str:
 def _list(manager: str, format: Format, quiet: bool) -> int:
     with connect(manager) as client:
         found = client.accounts()
-    if quiet:
-        lines(one.registry for one in found)
-    else:
-        show_list(found, format, quiet, lambda _: _table(found))
+    show_list(found, format, quiet, lambda _: _table(found), called="registry")
     return Exit.DONE
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cube.cli.exits import Exit
-from cube.cli.output import Format, FormatOption, QuietOption, lines, note, show_list
+from cube.cli.output import Format, FormatOption, QuietOption, note, show_list
 from cube.cli.private import FileOption, read_private, refuse_arguments
 from cube.cli.tables import Cell, Table
 from cube.cli.target import ManagerOption, connect
@@ -79,10 +79,7 @@ def rm(ctx: typer.Context, names: NamesArgument, manager: ManagerOption = "") ->
 def _list(manager: str, format: Format, quiet: bool) -> int:
     with connect(manager) as client:
         found = client.secrets()
-    if quiet:
-        lines(one.name for one in found)
-    else:
-        show_list(found, format, quiet, lambda _: _table(found))
+    show_list(found, format, quiet, lambda _: _table(found), called="name")
     return Exit.DONE
 
 

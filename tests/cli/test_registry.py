@@ -58,10 +58,10 @@ def test_a_password_is_text(cube: Cube, tmp_path: Path) -> None:
 
 
 def test_accounts_are_listed_by_registry(manager: FakeManager, cube: Cube) -> None:
-    manager.answer("GET", "/registry", json([HUB]))
-    manager.answer("GET", "/registry", json([HUB]))
+    manager.answer("GET", "/registry", json([HUB]), json([HUB]), json([HUB]))
     assert cube("registry").out.split()[:5] == ["REGISTRY", "USER", "AGE", "docker.io", "ci"]
-    assert cube("registry", "ls", "-q").out == "docker.io\n"
+    for names in ("-q", "-oname"):
+        assert cube("registry", "ls", names).out == "docker.io\n"
 
 
 def test_accounts_are_forgotten(manager: FakeManager, cube: Cube) -> None:
